@@ -1,0 +1,225 @@
+"""Every error SPANE raises, in one tree.
+
+    SpaneError
+    ├── DefinitionError          a workflow, graph or definition has faults (all of them, together)
+    │   └── ReferenceMisuse      a reference was used where only a finished value makes sense
+    ├── SettingsError            settings have faults (all of them, together)
+    ├── InputError               the inputs of a start do not fit the workflow
+    ├── ExecutionError
+    │   ├── UnknownExecution     no such execution (never started, or past its retention)
+    │   ├── IllegalTransition    the verb does not apply to the execution's status
+    │   ├── KeyConflict          a start key was used again with other inputs
+    │   ├── ExecutionFailed      the execution ended as failed
+    │   ├── ExecutionCancelled   the execution ended as cancelled
+    │   ├── ExecutionStalled     in process: nothing can move, and nothing is due
+    │   └── ResultTimeout        the result was not there in time
+    ├── AttemptError             what can go wrong inside one attempt
+    │   ├── ValueMismatch        a value does not fit a parameter's annotation (never retried)
+    │   ├── ResultNotSerialisable  a node returned what JSON cannot carry (never retried)
+    │   ├── ValueTooLarge        a value is past the size limit (never retried)
+    │   └── NodeTimeout          an attempt ran past its timeout
+    ├── StoreError
+    │   ├── StoreUnavailable     Redis cannot be reached
+    │   ├── StoreUnsuitable      Redis is too old, or set up so that data would be lost
+    │   └── StoreFull            Redis is out of memory; nothing was started
+    └── Signal                   what a node raises to steer its own outcome
+        ├── Unrecoverable        fail now, do not retry
+        └── RetryLater           try again after a time, without spending an attempt
+
+A message says what failed, which (ids), why, and what to do next. Ids and parts are attributes too,
+and every error survives pickling.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+def _rebuild(cls: type[SpaneError], message: str, attributes: dict[str, Any]) -> SpaneError:
+    error = cls.__new__(cls)
+    Exception.__init__(error, message)
+    error.__dict__.update(attributes)
+    return error
+
+
+class SpaneError(Exception):
+    """Something SPANE refuses or could not do. Keyword arguments become attributes."""
+
+    def __init__(self, message: str, **attributes: Any) -> None:
+        super().__init__(message)
+        self.__dict__.update(attributes)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), str(self), dict(self.__dict__))
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing wrong with a definition or with settings: what, why, and the mend.
+
+    `where` is `file:line`, a node id or a setting's name; `code` is a stable short name for tools.
+    """
+
+    code: str
+    message: str
+    where: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.message}" if self.where else self.message
+
+
+class _Faults(SpaneError):
+    """Several faults, reported together. `faults` holds them in the order they were found."""
+
+    faults: tuple[Fault, ...]
+
+    def __init__(self, subject: str, faults: list[Fault] | tuple[Fault, ...]) -> None:
+        count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
+        lines = "\n".join(f"  - {fault}" for fault in faults)
+        super().__init__(f"{subject} has {count}:\n{lines}", subject=subject, faults=tuple(faults))
+
+
+class DefinitionError(_Faults):
+    """A workflow cannot become a plan. `subject` names it; `faults` says all that is wrong."""
+
+
+class ReferenceMisuse(DefinitionError, TypeError):
+    """A reference was used as if its value were already there; raised at the user's own line."""
+
+
+class SettingsError(_Faults):
+    """Settings do not fit together; `faults` says all that is wrong."""
+
+
+class InputError(SpaneError):
+    """Inputs given to a start do not fit the workflow. `workflow` and `problems` are attributes."""
+
+
+class ExecutionError(SpaneError):
+    """Something about one execution; `execution` is its id."""
+
+    execution: str
+
+
+class UnknownExecution(ExecutionError):
+    """There is no such execution."""
+
+    def __init__(self, execution: str) -> None:
+        super().__init__(
+            f"Execution {execution!r} is not known here: it was never started on this store, or it ended longer ago "
+            "than the retention keeps it. Check the id, the Redis URL and SPANE_RETENTION_S.",
+            execution=execution,
+        )
+
+
+class IllegalTransition(ExecutionError):
+    """The verb does not apply now; `verb` and `status` are attributes."""
+
+    def __init__(self, execution: str, verb: str, status: str) -> None:
+        super().__init__(
+            f"Cannot {verb} execution {execution!r}: it is {status}. A finished execution refuses controls; "
+            "start it again instead.",
+            execution=execution,
+            verb=verb,
+            status=status,
+        )
+
+
+class KeyConflict(ExecutionError):
+    """A start key that is in use came again with other inputs; `key` is an attribute."""
+
+    def __init__(self, key: str, execution: str) -> None:
+        super().__init__(
+            f"Start key {key!r} already belongs to execution {execution!r}, which was started with other inputs. "
+            "Use another key, or the same inputs to get that execution back.",
+            execution=execution,
+            key=key,
+        )
+
+
+class ExecutionFailed(ExecutionError):
+    """The execution ended as failed. `node` and `error` (a `NodeError`) say where and why."""
+
+    node: str | None
+    error: Any
+
+
+class ExecutionCancelled(ExecutionError):
+    """The execution ended as cancelled; `reason` is an attribute."""
+
+    def __init__(self, execution: str, reason: str) -> None:
+        why = f": {reason}" if reason else ""
+        super().__init__(f"Execution {execution!r} was cancelled{why}.", execution=execution, reason=reason)
+
+
+class ExecutionStalled(ExecutionError):
+    """In process, nothing is running and nothing is due, but the execution has not ended."""
+
+
+class ResultTimeout(ExecutionError, TimeoutError):
+    """The result was not there within the time asked for; the execution itself goes on."""
+
+    def __init__(self, execution: str, timeout_s: float, status: str) -> None:
+        super().__init__(
+            f"Execution {execution!r} is still {status} after {timeout_s:g} s. It goes on; call result() again, "
+            "or check that a worker is running for its queues.",
+            execution=execution,
+            timeout_s=timeout_s,
+            status=status,
+        )
+
+
+class AttemptError(SpaneError):
+    """What can go wrong inside one attempt at one node, besides the user's own exception."""
+
+
+class ValueMismatch(AttemptError):
+    """A value does not fit what the receiving parameter says. Never retried: it would not fit next time."""
+
+
+class ResultNotSerialisable(AttemptError):
+    """A node returned what JSON cannot carry. Never retried."""
+
+
+class ValueTooLarge(AttemptError):
+    """A value is larger than SPANE_MAX_VALUE_BYTES. Never retried."""
+
+
+class NodeTimeout(AttemptError, TimeoutError):
+    """An attempt ran past its timeout; it counts as a failed try."""
+
+
+class StoreError(SpaneError):
+    """Redis, or whatever stands in for it, cannot do what was asked."""
+
+
+class StoreUnavailable(StoreError, ConnectionError):
+    """The store cannot be reached."""
+
+
+class StoreUnsuitable(StoreError):
+    """The store is too old or set up so that data would be lost; `faults` lists why."""
+
+
+class StoreFull(StoreError):
+    """The store is out of memory: nothing was started. Running work drains; try again later."""
+
+
+class Signal(SpaneError):
+    """What a node raises to steer its own outcome."""
+
+
+class Unrecoverable(Signal):
+    """Fail this node now: no retry, straight to the dead letters."""
+
+
+class RetryLater(Signal):
+    """Try this node again after `after_s` seconds without spending an attempt, like HTTP's Retry-After."""
+
+    after_s: float
+
+    def __init__(self, after_s: float, message: str = "") -> None:
+        if not after_s >= 0:
+            raise ValueError(f"RetryLater needs a time of zero or more seconds, not {after_s!r}.")
+        super().__init__(message or f"asked to be tried again in {after_s:g} s", after_s=after_s)

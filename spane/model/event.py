@@ -1,0 +1,123 @@
+"""Events: the facts that transitions append to the stream, and how one is read back.
+
+An entry of the stream has one field: its name is the kind's letter, its value the parts below joined by `|`
+(the last part may itself contain `|`). Ids are those of the stream, `milliseconds-sequence`.
+
+    letter  kind                  parts
+    S       execution_started     execution, plan, workflow, priority, key
+    C       execution_completed   execution, generation
+    F       execution_failed      execution, generation, node
+    X       execution_cancelled   execution, generation, reason
+    G       execution_failing     execution, node
+    Y       execution_cancelling  execution, reason
+    c       nodes_claimed         session, then `execution|node|token|attempt` for each, joined by `;`
+    s       node_succeeded        execution, node, token, attempt, duration_us, child handed over, its token
+    f       node_failed           execution, node, token, attempt, duration_us, policy, error (JSON)
+    r       node_retrying         execution, node, token, attempt, duration_us, delay_ms, error (JSON)
+    k       node_parked           execution, node, reason
+    l       node_lost             execution, node, token, crashes
+    b       node_returned         execution, node, token
+    z       attempt_fenced        execution, node, token
+    g       node_progress         execution, node, done, total
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from spane.model.outcome import NodeError, decode_error
+
+
+class EventKind(StrEnum):
+    """What happened."""
+
+    EXECUTION_STARTED = "execution_started"
+    EXECUTION_COMPLETED = "execution_completed"
+    EXECUTION_FAILED = "execution_failed"
+    EXECUTION_CANCELLED = "execution_cancelled"
+    EXECUTION_FAILING = "execution_failing"
+    EXECUTION_CANCELLING = "execution_cancelling"
+    NODE_CLAIMED = "node_claimed"
+    NODE_SUCCEEDED = "node_succeeded"
+    NODE_FAILED = "node_failed"
+    NODE_RETRYING = "node_retrying"
+    NODE_PARKED = "node_parked"
+    NODE_LOST = "node_lost"
+    NODE_RETURNED = "node_returned"
+    ATTEMPT_FENCED = "attempt_fenced"
+    NODE_PROGRESS = "node_progress"
+
+    @property
+    def terminal(self) -> bool:
+        """Whether the execution has ended with this event."""
+        return self in (EventKind.EXECUTION_COMPLETED, EventKind.EXECUTION_FAILED, EventKind.EXECUTION_CANCELLED)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One fact about one execution. `data` holds what only its kind has, named as in the table above."""
+
+    id: str
+    at_ms: int
+    kind: EventKind
+    execution: str
+    node: str | None = None
+    token: str | None = None
+    attempt: int | None = None
+    error: NodeError | None = None
+    data: dict[str, Any] | None = None
+
+
+_EXECUTION_KINDS: dict[str, tuple[EventKind, tuple[str, ...]]] = {
+    "S": (EventKind.EXECUTION_STARTED, ("plan", "workflow", "priority", "key")),
+    "C": (EventKind.EXECUTION_COMPLETED, ("generation",)),
+    "F": (EventKind.EXECUTION_FAILED, ("generation", "node")),
+    "X": (EventKind.EXECUTION_CANCELLED, ("generation", "reason")),
+    "G": (EventKind.EXECUTION_FAILING, ("node",)),
+    "Y": (EventKind.EXECUTION_CANCELLING, ("reason",)),
+}
+
+_NODE_KINDS: dict[str, tuple[EventKind, tuple[str, ...]]] = {
+    "s": (EventKind.NODE_SUCCEEDED, ("token", "attempt", "duration_us", "child", "child_token")),
+    "f": (EventKind.NODE_FAILED, ("token", "attempt", "duration_us", "policy", "error")),
+    "r": (EventKind.NODE_RETRYING, ("token", "attempt", "duration_us", "delay_ms", "error")),
+    "k": (EventKind.NODE_PARKED, ("reason",)),
+    "l": (EventKind.NODE_LOST, ("token", "crashes")),
+    "b": (EventKind.NODE_RETURNED, ("token",)),
+    "z": (EventKind.ATTEMPT_FENCED, ("token",)),
+    "g": (EventKind.NODE_PROGRESS, ("done", "total")),
+}
+
+_INTEGERS = frozenset({"attempt", "duration_us", "delay_ms", "priority", "generation", "crashes", "done", "total"})
+
+
+def read_entry(entry_id: str, letter: str, body: str) -> Iterator[Event]:
+    """Yield the events of one stream entry: several for a batch of claims, two where a child was handed over."""
+    at_ms = int(entry_id.partition("-")[0])
+    if letter == "c":
+        session, _, rest = body.partition("|")
+        for claim in rest.split(";"):
+            execution, node, token, attempt = claim.split("|")
+            yield Event(entry_id, at_ms, EventKind.NODE_CLAIMED, execution, node, token, int(attempt), None, {"session": session})
+        return
+    if letter in _EXECUTION_KINDS:
+        kind, names = _EXECUTION_KINDS[letter]
+        execution, *parts = body.split("|", len(names))
+        data = _named(names, parts)
+        yield Event(entry_id, at_ms, kind, execution, data.pop("node", None) or None, data=data)
+        return
+    kind, names = _NODE_KINDS[letter]
+    execution, node, *parts = body.split("|", len(names) + 1)
+    data = _named(names, parts)
+    error = decode_error(data.pop("error")) if data.get("error") else None
+    child, child_token = data.pop("child", None), data.pop("child_token", None)
+    yield Event(entry_id, at_ms, kind, execution, node, data.pop("token", None), data.pop("attempt", None), error, data)
+    if child:
+        yield Event(entry_id, at_ms, EventKind.NODE_CLAIMED, execution, child, child_token, 1, None, {"session": ""})
+
+
+def _named(names: tuple[str, ...], parts: list[str]) -> dict[str, Any]:
+    return {name: int(part) if name in _INTEGERS and part else part for name, part in zip(names, parts, strict=False)}

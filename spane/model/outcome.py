@@ -1,0 +1,100 @@
+"""What an attempt came to."""
+
+from __future__ import annotations
+
+import traceback as _traceback
+from dataclasses import dataclass, field
+
+import msgspec
+
+
+@dataclass(frozen=True, slots=True)
+class NodeError:
+    """Why an attempt failed, as data that outlives the process it happened in.
+
+    `type` is `module:qualname` of the exception, `traceback` its text with the user's own frames only.
+    """
+
+    type: str
+    message: str
+    node: str = ""
+    attempt: int = 1
+    traceback: str = ""
+    retryable: bool = True
+
+    def __str__(self) -> str:
+        return f"{self.type.rpartition(':')[2]}: {self.message}" if self.message else self.type.rpartition(":")[2]
+
+
+def error_type(error: BaseException) -> str:
+    """Return `module:qualname` of an exception's class."""
+    return f"{type(error).__module__}:{type(error).__qualname__}"
+
+
+def describe(error: BaseException, *, node: str, attempt: int, retryable: bool, skip_frames: int = 0) -> NodeError:
+    """Turn an exception into a `NodeError`; `skip_frames` leaves out that many frames of the engine."""
+    trace = error.__traceback__
+    for _ in range(skip_frames):
+        if trace is not None and trace.tb_next is not None:
+            trace = trace.tb_next
+    text = "".join(_traceback.format_exception(type(error), error, trace))
+    return NodeError(
+        type=error_type(error),
+        message=str(error)[:10_000],
+        node=node,
+        attempt=attempt,
+        traceback=text[-20_000:],
+        retryable=retryable,
+    )
+
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(NodeError).decode
+
+
+def encode_error(error: NodeError) -> bytes:
+    """Return the error as JSON."""
+    return _encode(error)
+
+
+def decode_error(raw: bytes | str) -> NodeError:
+    """Read an error back from JSON."""
+    return _decode(raw)
+
+
+@dataclass(slots=True)
+class Succeeded:
+    """The node returned; `raw` is its output as JSON."""
+
+    raw: bytes
+
+
+@dataclass(slots=True)
+class Failed:
+    """The node used up its attempts, or must not be tried again."""
+
+    error: NodeError
+    exception: BaseException | None = field(default=None, repr=False)
+
+
+@dataclass(slots=True)
+class RetryAt:
+    """The node is to be tried again `delay_ms` from now. `spends` tells whether it cost an attempt."""
+
+    delay_ms: int
+    error: NodeError
+    spends: bool = True
+    exception: BaseException | None = field(default=None, repr=False)
+
+
+@dataclass(slots=True)
+class Unfit:
+    """This worker's code cannot run the node; it waits for one that can. `fingerprint` names what is needed."""
+
+    fingerprint: str
+    reason: str
+
+
+Outcome = Succeeded | Failed | RetryAt | Unfit
+
+__all__ = ["Failed", "NodeError", "Outcome", "RetryAt", "Succeeded", "Unfit", "decode_error", "describe", "encode_error", "error_type"]

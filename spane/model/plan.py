@@ -1,0 +1,174 @@
+"""The plan: a workflow compiled to frozen data, named by the hash of its content.
+
+A plan is the only form of a workflow that the runtime knows. Every argument of every node is a
+*source*, an expression over JSON that the worker evaluates on raw bytes:
+
+    Constant(raw)            a JSON value known when the plan was made
+    Input(name, path)        an input of the workflow (name None: all inputs as one object)
+    Output(node, path)       the output of another node, or a part of it
+    Items(items)             a JSON array of sources
+    Fields(items)            a JSON object of sources
+
+`path` walks into JSON objects by key and into arrays by index.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from typing import Literal
+
+import msgspec
+
+Path = tuple[str | int, ...]
+OnFailure = Literal["fail", "continue"]
+
+
+class Constant(msgspec.Struct, frozen=True, tag="c", array_like=True):
+    """A JSON value fixed in the plan."""
+
+    raw: msgspec.Raw
+
+
+class Input(msgspec.Struct, frozen=True, tag="i", array_like=True):
+    """An input of the workflow, or a part of it; `name` None stands for the whole object."""
+
+    name: str | None
+    path: Path = ()
+
+
+class Output(msgspec.Struct, frozen=True, tag="o", array_like=True):
+    """What another node of the same execution returned, or a part of it."""
+
+    node: str
+    path: Path = ()
+
+
+class Items(msgspec.Struct, frozen=True, tag="l", array_like=True):
+    """A JSON array made of sources."""
+
+    items: tuple[Constant | Input | Output | Items | Fields, ...]
+
+
+class Fields(msgspec.Struct, frozen=True, tag="d", array_like=True):
+    """A JSON object made of sources."""
+
+    items: tuple[tuple[str, Constant | Input | Output | Items | Fields], ...]
+
+
+Source = Constant | Input | Output | Items | Fields
+
+
+def leaves(source: Source) -> Iterator[Constant | Input | Output]:
+    """Yield the sources at the tips of `source`, left to right."""
+    match source:
+        case Items(items):
+            for item in items:
+                yield from leaves(item)
+        case Fields(pairs):
+            for _, item in pairs:
+                yield from leaves(item)
+        case _:
+            yield source
+
+
+class RetryPolicy(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How often and when a node is tried again.
+
+    The wait before attempt n+1 (n counts from 1) is `base_s` when fixed, else `base_s * factor ** (n - 1)`,
+    never more than `max_s`; `jitter` (0 to 1) takes off a random share of up to that size. `retry_on` and
+    `give_up_on` name exception classes as `module:qualname`, matched against the classes of the exception
+    and its bases; `give_up_on` wins.
+    """
+
+    attempts: int = 3
+    backoff: Literal["exponential", "fixed"] = "exponential"
+    base_s: float = 1.0
+    factor: float = 2.0
+    max_s: float = 3600.0
+    jitter: float = 0.0
+    retry_on: tuple[str, ...] = ("builtins:Exception",)
+    give_up_on: tuple[str, ...] = ()
+
+
+class PlanNode(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One node of a plan: what to call, with what, and by which rules.
+
+    `arguments` go by parameter name, `args` to `*args`. `parents` are the nodes whose outputs are merged
+    for it, in the order they were bound; `after` only orders. `config` is the JSON given to the node in a
+    definition (for `Context.config`). `version` pins the code (see `@node(version=)`).
+    """
+
+    id: str
+    type: str
+    arguments: tuple[tuple[str, Source], ...] = ()
+    args: tuple[Source, ...] = ()
+    parents: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+    queue: str = "default"
+    is_async: bool = False
+    priority: int | None = None
+    delay_ms: int = 0
+    timeout_ms: int | None = None
+    retry: RetryPolicy = RetryPolicy()
+    on_failure: OnFailure = "fail"
+    version: str = ""
+    config: msgspec.Raw = msgspec.Raw(b"{}")
+
+    def sources(self) -> Iterator[Source]:
+        """Yield every source bound to this node."""
+        for _, source in self.arguments:
+            yield source
+        yield from self.args
+
+    @property
+    def takes_input(self) -> bool:
+        """Whether any argument reads the inputs of the workflow."""
+        return any(isinstance(leaf, Input) for source in self.sources() for leaf in leaves(source))
+
+
+class PlanInput(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One input of the workflow: its name, and its default as JSON when it has one.
+
+    `accepted` names an input that need not be given but has no default (everything optional in a definition).
+    """
+
+    name: str
+    default: msgspec.Raw | None = None
+    required: bool = True
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """A compiled workflow. Nodes stand in topological order; `returns` is what the execution results in.
+
+    With `returns` None the result is the output of the only terminal node, or `{node_id: output}` of all.
+    """
+
+    workflow: str
+    nodes: tuple[PlanNode, ...]
+    inputs: tuple[PlanInput, ...] = ()
+    returns: Source | None = None
+    accepts_any_input: bool = False
+
+    def encode(self) -> bytes:
+        """Return the canonical JSON of this plan, the text that is hashed."""
+        return _encoder.encode(self)
+
+    @property
+    def hash(self) -> str:
+        """The name of this plan: the first 32 hex digits of the SHA-256 of its JSON."""
+        return hashlib.sha256(self.encode()).hexdigest()[:32]
+
+    def terminals(self) -> tuple[str, ...]:
+        """Return the ids of the nodes that no other node depends on, in plan order."""
+        inner = {parent for node in self.nodes for parent in (*node.parents, *node.after)}
+        return tuple(node.id for node in self.nodes if node.id not in inner)
+
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(Plan)
+
+
+def decode_plan(raw: bytes) -> Plan:
+    """Read a plan back from its canonical JSON."""
+    return _decoder.decode(raw)
