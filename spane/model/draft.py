@@ -32,10 +32,19 @@ class Call:
     location: Location = Location("<unknown>", 0)
     config: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def where(self) -> str:
+        """Where a fault of this call is to be looked for: its file and line, or its id when it was not written in code."""
+        return str(self.location) if self.location.line else self.id
+
 
 @dataclass(slots=True)
 class Draft:
-    """A whole workflow before its checks. `faults` and `warnings` are what the writing of it already found."""
+    """A whole workflow before its checks. `faults` and `warnings` are what the writing of it already found.
+
+    `definition` holds what a JSON definition says besides nodes, under its own keys: `name`, `entryNodeId`,
+    `triggers`, `maxConcurrency`, `priority`, `delay` and `jobId`, each only when given.
+    """
 
     workflow: str
     calls: list[Call] = field(default_factory=list)
@@ -46,3 +55,9 @@ class Draft:
     location: Location = Location("<unknown>", 0)
     faults: list[Fault] = field(default_factory=list)
     warnings: list[Fault] = field(default_factory=list)
+    definition: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def where(self) -> str:
+        """Where a fault of the workflow as a whole is to be looked for: its file and line, or its name."""
+        return str(self.location) if self.location.line else self.workflow

@@ -15,7 +15,7 @@ NAME_RULE = "1 to 200 letters, digits, `_`, `-` or `.`, beginning with a letter,
 
 def is_name(text: str) -> bool:
     """Tell whether `text` may name a node, a node type, a queue or a workflow."""
-    return NAME.match(text) is not None
+    return NAME.fullmatch(text) is not None
 
 
 def new_execution_id() -> str:

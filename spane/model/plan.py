@@ -60,16 +60,16 @@ Source = Constant | Input | Output | Items | Fields
 
 
 def leaves(source: Source) -> Iterator[Constant | Input | Output]:
-    """Yield the sources at the tips of `source`, left to right."""
-    match source:
-        case Items(items):
-            for item in items:
-                yield from leaves(item)
-        case Fields(pairs):
-            for _, item in pairs:
-                yield from leaves(item)
-        case _:
-            yield source
+    """Yield the sources at the tips of `source`, left to right, however deep it nests."""
+    pending: list[Source] = [source]
+    while pending:
+        item = pending.pop()
+        if isinstance(item, Items):
+            pending.extend(reversed(item.items))
+        elif isinstance(item, Fields):
+            pending.extend(part for _, part in reversed(item.items))
+        else:
+            yield item
 
 
 class RetryPolicy(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -1,0 +1,183 @@
+"""Faults in what is bound to parameters: missing, too much, unknown inputs, values and types that do not fit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from spane.errors import Fault
+from spane.graph.annotations import members, render
+from spane.graph.fitting import missing_fields, provably_incompatible
+from spane.graph.paths import NoSuchPart, spelled
+from spane.graph.shapes import Shapes, constant_problem, depth
+from spane.graph.spelling import hint
+from spane.graph.wiring import Wiring, bound
+from spane.model.draft import Call, Draft
+from spane.model.node_type import MISSING, NodeType, Parameter, ParameterKind
+from spane.model.plan import Constant, Input, Output, Source, leaves
+
+#: Sources nest by the lists and dicts that somebody wrote around references; deeper than this is a mistake.
+DEEPEST = 100
+
+_FILLED = {
+    ParameterKind.CONTEXT: "the attempt's context",
+    ParameterKind.RESOURCE: "a resource",
+    ParameterKind.PARENTS: "the outputs of its parents",
+}
+
+
+def bindings(draft: Draft, wiring: Wiring) -> Iterator[Fault]:
+    """Find everything wrong with what the nodes and the result of a draft are bound to."""
+    examiner = _Examiner(draft, wiring)
+    for call in draft.calls:
+        yield from examiner.call(call)
+    yield from examiner.returns()
+
+
+class _Examiner:
+    """Goes over the bindings of one draft; remembers which pairs of annotations it has compared."""
+
+    def __init__(self, draft: Draft, wiring: Wiring) -> None:
+        self.draft = draft
+        self.wiring = wiring
+        self.inputs = {parameter.name: parameter for parameter in draft.inputs}
+        self.shapes = Shapes(wiring.calls, self.inputs)
+        self.compared: dict[tuple[int, int], bool] = {}
+
+    def call(self, call: Call) -> Iterator[Fault]:
+        sound = []
+        for name, source in bound(call):
+            who = f"Node {call.id!r} ({name})" if name else f"Node {call.id!r}"
+            problems = list(self.source(source, who, call.where))
+            yield from problems
+            if not problems:
+                sound.append((name, source))
+        if call.node_type is None:
+            return
+        taken = {parameter.name: parameter for parameter in call.node_type.parameters}
+        yield from self.unbound(call, call.node_type)
+        yield from self.too_much(call, call.node_type, taken)
+        for name, source in sound:
+            parameter = taken.get(name, call.node_type.keywords)
+            if parameter is not None and parameter.kind not in _FILLED:
+                yield from self.misfit(call, parameter, name, source)
+        yield from self.merged(call)
+
+    def returns(self) -> Iterator[Fault]:
+        source = self.draft.returns
+        if source is None:
+            return
+        problems = list(self.source(source, "What the workflow returns", self.draft.where))
+        for leaf in leaves(source):
+            if isinstance(leaf, Output) and leaf.node not in self.wiring.calls:
+                known = hint(leaf.node, self.wiring.calls, "nodes")
+                message = f"The workflow returns the output of {leaf.node!r}, which is no node of it. {known}"
+                problems.append(Fault("unknown-node", message, self.draft.where))
+        yield from problems
+        if problems or not self.clash(given := self.shapes.of(source), self.draft.returns_annotation):
+            return
+        message = f"The workflow is annotated to return {render(self.draft.returns_annotation)}, but returns {self.shapes.said(source, given)}. Change the annotation or what is returned."
+        yield Fault("type-mismatch", message, self.draft.where)
+
+    def source(self, source: Source, who: str, where: str) -> Iterator[Fault]:
+        """Find what is wrong with a source by itself, wherever it goes."""
+        if depth(source) > DEEPEST:
+            yield Fault(
+                "too-deep", f"{who} is bound to lists and dicts nested more than {DEEPEST} deep. Flatten them.", where
+            )
+            return
+        for leaf in leaves(source):
+            match leaf:
+                case Constant():
+                    if problem := constant_problem(leaf):
+                        yield Fault("bad-constant", f"{who} is bound to a constant that {problem}.", where)
+                case Input():
+                    yield from self.input(leaf, who, where)
+                case Output() if leaf.path and leaf.node in self.wiring.calls:
+                    try:
+                        self.shapes.of(leaf)
+                    except NoSuchPart as error:
+                        message = f"{who} takes `{leaf.node}{spelled(leaf.path)}`, which cannot be there: {error}"
+                        yield Fault("unknown-part", _ended(message), where)
+
+    def input(self, leaf: Input, who: str, where: str) -> Iterator[Fault]:
+        if leaf.name is None:
+            return
+        if leaf.name not in self.inputs:
+            if not self.draft.accepts_any_input:
+                message = f"{who} takes the input {leaf.name!r}, which the workflow does not have. {hint(leaf.name, self.inputs, 'inputs')}"
+                yield Fault("unknown-input", message, where)
+            return
+        try:
+            self.shapes.of(leaf)
+        except NoSuchPart as error:
+            message = f"{who} takes `{leaf.name}{spelled(leaf.path)}` of the inputs, which cannot be there: {error}"
+            yield Fault("unknown-part", _ended(message), where)
+
+    def unbound(self, call: Call, node_type: NodeType) -> Iterator[Fault]:
+        for parameter in node_type.parameters:
+            if parameter.required and parameter.name not in call.arguments:
+                message = f"Node {call.id!r} has nothing bound to its parameter {parameter.name!r}, which has no default. Pass a value, an input or another node's result, or give it a default."
+                yield Fault("unbound-parameter", message, call.where)
+
+    def too_much(self, call: Call, node_type: NodeType, taken: dict[str, Parameter]) -> Iterator[Fault]:
+        data = [name for name, parameter in taken.items() if parameter.kind is ParameterKind.DATA]
+        for name in call.arguments:
+            parameter = taken.get(name)
+            if parameter is None and node_type.keywords is None:
+                message = f"Node {call.id!r} is given {name!r}, but {node_type.name} takes no parameter of that name. {hint(name, data, 'parameters')}"
+                yield Fault("unknown-parameter", message, call.where)
+            elif parameter is not None and parameter.kind in _FILLED:
+                message = f"Node {call.id!r} is given {name!r}, but that parameter is filled with {_FILLED[parameter.kind]} when it runs. Leave it out."
+                yield Fault("unknown-parameter", message, call.where)
+        if call.args and node_type.variadic is None:
+            message = f"Node {call.id!r} is given {len(call.args)} more values than {node_type.name} has parameters for. Take them out, or give the function a `*args`."
+            yield Fault("unknown-parameter", message, call.where)
+
+    def merged(self, call: Call) -> Iterator[Fault]:
+        if any(not isinstance(source, Output) or source.path for source in call.merged):
+            message = f"Node {call.id!r} merges something else than whole outputs of nodes. Its `Parents` can hold only those; bind other values to parameters of their own."
+            yield Fault("bad-merge", message, call.where)
+
+    def misfit(self, call: Call, parameter: Parameter, name: str, source: Source) -> Iterator[Fault]:
+        given = self.shapes.of(source)
+        if self.clash(given, parameter.annotation):
+            what = self.shapes.said(source, given)
+            lacking = missing_fields(given, parameter.annotation)
+            why = f", which has no {', '.join(map(repr, lacking))}" if lacking else ""
+            message = f"Node {call.id!r} takes {render(parameter.annotation)} as {name!r}, but is given {what}{why}. {_mend(source)}"
+            yield Fault("type-mismatch", message, call.where)
+        elif self.may_be_absent(call, parameter, source):
+            message = (
+                f"Node {call.id!r} needs {name!r}, but {source.node!r} goes on after a failure (on_failure='continue') and then gives "  # type: ignore[union-attr]
+                f"nothing. Give {name!r} a default, or annotate it `{render(parameter.annotation)} | None`."
+            )
+            yield Fault("may-be-absent", message, call.where)
+
+    def may_be_absent(self, call: Call, parameter: Parameter, source: Source) -> bool:
+        """Tell whether code binds a required value to a node that may end without one; definitions skip instead."""
+        if not isinstance(source, Output) or not parameter.required or not call.location.line:
+            return False
+        feeding = self.wiring.calls.get(source.node)
+        if feeding is None or feeding.options.on_failure != "continue":
+            return False
+        return not any(member in (Any, object, type(None)) for member in members(parameter.annotation))
+
+    def clash(self, given: Any, taken: Any) -> bool:
+        if given is MISSING or taken is MISSING:
+            return False
+        key = id(given), id(taken)
+        if key not in self.compared:
+            self.shapes.keep(given)
+            self.compared[key] = provably_incompatible(given, taken)
+        return self.compared[key]
+
+
+def _ended(message: str) -> str:
+    return message if message.endswith((".", "?")) else f"{message}."
+
+
+def _mend(source: Source) -> str:
+    if isinstance(source, Constant):
+        return "Pass a value of that type, or change the annotation."
+    return "Change one of the two annotations, pass a part of it, or put a node between that converts."

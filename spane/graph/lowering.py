@@ -1,0 +1,91 @@
+"""Lowering: from a draft without faults to its plan.
+
+A plan's hash depends on what the draft says and on nothing else: nodes stand in an order that follows the draft,
+constants and configuration in one spelling of JSON, and neither the bodies nor the defaults of functions go in.
+"""
+
+from __future__ import annotations
+
+import json
+
+import msgspec
+from pydantic import PydanticSchemaGenerationError, PydanticUserError, TypeAdapter
+
+from spane.errors import DefinitionError, Fault
+from spane.graph.checking import examine
+from spane.graph.shapes import canonical
+from spane.graph.wiring import Wiring, wire
+from spane.model.draft import Call, Draft
+from spane.model.node_type import MISSING, Parameter
+from spane.model.plan import Constant, Fields, Items, Plan, PlanInput, PlanNode, Source
+
+
+def lower(draft: Draft) -> Plan:
+    """Return the plan of a draft.
+
+    Raises:
+        DefinitionError: the draft has faults; the error holds all of them.
+
+    """
+    wiring = wire(draft)
+    faults, _ = examine(draft, wiring)
+    inputs = [_input(draft, parameter, faults) for parameter in draft.inputs]
+    if faults:
+        raise DefinitionError(f"Workflow {draft.workflow!r}", faults)
+    return Plan(
+        workflow=draft.workflow,
+        nodes=tuple(_node(wiring.calls[node], wiring) for node in wiring.order()),
+        inputs=tuple(inputs),
+        returns=None if draft.returns is None else spelled_one_way(draft.returns),
+        accepts_any_input=draft.accepts_any_input,
+    )
+
+
+def _node(call: Call, wiring: Wiring) -> PlanNode:
+    edges = wiring.incoming[call.id].values()
+    options = call.options
+    return PlanNode(
+        id=call.id,
+        type=call.type,
+        arguments=tuple((name, spelled_one_way(source)) for name, source in call.arguments.items()),
+        args=tuple(spelled_one_way(source) for source in call.args),
+        parents=tuple(edge.source for edge in edges if edge.bindings),
+        after=tuple(edge.source for edge in edges if not edge.bindings),
+        queue=options.queue,
+        is_async=call.node_type is not None and call.node_type.is_async,
+        priority=options.priority,
+        delay_ms=round(options.delay_s * 1000),
+        timeout_ms=None if options.timeout_s is None else max(1, round(options.timeout_s * 1000)),
+        retry=options.retry,
+        on_failure=options.on_failure,
+        version=options.version,
+        config=msgspec.Raw(
+            json.dumps(call.config, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")).encode()
+        ),
+    )
+
+
+def spelled_one_way(source: Source) -> Source:
+    """Return a source with every constant in its canonical spelling."""
+    match source:
+        case Constant(raw):
+            return Constant(msgspec.Raw(canonical(bytes(raw))))
+        case Items(items):
+            return Items(tuple(spelled_one_way(item) for item in items))
+        case Fields(pairs):
+            return Fields(tuple((key, spelled_one_way(item)) for key, item in pairs))
+        case _:
+            return source
+
+
+def _input(draft: Draft, parameter: Parameter, faults: list[Fault]) -> PlanInput:
+    if parameter.default is MISSING:
+        return PlanInput(parameter.name)
+    try:
+        annotation = type(parameter.default) if parameter.annotation is MISSING else parameter.annotation
+        raw = canonical(TypeAdapter(annotation).dump_json(parameter.default, by_alias=True))
+    except (ValueError, TypeError, PydanticUserError, PydanticSchemaGenerationError) as error:
+        message = f"The default of input {parameter.name!r} cannot be written as JSON: {error}. Give it a default of plain data, or none."
+        faults.append(Fault("bad-default", message, draft.where))
+        return PlanInput(parameter.name)
+    return PlanInput(parameter.name, msgspec.Raw(raw), required=False)

@@ -1,0 +1,147 @@
+"""The shape of a source: the annotation of what it evaluates to."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping as AbstractMapping
+from typing import Any, Literal
+
+from spane.graph.annotations import render
+from spane.graph.forms import Array, Fieldwise, of_values
+from spane.graph.paths import NoSuchPart, follow, spelled
+from spane.graph.records import Field, Record
+from spane.model.draft import Call
+from spane.model.node_type import MISSING, Parameter
+from spane.model.plan import Constant, Fields, Input, Items, Output, Path, Source
+
+#: A constant with more parts than this is not compared part by part.
+_COMPARED_PARTS = 1_000
+
+
+class Shapes:
+    """Finds the shape of sources of one draft; shapes of parts are found once."""
+
+    def __init__(self, calls: AbstractMapping[str, Call], inputs: AbstractMapping[str, Parameter]) -> None:
+        self._calls = calls
+        self._inputs = inputs
+        self._parts: dict[tuple[int, Path], Any] = {}
+        self._kept: list[Any] = []
+
+    def of(self, source: Source) -> Any:
+        """Return an annotation, or a form where a list, dict or constant is built on the spot.
+
+        Raises:
+            NoSuchPart: a path leads to where nothing can be.
+
+        """
+        match source:
+            case Output(node, path):
+                call = self._calls.get(node)
+                node_type = call.node_type if call else None
+                return self._at(node_type.returns, path) if node_type else Any
+            case Input(name, path):
+                parameter = self._inputs.get(name) if name is not None else None
+                return self._at(parameter.annotation, path) if parameter else Any
+            case Items(items):
+                return Array(items=tuple(self.of(item) for item in items))
+            case Fields(pairs):
+                return _object({key: self.of(item) for key, item in pairs})
+            case Constant():
+                return _of_json(_loaded(source), _COMPARED_PARTS)
+
+    def said(self, source: Source, given: Any) -> str:
+        """Return a source and its shape in words."""
+        match source:
+            case Output(node, path):
+                return f"{render(given)} by `{node}{spelled(path)}`"
+            case Input(name, path):
+                return f"{render(given)} by the input `{name}{spelled(path)}`"
+            case Constant(raw):
+                text = bytes(raw).decode()
+                return text if len(text) <= 60 else f"{text[:57]}..."
+            case Items():
+                return "a list of values that do not fit"
+            case Fields():
+                return "a dict of values that do not fit"
+
+    def keep(self, shape: Any) -> None:
+        """Keep a shape alive, so that nothing else gets its id while it is remembered by it."""
+        self._kept.append(shape)
+
+    def _at(self, annotation: Any, path: Path) -> Any:
+        if not path or annotation is MISSING:
+            return annotation if annotation is not MISSING else Any
+        key = id(annotation), path
+        if key not in self._parts:
+            try:
+                self._parts[key] = follow(annotation, path)
+            except NoSuchPart as error:
+                self._parts[key] = error
+        found = self._parts[key]
+        if isinstance(found, NoSuchPart):
+            raise found
+        return found
+
+
+def depth(source: Source) -> int:
+    """Return how deep lists and dicts nest in a source."""
+    level, deepest = [source], 0
+    while level := [
+        part
+        for one in level
+        if isinstance(one, (Items, Fields))
+        for part in (one.items if isinstance(one, Items) else [item for _, item in one.items])
+    ]:
+        deepest += 1
+    return deepest
+
+
+def constant_problem(constant: Constant) -> str:
+    """Return why a constant is not sound JSON, or an empty string."""
+    try:
+        canonical(bytes(constant.raw))
+    except RecursionError:
+        return "nests too deep for JSON"
+    except ValueError as error:
+        return f"is no sound JSON ({error})"
+    return ""
+
+
+def canonical(raw: bytes) -> bytes:
+    """Return JSON in the one spelling that plans are hashed in.
+
+    Raises:
+        ValueError: it is no JSON, or JSON that not every reader takes (NaN, half a surrogate pair).
+
+    """
+    value = json.loads(raw, parse_constant=_refuse)
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+
+
+def _refuse(name: str) -> None:
+    raise ValueError(f"{name} is no JSON value")
+
+
+def _loaded(constant: Constant) -> Any:
+    return json.loads(bytes(constant.raw))
+
+
+def _object(values: dict[str, Any]) -> Fieldwise:
+    fields = [Field(key, key, frozenset({key}), shape, shape, required=True) for key, shape in values.items()]
+    return Fieldwise(Record(tuple(fields)))
+
+
+def _of_json(value: Any, parts: int) -> Any:
+    if isinstance(value, (list, dict)) and len(value) > parts:
+        return Any
+    match value:
+        case list():
+            return Array(items=tuple(_of_json(item, parts // max(len(value), 1)) for item in value))
+        case dict():
+            return _object({key: _of_json(item, parts // max(len(value), 1)) for key, item in value.items()})
+        case float():
+            return float
+        case None:
+            return type(None)
+        case _:
+            return of_values((value,), Literal[value])

@@ -1,0 +1,129 @@
+"""Faults of the graph as a whole: names, references, cycles, the entry."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from spane.errors import Fault
+from spane.graph.spelling import hint, listing
+from spane.graph.wiring import Wiring
+from spane.model.draft import Draft
+from spane.model.ids import NAME_RULE, is_name
+
+#: A cycle longer than this is named by its first nodes.
+_NAMED_IN_CYCLE = 30
+
+
+def names(draft: Draft) -> Iterator[Fault]:
+    """Find names that are not allowed, ids given twice, and a workflow without nodes."""
+    if not is_name(draft.workflow):
+        yield Fault(
+            "bad-name", f"The workflow's name {draft.workflow!r} is not allowed. A name has {NAME_RULE}.", draft.where
+        )
+    if not draft.calls:
+        yield Fault(
+            "no-nodes",
+            f"Workflow {draft.workflow!r} has no nodes, so there is nothing to run. Call at least one node.",
+            draft.where,
+        )
+    first: dict[str, str] = {}
+    for call in draft.calls:
+        if not is_name(call.id):
+            yield Fault("bad-name", f"The node id {call.id!r} is not allowed. An id has {NAME_RULE}.", call.where)
+        if not is_name(call.type):
+            yield Fault(
+                "bad-name",
+                f"Node {call.id!r} names its type {call.type!r}, which is not allowed. A type has {NAME_RULE}.",
+                call.where,
+            )
+        if call.id in first:
+            place = f", the first at {first[call.id]}" if first[call.id] != call.id else ""
+            yield Fault(
+                "duplicate-id", f"Several nodes have the id {call.id!r}{place}. Give each an id of its own.", call.where
+            )
+        first.setdefault(call.id, call.where)
+
+
+def inputs(draft: Draft) -> Iterator[Fault]:
+    """Find inputs declared twice."""
+    seen: set[str] = set()
+    for parameter in draft.inputs:
+        if parameter.name in seen:
+            yield Fault(
+                "duplicate-input",
+                f"Workflow {draft.workflow!r} declares the input {parameter.name!r} twice. Take one out.",
+                draft.where,
+            )
+        seen.add(parameter.name)
+
+
+def types(draft: Draft) -> Iterator[Fault]:
+    """Find node types that are not registered, one fault for all nodes of one type."""
+    users: dict[str, list[str]] = {}
+    where: dict[str, str] = {}
+    known = {call.type for call in draft.calls if call.node_type is not None}
+    for call in draft.calls:
+        if call.node_type is None:
+            users.setdefault(call.type, []).append(call.id)
+            where.setdefault(call.type, call.where)
+    for name, nodes in users.items():
+        meant = hint(name, known, "types used here") if known else ""
+        who = f"node {nodes[0]!r}" if len(nodes) == 1 else f"nodes {listing(nodes)}"
+        message = f"Node type {name!r} of {who} is not registered. {meant} Import the module that defines it first."
+        yield Fault("unknown-type", message.replace("  ", " "), where[name])
+
+
+def references(wiring: Wiring) -> Iterator[Fault]:
+    """Find references to nodes that are not there, and nodes that name themselves."""
+    for call, missing, parameter in wiring.dangling:
+        verb = "runs after" if parameter is None else "takes the output of"
+        message = f"Node {call.id!r} {verb} {missing!r}, which is no node of this workflow. {hint(missing, wiring.calls, 'nodes')}"
+        yield Fault("unknown-node", message, call.where)
+    for call, parameter in wiring.loops:
+        what = (
+            "runs after itself"
+            if parameter is None
+            else f"takes its own output{f' as {parameter!r}' if parameter else ''}"
+        )
+        yield Fault(
+            "self-reference", f"Node {call.id!r} {what}, so it could never start. Take that edge out.", call.where
+        )
+
+
+def cycles(wiring: Wiring) -> Iterator[Fault]:
+    """Find nodes that wait for each other."""
+    for cycle in wiring.cycles():
+        shown = " -> ".join(cycle[:_NAMED_IN_CYCLE])
+        rest = len(cycle) - _NAMED_IN_CYCLE
+        path = f"{shown} -> ... ({rest:,} more) -> {cycle[0]}" if rest > 0 else f"{shown} -> {cycle[0]}"
+        message = f"These nodes wait for each other in a cycle, so none of them could start: {path}. Take one of these edges out."
+        yield Fault("cycle", message, wiring.calls[cycle[0]].where)
+
+
+def entry(draft: Draft, wiring: Wiring) -> Iterator[Fault]:
+    """Find an entry node that is not there."""
+    name = draft.definition.get("entryNodeId")
+    if isinstance(name, str) and name not in wiring.calls:
+        message = f"The entry node {name!r} is no node of this workflow. {hint(name, wiring.calls, 'nodes')}"
+        yield Fault("unknown-entry", message, draft.where)
+
+
+def unreachable(draft: Draft, wiring: Wiring) -> Iterator[Fault]:
+    """Warn of nodes that the named entry does not lead to. They start all the same: every root does."""
+    name = draft.definition.get("entryNodeId")
+    if not isinstance(name, str) or name not in wiring.calls:
+        return
+    reached = {name}
+    pending = [name]
+    while pending:
+        for child in wiring.outgoing[pending.pop()]:
+            if child not in reached:
+                reached.add(child)
+                pending.append(child)
+    for node, call in wiring.calls.items():
+        if node not in reached:
+            message = (
+                f"Node {node!r} cannot be reached from the entry node {name!r}. It runs all the same, because every node "
+                "without parents starts. Connect it, or take it out."
+            )
+            yield Fault("unreachable", message, call.where)
