@@ -39,7 +39,7 @@ def walked(root):
 def test_the_report_joins_all_five_counts(spane, tree, tmp_path):
     chart = tmp_path / "out" / "census.svg"
     shown = spane.run(census.census, path=str(tree), chart=str(chart))
-    assert "| Python     |     2 |   16 |       2 |     6 |       6 |" in shown
+    assert "| Python     |     2 |   14 |       2 |     6 |       6 |" in shown
     assert "| JavaScript |     1 |    2 |       3 |     0 |       1 |" in shown
     assert "- os (Python) in 2" in shown
     assert "- pkg/copy.py = pkg/shelf.py" in shown
