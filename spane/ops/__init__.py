@@ -1,0 +1,1 @@
+"""What keeps a process running well: the one place that owns loops and threads."""

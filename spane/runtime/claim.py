@@ -1,0 +1,67 @@
+"""A claim: one node of one execution, leased to this process, with all that its attempt needs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from spane.model.outcome import Outcome
+
+
+class Claim:
+    """What `fetch`, `commit` (a child handed over) or `resync` leased to this process.
+
+    It travels as the only argument of a Dramatiq message, is run by the executor, and comes back to the pump
+    with its `outcome`. `values` stands in the order of `fields`, as stored; None where the worker has to
+    read them itself. `attempt` counts from 1 and does not count crashes.
+    """
+
+    __slots__ = (
+        "attempt", "duration_us", "execution", "exception", "failures", "fetched_at", "fields", "flag", "interrupted",
+        "node", "outcome", "page", "plan", "program", "queue", "started_at", "token", "type", "values",
+    )  # fmt: skip
+
+    _profiles: ClassVar[dict[bytes, tuple[int, str, str, tuple[str, ...]]]] = {}
+
+    def __init__(self, row: Sequence[Any]) -> None:
+        execution, node, token, plan, profile, failures, _crashes, flag, _priority, values = row
+        known = self._profiles.get(profile)
+        if known is None:
+            known = self._profiles[profile] = _read_profile(profile)
+            if len(self._profiles) > 50_000:
+                self._profiles.clear()
+        self.page, self.type, self.queue, self.fields = known
+        self.execution: str = execution.decode()
+        self.node: str = node.decode()
+        self.token: str = token.decode()
+        self.plan: str = plan.decode()
+        self.failures = int(failures)
+        self.attempt = self.failures + 1
+        self.flag = bytes(flag)
+        self.values: list[bytes | None] | None = values
+        self.fetched_at = time.monotonic()
+        self.started_at = 0.0
+        self.duration_us = 0
+        self.outcome: Outcome | None = None
+        self.exception: BaseException | None = None
+        self.interrupted = False
+        self.program: Any = None
+
+    @property
+    def on_loop(self) -> bool:
+        """Whether the node was planned to run on the event loop."""
+        return self.queue.endswith("~")
+
+    @property
+    def base_queue(self) -> str:
+        """The queue's name as the user knows it."""
+        return self.queue.rstrip("~")
+
+    def __repr__(self) -> str:
+        return f"<{self.node} of {self.execution}, attempt {self.attempt}>"
+
+
+def _read_profile(profile: bytes) -> tuple[int, str, str, tuple[str, ...]]:
+    page, type_name, queue, _priority, _flags, fields = profile.decode().split(";")
+    return int(page), type_name, queue, tuple(fields.split(",")) if fields else ()

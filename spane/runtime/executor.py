@@ -1,0 +1,255 @@
+"""The executor: runs one claimed node as a pipeline of small steps over its claim.
+
+validate inputs -> call the function -> encode the result. What goes wrong becomes an outcome as well: a failure that
+will be tried again is raised as `AttemptRetried` (which Dramatiq does not log), a final one as the user's own exception.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from spane.authoring.context import CURRENT, Context
+from spane.authoring.parents import Parents
+from spane.authoring.resources import Resources
+from spane.errors import NodeTimeout, ValueMismatch, ValueTooLarge
+from spane.model import codec
+from spane.model.outcome import NodeError, RetryAt, Succeeded, Unfit, decode_error
+from spane.runtime.programs import DoesNotFit, Program, Programs
+from spane.runtime.retry import AttemptRetried, classify
+from spane.runtime.store import BLOB_MARK, ERROR_MARK, Store
+from spane.runtime.watchdog import AttemptInterrupted
+
+if TYPE_CHECKING:
+    from spane.runtime.claim import Claim
+    from spane.runtime.watchdog import Watchdog
+
+_logger = logging.getLogger("spane.node")
+_JSON = codec.Reader(Any)
+_BLOB, _ERROR = BLOB_MARK[0], ERROR_MARK[0]
+
+
+class Executor:
+    """Runs claims with this process's code. One per process; called by worker threads and the event loop."""
+
+    def __init__(self, store: Store, programs: Programs, resources: Resources, watchdog: Watchdog) -> None:
+        self.store = store
+        self.programs = programs
+        self.resources = resources
+        self.watchdog = watchdog
+        self.is_cancelled = lambda execution: False
+
+    def run(self, claim: Claim) -> None:
+        """Run a claimed node on this thread and leave its outcome in the claim.
+
+        Raises:
+            AttemptRetried: the attempt failed and will be tried again.
+            BaseException: the user's own, when the attempt was the last.
+        """
+        program = self.prepare(claim)
+        if program is None:
+            return
+        token = None
+        try:
+            args, kwargs = self.bind(claim, program)
+            if program.context is not None or program.resources:
+                token = self._fill(claim, program, kwargs)
+            timeout_ms = program.node.timeout_ms
+            if program.is_async:
+                result = asyncio.run(self._awaited(claim, program, args, kwargs))
+            elif timeout_ms is None:
+                result = program.fn(*args, **kwargs)
+            else:
+                with self.watchdog.guard(claim, timeout_ms):
+                    result = program.fn(*args, **kwargs)
+            raw = program.dump(result)
+            self._check_size(claim, raw)
+            claim.outcome = Succeeded(raw)
+        except BaseException as error:
+            self.fail(claim, program, error)
+        finally:
+            if token is not None:
+                CURRENT.reset(token)
+            claim.duration_us = int((time.monotonic() - claim.started_at) * 1e6)
+
+    async def run_on_loop(self, claim: Claim) -> None:
+        """Run a claimed async node on the event loop; otherwise like `run`."""
+        program = self.prepare(claim)
+        if program is None:
+            return
+        try:
+            args, kwargs = self.bind(claim, program)
+            self._fill(claim, program, kwargs)
+            result = await self._awaited(claim, program, args, kwargs)
+            raw = program.dump(result)
+            self._check_size(claim, raw)
+            claim.outcome = Succeeded(raw)
+        except BaseException as error:
+            self.fail(claim, program, error)
+        finally:
+            claim.duration_us = int((time.monotonic() - claim.started_at) * 1e6)
+
+    def prepare(self, claim: Claim) -> Program | None:
+        """Find the claim's program; without one the outcome is `Unfit` and None is returned."""
+        claim.started_at = time.monotonic()
+        try:
+            program = claim.program = self.programs.of(claim.plan, claim.node, claim.page)
+        except DoesNotFit as misfit:
+            claim.outcome = Unfit(misfit.fingerprint, misfit.reason)
+            return None
+        except LookupError as error:
+            claim.outcome = Unfit(f"{claim.type}.missing", str(error))
+            return None
+        return program
+
+    def bind(self, claim: Claim, program: Program) -> tuple[list[Any], dict[str, Any]]:
+        """Read the merged values into the arguments of the function."""
+        outputs, inputs = self._merged(claim, program)
+        node = program.node.id
+        kwargs: dict[str, Any] = {}
+        for name, evaluate, reader, required in program.arguments:
+            raw = evaluate(outputs, inputs)
+            if raw is not None:
+                try:
+                    kwargs[name] = reader.read(raw)
+                except ValidationError as error:
+                    raise reader.mismatch(error, raw, node=node, parameter=name) from error
+            elif required:
+                raise _absent(node, name)
+        if program.parents is not None:
+            kwargs[program.parents] = Parents(
+                {parent: _JSON.read(raw) for parent, raw in outputs.items()}
+            )
+        args: list[Any] = []
+        if program.positional or program.variadic:
+            args = [kwargs.pop(name) for name in program.positional if name in kwargs]
+            for evaluate, reader in program.variadic:
+                raw = evaluate(outputs, inputs)
+                if raw is not None:
+                    args.append(reader.read_for(raw, node=node, parameter=program.variadic_name))
+        return args, kwargs
+
+    def _merged(self, claim: Claim, program: Program) -> tuple[Mapping[str, bytes], bytes | None]:
+        """Return ({parent: output}, inputs), leaving out parents that were skipped or failed."""
+        fields, values = program.fields, claim.values
+        if values is None or len(values) != len(fields):
+            stored = self.store.outputs(claim.execution, fields)
+            values = claim.values = [stored.get(field) for field in fields]
+        outputs: dict[str, bytes] = {}
+        for field, value in zip(fields, values, strict=True):
+            if value is None or value[0] == _ERROR:
+                continue
+            outputs[field] = self.store.resolve(claim.execution, value) if value[0] == _BLOB else value
+        return outputs, outputs.pop("@in", None)
+
+    def _fill(self, claim: Claim, program: Program, kwargs: dict[str, Any]) -> Any:
+        """Give the function its context and resources; returns the token that ends the context."""
+        for name, use in program.resources:
+            kwargs[name] = self.resources.get(use.factory)
+        context = self.context(claim, program)
+        if program.context is not None:
+            kwargs[program.context] = context
+        return CURRENT.set(context)
+
+    def context(self, claim: Claim, program: Program) -> Context:
+        """Make the context of an attempt."""
+        return Context(
+            claim.execution,
+            program.workflow,
+            claim.node,
+            claim.attempt,
+            program.config,
+            _logger,
+            backend=AttemptBackend(self, claim, program),
+        )
+
+    async def _awaited(self, claim: Claim, program: Program, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """Await the function, cancelling it at its timeout. One that swallows its cancellation is left behind."""
+        timeout_ms = program.node.timeout_ms
+        if timeout_ms is None:
+            return await program.fn(*args, **kwargs)
+        task = asyncio.ensure_future(program.fn(*args, **kwargs))
+        done, _ = await asyncio.wait({task}, timeout=timeout_ms / 1000)
+        if not done:
+            task.cancel()
+            raise timed_out(claim, timeout_ms)
+        return task.result()
+
+    def _check_size(self, claim: Claim, raw: bytes) -> None:
+        most = self.store.limits.max_value_bytes
+        if len(raw) > most:
+            raise ValueTooLarge(
+                f"Node {claim.node!r} returned {len(raw):,} bytes of JSON; the most is {most:,} (SPANE_MAX_VALUE_BYTES). "
+                "Store large results elsewhere and return a reference to them.",
+                node=claim.node,
+                size=len(raw),
+            )
+
+    def fail(self, claim: Claim, program: Program, error: BaseException) -> None:
+        """Settle the outcome of a failed attempt and raise it the way Dramatiq should see it."""
+        if isinstance(error, AttemptInterrupted):
+            # The watchdog has settled this attempt already; what is raised here only tells Dramatiq.
+            error = timed_out(claim, program.node.timeout_ms or 0)
+        outcome = classify(program.node.retry, error, node=claim.node, attempt=claim.attempt, skip_frames=1)
+        claim.outcome = outcome
+        claim.exception = error
+        if isinstance(outcome, RetryAt):
+            raise AttemptRetried(outcome) from error
+        raise error
+
+
+def timed_out(claim: Claim, timeout_ms: int) -> NodeTimeout:
+    """Return the error of an attempt that ran past its timeout."""
+    return NodeTimeout(
+        f"Node {claim.node!r} of execution {claim.execution!r} ran past its timeout of {timeout_ms / 1000:g} s "
+        f"(attempt {claim.attempt}). Raise `timeout_s`, or make the node do less at a time.",
+        node=claim.node,
+        execution=claim.execution,
+        timeout_s=timeout_ms / 1000,
+    )
+
+
+def _absent(node: str, parameter: str) -> ValueMismatch:
+    return ValueMismatch(
+        f"Node {node!r} got nothing for its required parameter {parameter!r}: what feeds it was skipped, failed or not "
+        f"given. Give {parameter!r} a default.",
+        node=node,
+        parameter=parameter,
+    )
+
+
+class AttemptBackend:
+    """What an attempt's context asks of the runtime."""
+
+    __slots__ = ("_claim", "_executor", "_program")
+
+    def __init__(self, executor: Executor, claim: Claim, program: Program) -> None:
+        self._executor = executor
+        self._claim = claim
+        self._program = program
+
+    def results(self, node_id: str) -> bytes:
+        """Return any ancestor's output as JSON."""
+        found = self._executor.store.outputs(self._claim.execution, [node_id])
+        if node_id not in found or found[node_id].startswith(ERROR_MARK):
+            raise KeyError(node_id)
+        return found[node_id]
+
+    def progress(self, done: float, total: float) -> None:
+        """Record how far the attempt is."""
+        claim = self._claim
+        self._executor.store.progress(claim.execution, claim.node, claim.token, done, total)
+
+    def cancelled(self) -> bool:
+        """Tell whether the execution is being cancelled, as far as this process has heard."""
+        return self._executor.is_cancelled(self._claim.execution)
+
+    def errors(self) -> Mapping[str, NodeError]:
+        """Return why direct parents that may fail did fail."""
+        stored = zip(self._program.fields, self._claim.values or (), strict=False)
+        return {field: decode_error(value[1:]) for field, value in stored if value and value[0] == _ERROR}

@@ -1,0 +1,106 @@
+"""Every Redis key, with its type, what it holds and how long it lives. All keys of one partition share a hash tag,
+so that a partition fits one slot of a Redis Cluster.
+
+    key                     type    holds                                            lives
+    x:<execution>           hash    status, counts, state of every started node      until retired
+    o:<execution>           hash    inputs (`@in`) and output of each node           until retired
+    b:<execution>           hash    values too large to stand inline                 until retired
+    j:<execution>           bitmap  arrivals, a bit per (join group, parent)         until retired
+    k:<execution>           list    nodes put aside, and why                         until retired
+    p:<plan>                hash    the plan, a field or three per node              while used + 24 h
+    q:<queue>:<priority>    list    hints `execution|node`                           -
+    wake:<queue>            list    at most one token                                -
+    ses                     zset    worker sessions by when their lease ends         -
+    w:<session>             hash    `execution|node` -> token                        the session
+    t                       zset    timers by due time                               until due
+    sp                      list    cursors of children not yet released             until done
+    dl                      zset    dead letters `execution|node` by time            own retention
+    key:<workflow>:<key>    string  execution and digest of its inputs               run + 24 h
+    unfit                   hash    fingerprint -> why no worker fitted              until adopted
+    active                  zset    executions by when they were last swept          while they run
+    ev, ctl                 stream  facts; notices to workers                        trimmed; 10 min
+    r:<execution>           list    one token for whoever waits for the result       60 s
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Builds the keys of one partition."""
+
+    namespace: str = "s"
+    partition: int = 0
+
+    @property
+    def prefix(self) -> str:
+        """What every key of the partition begins with; the only KEY of every script."""
+        return f"{self.namespace}:{{{self.partition}}}:"
+
+    def execution(self, execution: str) -> str:
+        """The state of an execution and of its nodes."""
+        return f"{self.prefix}x:{execution}"
+
+    def outputs(self, execution: str) -> str:
+        """Inputs and outputs of an execution."""
+        return f"{self.prefix}o:{execution}"
+
+    def blobs(self, execution: str) -> str:
+        """Large values of an execution."""
+        return f"{self.prefix}b:{execution}"
+
+    def plan(self, plan_hash: str) -> str:
+        """A stored plan."""
+        return f"{self.prefix}p:{plan_hash}"
+
+    def queue(self, queue: str, priority: int) -> str:
+        """Hints of one queue at one priority."""
+        return f"{self.prefix}q:{queue}:{priority}"
+
+    def wake(self, queue: str) -> str:
+        """The wake token of a queue."""
+        return f"{self.prefix}wake:{queue}"
+
+    def waiter(self, execution: str) -> str:
+        """Where whoever waits for an execution's end listens."""
+        return f"{self.prefix}r:{execution}"
+
+    def session(self, session: str) -> str:
+        """What a worker session holds."""
+        return f"{self.prefix}w:{session}"
+
+    def start_key(self, workflow: str, key: str) -> str:
+        """Which execution a start key belongs to."""
+        return f"{self.prefix}key:{workflow}:{key}"
+
+    @property
+    def sessions(self) -> str:
+        """Worker sessions by the end of their lease."""
+        return f"{self.prefix}ses"
+
+    @property
+    def timers(self) -> str:
+        """Timers by due time."""
+        return f"{self.prefix}t"
+
+    @property
+    def dead_letters(self) -> str:
+        """Dead letters by time."""
+        return f"{self.prefix}dl"
+
+    @property
+    def unfit(self) -> str:
+        """Fingerprints that no worker has fitted."""
+        return f"{self.prefix}unfit"
+
+    @property
+    def active(self) -> str:
+        """Executions that have not ended."""
+        return f"{self.prefix}active"
+
+    @property
+    def events(self) -> str:
+        """The stream of facts."""
+        return f"{self.prefix}ev"

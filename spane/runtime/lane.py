@@ -1,0 +1,86 @@
+"""The async lane: async nodes run on one event loop per process and hold no worker thread.
+
+A node's message passes the same middleware in the same order, bracketed by `before_process_message` and
+`after_process_message` as in a worker thread. What changes: the hooks run on the loop's thread, so a middleware
+must not block there, and one that keeps state in a thread-local (rather than a context variable) sees other nodes.
+Dramatiq's TimeLimit and Shutdown interrupts do not reach async nodes; SPANE's own timeout and shutdown do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from dramatiq import Broker, MessageProxy
+from dramatiq.errors import Retry
+
+from spane.runtime.claim import Claim
+from spane.runtime.executor import Executor
+
+_logger = logging.getLogger("spane.lane")
+
+
+class AsyncLane:
+    """Runs claims of async nodes on an event loop in a thread of its own."""
+
+    def __init__(self, broker: Broker, executor: Executor, message_of: Callable[[Claim], MessageProxy]) -> None:
+        self._broker = broker
+        self._executor = executor
+        self._message_of = message_of
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._by_token: dict[str, asyncio.Task[None]] = {}
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="spane-async-lane", daemon=True)
+        self._thread.start()
+
+    def start(self, claim: Claim, begin: Callable[[Claim], bool], finish: Callable[[Claim], None]) -> None:
+        """Schedule a claim; called by the pump's thread."""
+        self._loop.call_soon_threadsafe(self._spawn, claim, begin, finish)
+
+    def run(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
+        """Run a coroutine on the loop and wait for it, from another thread."""
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
+
+    def _spawn(self, claim: Claim, begin: Callable[[Claim], bool], finish: Callable[[Claim], None]) -> None:
+        if not begin(claim):
+            return
+        task = self._loop.create_task(self._process(claim, finish))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _process(self, claim: Claim, finish: Callable[[Claim], None]) -> None:
+        message = self._message_of(claim)
+        try:
+            self._broker.emit_before("process_message", message)
+            if not message.failed:
+                await self._executor.run_on_loop(claim)
+            self._broker.emit_after("process_message", message, result=None)
+        except BaseException as error:
+            message.stuff_exception(error)
+            if not isinstance(error, Retry):
+                _logger.error("Node %r failed with an unhandled exception.", claim, exc_info=True)
+            self._broker.emit_after("process_message", message, exception=error)
+        finally:
+            finish(claim)
+            message.clear_exception()
+
+    def close(self, grace_s: float) -> None:
+        """Wait for running nodes up to `grace_s`, cancel the rest, and stop the loop."""
+
+        async def drain() -> None:
+            if self._tasks:
+                _, late = await asyncio.wait(self._tasks, timeout=grace_s)
+                for task in late:
+                    task.cancel()
+                if late:
+                    await asyncio.wait(late, timeout=1)
+
+        if self._thread.is_alive():
+            self.run(drain())
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join(timeout=5)
+        if not self._loop.is_running():
+            self._loop.close()

@@ -1,0 +1,130 @@
+"""How a plan stands in Redis: small fields, so that a transition reads only what concerns its node.
+
+    p:<node>    profile `page;type;queue;priority;flags;fields`: what a claim needs
+    c:<node>    targets released when the node ends, in chunks c:<node>, c:<node>:1, ...
+    m:<group>   members of a join group, chunked alike
+    roots       targets released at the start, chunked alike
+    s:<page>    the full text of up to 64 nodes, for workers
+    head        workflow, inputs, returns and terminal nodes, for clients
+    queue       the queue of the first entry node (whose worker a delayed start wakes)
+    total       number of nodes; written last, so a plan with it is whole
+
+A target is `node,queue,priority,delay_ms;` or a join `@group,need,bit;`. Children with the same set of parents
+share a join group, so a layered graph costs one bit per (layer, parent) and not one per edge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
+from typing import TypeVar
+
+import msgspec
+
+from spane.model.plan import Plan, PlanInput, PlanNode, Source
+
+#: Targets in one chunk; together with one join group's first chunk a transition stays near 500 children.
+CHUNK = 500
+PAGE = 64
+#: A claim carries the outputs of at most this many parents; above that the worker reads them itself.
+CARRIED_PARENTS = 500
+ASYNC_SUFFIX = "~"
+
+T = TypeVar("T")
+
+
+class PlanHead(msgspec.Struct, frozen=True):
+    """What a client needs of a plan without its nodes."""
+
+    workflow: str
+    inputs: tuple[PlanInput, ...]
+    returns: Source | None
+    terminals: tuple[str, ...]
+    pages: int
+
+
+def queue_of(node: PlanNode) -> str:
+    """Return the list a node queues in: its queue, marked when it runs on the event loop."""
+    return node.queue + ASYNC_SUFFIX if node.is_async else node.queue
+
+
+def merged_fields(node: PlanNode) -> tuple[str, ...]:
+    """Return the fields of `o:<execution>` that are merged for a node, in order."""
+    return (*node.parents, "@in") if node.takes_input else node.parents
+
+
+def fields_of(plan: Plan) -> Iterator[tuple[str, str | bytes]]:
+    """Yield every field of the stored plan; `total` comes last."""
+    pages = [plan.nodes[first : first + PAGE] for first in range(0, len(plan.nodes), PAGE)]
+    for number, page in enumerate(pages):
+        yield f"s:{number}", msgspec.json.encode(page)
+    for index, node in enumerate(plan.nodes):
+        yield f"p:{node.id}", _profile(node, index // PAGE)
+    yield from _targets(plan)
+    head = PlanHead(plan.workflow, plan.inputs, plan.returns, plan.terminals(), len(pages))
+    yield "head", msgspec.json.encode(head)
+    roots = [node for node in plan.nodes if not node.parents and not node.after]
+    yield "queue", queue_of(roots[0])
+    yield "total", str(len(plan.nodes))
+
+
+def _profile(node: PlanNode, page: int) -> str:
+    fields = merged_fields(node)
+    flags = ("k" if node.on_failure == "continue" else "") + ("b" if len(fields) > CARRIED_PARENTS else "")
+    carried = "" if "b" in flags else ",".join(fields)
+    return f"{page};{node.type};{queue_of(node)};{node.priority or ''};{flags};{carried}"
+
+
+def _target(node: PlanNode) -> str:
+    return f"{node.id},{queue_of(node)},{node.priority or ''},{node.delay_ms};"
+
+
+def _targets(plan: Plan) -> Iterator[tuple[str, str]]:
+    """Yield the fields roots, c: and m: with their chunks."""
+    children: dict[str, list[str]] = {}
+    groups: dict[tuple[str, ...], list[str]] = {}
+    roots: list[str] = []
+    for node in plan.nodes:
+        parents = tuple(dict.fromkeys((*node.parents, *node.after)))
+        if not parents:
+            roots.append(_target(node))
+        elif len(parents) == 1:
+            children.setdefault(parents[0], []).append(_target(node))
+        else:
+            groups.setdefault(tuple(sorted(parents)), []).append(_target(node))
+    bit = 0
+    for number, (parents, members) in enumerate(groups.items()):
+        yield from _chunks(f"m:{number}", members)
+        for parent in parents:
+            children.setdefault(parent, []).append(f"@{number},{len(parents)},{bit};")
+            bit += 1
+    for parent, targets in children.items():
+        yield from _chunks(f"c:{parent}", targets)
+    yield from _chunks("roots", roots)
+
+
+def _chunks(field: str, targets: list[str]) -> Iterator[tuple[str, str]]:
+    for number, first in enumerate(range(0, len(targets), CHUNK)):
+        more = "+" if first + CHUNK < len(targets) else ""
+        yield (f"{field}:{number}" if number else field), "".join(targets[first : first + CHUNK]) + more
+
+
+_read_page = msgspec.json.Decoder(tuple[PlanNode, ...]).decode
+_read_head = msgspec.json.Decoder(PlanHead).decode
+
+
+def read_page(raw: bytes) -> Mapping[str, PlanNode]:
+    """Read one page of nodes, by id."""
+    return {node.id: node for node in _read_page(raw)}
+
+
+def read_head(raw: bytes) -> PlanHead:
+    """Read a plan's head."""
+    return _read_head(raw)
+
+
+def parts(items: Iterable[T], size: int) -> Iterator[tuple[T, ...]]:
+    """Yield `items` in tuples of at most `size`."""
+    remaining = iter(items)
+    while part := tuple(islice(remaining, size)):
+        yield part

@@ -1,0 +1,88 @@
+#!lua flags=allow-oom
+-- Commit an attempt: its outcome, its children, the end of the execution, and the acknowledgement, in one step.
+-- KEYS  1 prefix
+-- ARGV  1 now or ''   2 session   3 execution   4 node   5 token   6 kind: s succeeded, f failed, r retry, u unfit
+--       7 payload (opaque): output of s, error of f and r, fingerprint of u   8 attempt   9 duration in us
+--       10 r: delay in ms; u: why   11 r: 1 if it costs a try   12 token for a child   13 queues a child may be
+--       handed over from, or ''   14 retention in ms   15 the same where a dead letter is left
+-- Returns {'ok', 1 if children were queued else 0} | {'ok', 0 or 1, row} with a child handed over | {'again'} this
+--         attempt's commit is already in | {'fenced'} another attempt has the node | {'gone'} no such execution here
+-- Events  s, f, r, k, z; G, C, F, X. Bound: 500 children, 500 join groups, the rest by cursor.
+local P = KEYS[1]
+--@include clock
+--@include event
+--@include queue
+--@include state
+--@include merge
+--@include release
+--@include finish
+--@include settle
+--@include claim
+--@include timer
+if ARGV[1] ~= '' then STAMP = ARGV[1] .. '-*' end
+local session, execution, node, token, kind, payload = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
+local attempt, duration = ARGV[8], ARGV[9]
+local X = P .. 'x:' .. execution
+local r = redis.call('HMGET', X, node, '@st', '@pl', '@pr', '@open', '@run')
+if not r[2] then return {'gone'} end
+local letter, holder, failures, crashes, since, flag
+if r[1] then letter, holder, failures, crashes, since, flag = read_state(r[1]) end
+if holder ~= token then
+  event('z', execution .. '|' .. node .. '|' .. token)
+  return {'fenced'}
+end
+if letter ~= 'R' then return {'again'} end
+local now = clock(ARGV[1])
+local h = {status = r[2], plan = r[3], priority = r[4], open = tonumber(r[5]), run = tonumber(r[6])}
+local facts = execution .. '|' .. node .. '|' .. token .. '|' .. attempt .. '|' .. duration
+local profile, queue, own
+if kind ~= 's' then
+  profile = redis.call('HGET', P .. 'p:' .. h.plan, 'p:' .. node)
+  local _, _, q, o, flags = read_profile(profile)
+  queue, own = q, o ~= '' and o or h.priority
+  kind = kind == 'f' and string.find(flags, 'k', 1, true) and 'continue' or kind
+end
+-- Writes from here on.
+redis.call('HDEL', P .. 'w:' .. session, execution .. '|' .. node)
+if kind == 'r' or kind == 'u' then
+  -- The node comes back: later by a timer, or to a worker that fits. An execution that is ending keeps it parked.
+  if ARGV[11] == '1' then failures = failures + 1 end
+  local again = kind == 'u' and 'Q' or h.status == 'running' and 'T' or 'P'
+  if kind == 'r' then
+    event('r', facts .. '|' .. ARGV[10] .. '|' .. payload)
+    if again == 'P' then redis.call('RPUSH', P .. 'k:' .. execution, 'node|' .. node .. '|' .. h.status) end
+    if again == 'T' then set_timer('n|' .. execution .. '|' .. node, now + tonumber(ARGV[10]), queue) end
+  else
+    event('k', execution .. '|' .. node .. '|' .. ARGV[10])
+    redis.call('HSET', P .. 'unfit', payload, ARGV[10])
+    push(queue .. '@' .. payload, own, execution .. '|' .. node)
+  end
+  local fields = {node, state(again, token, failures, crashes, now, flag), '@run', int(h.run - 1)}
+  if h.run == 1 and (h.status == 'failing' or h.status == 'cancelling') then
+    local ended = h.status == 'failing' and 'failed' or 'cancelled'
+    finish(execution, ended, now, ARGV[14], ARGV[15], fields, redis.call('HGET', X, ended == 'failed' and '@bad' or '@why') or '')
+  else
+    redis.call('HSET', X, unpack(fields))
+  end
+  return {'ok', 0}
+end
+local succeeded = kind == 's'
+redis.call('HSET', P .. 'o:' .. execution, node, succeeded and payload or '!' .. payload)
+if not succeeded then
+  event('f', facts .. '|' .. (kind == 'continue' and 'continue' or 'fail') .. '|' .. payload)
+  redis.call('ZADD', P .. 'dl', int(now), execution .. '|' .. node)
+  redis.call('HSET', X, '@dl', '1')
+  failures = failures + 1
+end
+local hand = succeeded and ARGV[13] ~= '' and redis.call('ZSCORE', P .. 'ses', session) and {token = ARGV[12], queues = ARGV[13]} or nil
+local field = state(succeeded and 'D' or 'F', token, failures, crashes, since, flag)
+local fields, given, status, tail, queued = settle(execution, node, h, field, succeeded or kind == 'continue', now, hand)
+if succeeded then event('s', facts .. '|' .. (given or '') .. '|' .. (given and ARGV[12] or '')) end
+write_fields(X, fields)
+if status ~= h.status then finish(execution, status, now, ARGV[14], ARGV[15], {}, tail) end
+if given then
+  lease(session, execution, given, ARGV[12])
+  local child = redis.call('HGET', P .. 'p:' .. h.plan, 'p:' .. given)
+  return {'ok', queued, row(execution, given, ARGV[12], h.plan, child, 0, 0, '', h.priority)}
+end
+return {'ok', queued}

@@ -1,0 +1,97 @@
+#!lua flags=allow-oom
+-- Fetch and claim: due timers become hints, one cursor moves on, and up to so many queued nodes are leased to a
+-- session, highest priority first, with their merged inputs. A claim is not a start: no attempt is counted here.
+-- KEYS  1 prefix
+-- ARGV  1 now or ''   2 session   3 lease in ms   4 token base (each token is the base and a number)
+--       5 queues of the threads, comma-separated   6 how many nodes for the threads
+--       7 queues of the event loop   8 how many nodes for the event loop
+--       9 queues of suspects   10 how many suspects (0 or 1)   11 how many timers at most
+-- Returns {milliseconds to the next timer or -1, 1 if work was left behind else 0, row, row, ...}
+-- Events  c (one for the batch), k. Bound: the nodes asked for, their parents up to 500 each, the timers, 500 children.
+local P = KEYS[1]
+--@include clock
+--@include event
+--@include queue
+--@include state
+--@include merge
+--@include release
+--@include promote
+--@include spread
+--@include claim
+local now = clock(ARGV[1])
+if ARGV[1] ~= '' then STAMP = ARGV[1] .. '-*' end
+local session, lease_ms, base = ARGV[2], tonumber(ARGV[3]), ARGV[4]
+redis.call('ZADD', P .. 'ses', int(now + lease_ms), session)
+local moved = spread(now)
+local next_due = promote(now, ARGV[11])
+local rows, claimed, number = {}, {}, 0
+
+-- A hint whose execution is not running: parked where it may come back, dropped where it never will.
+local function put_aside(execution, node, status, failures, crashes, flag)
+  if status ~= 'failing' and status ~= 'failed' and status ~= 'paused' then return end
+  redis.call('HSET', P .. 'x:' .. execution, node, state('P', '', failures, crashes, now, flag))
+  redis.call('RPUSH', P .. 'k:' .. execution, 'node|' .. node .. '|' .. status)
+  if status == 'failed' then
+    local left = redis.call('PTTL', P .. 'x:' .. execution)
+    if left > 0 then redis.call('PEXPIRE', P .. 'k:' .. execution, left) end
+  end
+  event('k', execution .. '|' .. node .. '|the execution is ' .. status)
+end
+
+local function claim(hint, suspects)
+  local execution, node = string.match(hint, '^([^|]+)|(.+)$')
+  local X = P .. 'x:' .. execution
+  local h = redis.call('HMGET', X, node, '@st', '@pl', '@pr', '@run')
+  if not h[1] then return false end
+  local letter, _, failures, crashes, _, flag = read_state(h[1])
+  if letter ~= 'Q' then return false end
+  if h[2] ~= 'running' then put_aside(execution, node, h[2], failures, crashes, flag); return false end
+  local profile = redis.call('HGET', P .. 'p:' .. h[3], 'p:' .. node)
+  if flag ~= '' and not suspects then
+    local _, _, queue, own = read_profile(profile)
+    push(queue .. '!', own ~= '' and own or h[4], hint)
+    return false
+  end
+  number = number + 1
+  local token = base .. number
+  redis.call('HSET', X, node, state('R', token, failures, crashes, now, flag), '@run', int(h[5] + 1))
+  lease(session, execution, node, token)
+  rows[#rows + 1] = row(execution, node, token, h[3], profile, failures, crashes, flag, h[4])
+  claimed[#claimed + 1] = execution .. '|' .. node .. '|' .. token .. '|' .. int(failures + 1)
+  return true
+end
+
+local left = 0
+local function take(queues, most, suspects)
+  if most <= 0 or queues == '' then return end
+  local command, n = {'LMPOP', 0}, 0
+  local names = {}
+  for queue in string.gmatch(queues, '[^,]+') do names[#names + 1] = queue end
+  for p = 10, 1, -1 do
+    for _, queue in ipairs(names) do n = n + 1; command[n + 2] = queue_key(queue, p) end
+  end
+  command[2] = n
+  command[n + 3], command[n + 4] = 'LEFT', 'COUNT'
+  while most > 0 do
+    command[n + 5] = most
+    local popped = redis.call(unpack(command))
+    if not popped then return end
+    for _, hint in ipairs(popped[2]) do
+      if claim(hint, suspects) then most = most - 1 end
+    end
+  end
+  left = 1
+  for _, queue in ipairs(names) do wake(queue) end
+end
+
+take(ARGV[5], tonumber(ARGV[6]), false)
+take(ARGV[7], tonumber(ARGV[8]), false)
+take(ARGV[9], tonumber(ARGV[10]), true)
+if #claimed > 0 then event('c', session .. '|' .. table.concat(claimed, ';')) end
+if moved and redis.call('EXISTS', P .. 'sp') == 1 then left = 1 end
+if #rows == 0 and left == 0 then
+  for queue in string.gmatch(ARGV[5] .. ',' .. ARGV[7], '[^,]+') do
+    redis.call('DEL', P .. 'wake:' .. string.match(queue, '^[^~@!]+'))
+  end
+end
+return {next_due, left, unpack(rows)}

@@ -1,0 +1,10 @@
+-- Lease a node to a session and gather all that a worker needs for it. The caller has checked that it may run.
+-- Row: execution, node, token, plan, profile, failures, crashes, flag, priority, merged values (or false).
+local function lease(session, execution, node, token)
+  redis.call('HSET', P .. 'w:' .. session, execution .. '|' .. node, token)
+end
+
+local function row(execution, node, token, plan, profile, failures, crashes, flag, priority)
+  local _, _, _, _, flags, fields = read_profile(profile)
+  return {execution, node, token, plan, profile, failures, crashes, flag, priority, merge(execution, flags, fields)}
+end

@@ -1,0 +1,47 @@
+-- Take a node back from a worker that is gone. The first loss makes it a suspect; only a suspect that had written
+-- its start mark is charged with a crash, and the third of those makes it a dead letter. Its token is cleared, so
+-- a commit that comes later is fenced.
+local MOST_CRASHES = 3
+
+local function crash_error(node, crashes)
+  return '{"type":"spane.errors:WorkerLost","message":"The worker process died ' .. int(crashes)
+    .. ' times while it ran this node. The node is a dead letter, so that it kills no more workers.","node":"'
+    .. node .. '","attempt":' .. int(crashes) .. ',"traceback":"","retryable":false}'
+end
+
+local function lose(execution, node, token, now, kept_ms, dead_kept_ms)
+  local X = P .. 'x:' .. execution
+  local r = redis.call('HMGET', X, node, '@st', '@pl', '@pr', '@open', '@run')
+  if not r[1] then return end
+  local letter, holder, failures, crashes, since, flag = read_state(r[1])
+  if letter ~= 'R' or holder ~= token then return end
+  local h = {status = r[2], plan = r[3], priority = r[4], open = tonumber(r[5]), run = tonumber(r[6])}
+  local _, _, queue, own, flags = read_profile(redis.call('HGET', P .. 'p:' .. h.plan, 'p:' .. node))
+  if flag == 'm' then crashes = crashes + 1 end
+  event('l', execution .. '|' .. node .. '|' .. token .. '|' .. int(crashes))
+  if tonumber(crashes) >= MOST_CRASHES then
+    local goes_on = string.find(flags, 'k', 1, true) ~= nil
+    local payload = crash_error(node, crashes)
+    redis.call('HSET', P .. 'o:' .. execution, node, '!' .. payload)
+    redis.call('ZADD', P .. 'dl', int(now), execution .. '|' .. node)
+    redis.call('HSET', X, '@dl', '1')
+    event('f', execution .. '|' .. node .. '|' .. token .. '|' .. int(failures + 1) .. '|0|'
+      .. (goes_on and 'continue' or 'fail') .. '|' .. payload)
+    local fields, _, status, tail = settle(execution, node, h, state('F', token, failures, crashes, since, ''), goes_on, now)
+    write_fields(X, fields)
+    if status ~= h.status then finish(execution, status, now, kept_ms, dead_kept_ms, {}, tail) end
+    return
+  end
+  local ending = h.status == 'failing' or h.status == 'cancelling'
+  local fields = {node, state(ending and 'P' or 'Q', '', failures, crashes, now, 's'), '@run', int(h.run - 1)}
+  if not ending then
+    redis.call('HSET', X, unpack(fields))
+    push(queue .. '!', own ~= '' and own or h.priority, execution .. '|' .. node)
+    return
+  end
+  redis.call('RPUSH', P .. 'k:' .. execution, 'node|' .. node .. '|' .. h.status)
+  if h.run > 1 then redis.call('HSET', X, unpack(fields)); return end
+  local ended = h.status == 'failing' and 'failed' or 'cancelled'
+  finish(execution, ended, now, kept_ms, dead_kept_ms, fields,
+    redis.call('HGET', X, ended == 'failed' and '@bad' or '@why') or '')
+end

@@ -1,0 +1,45 @@
+-- Queue what is due: retries and delays (`n|execution|node`) and scheduled starts (`s|execution`).
+-- Returns the milliseconds until the next timer, or -1.
+local function begin(execution, X, plan, priority, now)
+  local ready, cursors, fields = {}, {}, {}
+  release(execution, plan, redis.call('HGET', plan, 'roots'), execution .. '|roots|1', ready, cursors)
+  enqueue(execution, ready, priority, now, fields)
+  for _, cursor in ipairs(cursors) do redis.call('RPUSH', P .. 'sp', cursor) end
+  fields[#fields + 1] = '@st'; fields[#fields + 1] = 'running'
+  fields[#fields + 1] = '@open'; fields[#fields + 1] = int(#ready + #cursors)
+  write_fields(X, fields)
+end
+
+local function promote_node(execution, node, now)
+  local X = P .. 'x:' .. execution
+  local h = redis.call('HMGET', X, node, '@st', '@pl', '@pr')
+  if not h[1] then return end
+  local letter, _, failures, crashes, _, flag = read_state(h[1])
+  if letter ~= 'T' then return end
+  if h[2] == 'running' then
+    local _, _, queue, own = read_profile(redis.call('HGET', P .. 'p:' .. h[3], 'p:' .. node))
+    redis.call('HSET', X, node, state('Q', '', failures, crashes, now, flag))
+    push(flag == '' and queue or queue .. '!', own ~= '' and own or h[4], execution .. '|' .. node)
+  elseif h[2] == 'failing' or h[2] == 'failed' or h[2] == 'paused' then
+    redis.call('HSET', X, node, state('P', '', failures, crashes, now, flag))
+    redis.call('RPUSH', P .. 'k:' .. execution, 'node|' .. node .. '|' .. h[2])
+  end
+end
+
+local function promote(now, most)
+  local due = redis.call('ZRANGEBYSCORE', P .. 't', '-inf', int(now), 'LIMIT', 0, most)
+  for _, timer in ipairs(due) do
+    redis.call('ZREM', P .. 't', timer)
+    local kind, execution, node = string.match(timer, '^(%a)|([^|]+)|?(.*)$')
+    if kind == 'n' then
+      promote_node(execution, node, now)
+    else
+      local X = P .. 'x:' .. execution
+      local h = redis.call('HMGET', X, '@st', '@pl', '@pr')
+      if h[1] == 'scheduled' then begin(execution, X, P .. 'p:' .. h[2], h[3], now) end
+    end
+  end
+  local head = redis.call('ZRANGE', P .. 't', 0, 0, 'WITHSCORES')
+  if not head[2] then return -1, #due end
+  return math.max(0, tonumber(head[2]) - now), #due
+end

@@ -1,0 +1,22 @@
+-- A queue is ten lists, one per priority. Its name may carry suffixes: '~' for nodes that run on the event
+-- loop, '@fingerprint' for nodes that wait for fitting code, '!' for nodes under suspicion of killing workers.
+local function queue_key(queue, priority)
+  return P .. 'q:' .. queue .. ':' .. priority
+end
+
+-- One token in wake:<queue> tells one idle worker to fetch. It is a hint: a worker looks each second anyway.
+local function wake(queue)
+  local key = P .. 'wake:' .. string.match(queue, '^[^~@!]+')
+  if redis.call('EXISTS', key) == 0 then redis.call('RPUSH', key, '1') end
+end
+
+local function push(queue, priority, hint)
+  redis.call('RPUSH', queue_key(queue, priority), hint)
+  wake(queue)
+end
+
+-- Put hints back where they came from: at the front, before anything that was queued later.
+local function push_front(queue, priority, hint)
+  redis.call('LPUSH', queue_key(queue, priority), hint)
+  wake(queue)
+end

@@ -1,0 +1,70 @@
+-- Write what a finished attempt leads to: counts, children, and the end of the execution if this was the last.
+--   goes_on    whether its children are released (it succeeded, or failed with on_failure="continue")
+--   own_field  the node's new state
+-- A failure that is not gone on from turns a running execution into `failing`; what runs may still commit.
+-- `hand` is nil, or {token, queues} to lease one ready child straight to this worker.
+-- Returns the fields to write, the child handed over or nil, the execution's status, the tail of its last event, and
+-- whether anything was queued.
+local function higher_waits(queues, priority)
+  if priority >= 10 then return false end
+  local keys = {}
+  for queue in string.gmatch(queues, '[^,]+') do
+    for p = 10, priority + 1, -1 do keys[#keys + 1] = queue_key(queue, p) end
+  end
+  return redis.call('EXISTS', unpack(keys)) > 0
+end
+
+local function choose(ready, hand, priority)
+  for i, target in ipairs(ready) do
+    if target[4] == 0 and string.find(',' .. hand.queues .. ',', ',' .. target[2] .. ',', 1, true) then
+      local own = tonumber(target[3] ~= '' and target[3] or priority)
+      if higher_waits(hand.queues, own) then return nil end
+      table.remove(ready, i)
+      return target[1]
+    end
+  end
+end
+
+local function settle(execution, node, h, own_field, goes_on, now, hand)
+  local X = P .. 'x:' .. execution
+  local status, plan_hash, priority, open, run = h.status, h.plan, h.priority, h.open, h.run
+  local fields, ready, cursors, given = {node, own_field}, {}, {}, nil
+  run = run - 1
+  if goes_on and status == 'running' then
+    local plan = P .. 'p:' .. plan_hash
+    local text = redis.call('HGET', plan, 'c:' .. node)
+    if text then
+      release(execution, plan, text, execution .. '|c:' .. node .. '|1', ready, cursors)
+      local released = #ready
+      if hand and released > 0 then
+        given = choose(ready, hand, priority)
+        if given then
+          fields[#fields + 1] = given
+          fields[#fields + 1] = state('R', hand.token, 0, 0, now, '')
+          run = run + 1
+        end
+      end
+      if #ready > 0 then enqueue(execution, ready, priority, now, fields) end
+      for _, cursor in ipairs(cursors) do redis.call('RPUSH', P .. 'sp', cursor) end
+      open = open + released + #cursors
+    end
+  end
+  open = open - 1
+  fields[#fields + 1] = '@open'; fields[#fields + 1] = int(open)
+  fields[#fields + 1] = '@run'; fields[#fields + 1] = int(run)
+  local tail
+  if status == 'running' then
+    if not goes_on then
+      fields[#fields + 1] = '@bad'; fields[#fields + 1] = node
+      if run > 0 then
+        fields[#fields + 1] = '@st'; fields[#fields + 1] = 'failing'
+        event('G', execution .. '|' .. node)
+      else status, tail = 'failed', node end
+    elseif open == 0 then status = 'completed' end
+  elseif run == 0 and status == 'failing' then
+    status, tail = 'failed', redis.call('HGET', X, '@bad')
+  elseif run == 0 and status == 'cancelling' then
+    status, tail = 'cancelled', redis.call('HGET', X, '@why') or ''
+  end
+  return fields, given, status, tail, (#ready > 0 or #cursors > 0) and 1 or 0
+end

@@ -1,0 +1,23 @@
+-- Advance the oldest cursor by one chunk: children, members of a join, or entry nodes that were too many for the
+-- transition that released them. A cursor is `execution|field|chunk`, the field being one of the plan's.
+local function spread(now)
+  local cursor = redis.call('LPOP', P .. 'sp')
+  if not cursor then return false end
+  local execution, field, chunk = string.match(cursor, '^([^|]+)|([^|]+)|(%d+)$')
+  local X = P .. 'x:' .. execution
+  local h = redis.call('HMGET', X, '@st', '@pl', '@pr', '@open')
+  if h[1] == 'failing' or h[1] == 'failed' or h[1] == 'paused' then
+    redis.call('RPUSH', P .. 'k:' .. execution, 'cursor|' .. cursor)
+    return true
+  end
+  if h[1] ~= 'running' then return true end
+  local plan = P .. 'p:' .. h[2]
+  local text = redis.call('HGET', plan, chunk == '0' and field or field .. ':' .. chunk)
+  local ready, cursors, fields = {}, {}, {}
+  release(execution, plan, text, execution .. '|' .. field .. '|' .. int(chunk + 1), ready, cursors)
+  enqueue(execution, ready, h[3], now, fields)
+  for _, another in ipairs(cursors) do redis.call('RPUSH', P .. 'sp', another) end
+  fields[#fields + 1] = '@open'; fields[#fields + 1] = int(h[4] + #ready + #cursors - 1)
+  write_fields(X, fields)
+  return true
+end

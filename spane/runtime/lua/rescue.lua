@@ -1,0 +1,33 @@
+#!lua flags=allow-oom
+-- Take over from sessions whose lease ran out: each of their attempts goes back to its queue, at most so many a call.
+-- KEYS  1 prefix
+-- ARGV  1 now or ''   2 attempts at most   3 retention in ms   4 retention where a dead letter is left, in ms
+-- Returns how many attempts were taken back; call again at once while it is not 0.
+-- Events  l, f; F, C, X. Bound: the attempts asked for.
+local P = KEYS[1]
+--@include clock
+--@include event
+--@include queue
+--@include state
+--@include release
+--@include finish
+--@include settle
+--@include lose
+local now = clock(ARGV[1])
+if ARGV[1] ~= '' then STAMP = ARGV[1] .. '-*' end
+local dead = redis.call('ZRANGEBYSCORE', P .. 'ses', '-inf', int(now), 'LIMIT', 0, 1)
+if #dead == 0 then return 0 end
+local held = P .. 'w:' .. dead[1]
+local attempts = redis.call('HSCAN', held, 0, 'COUNT', ARGV[2])[2]
+local taken = 0
+for i = 1, #attempts, 2 do
+  local execution, node = string.match(attempts[i], '^([^|]+)|(.+)$')
+  redis.call('HDEL', held, attempts[i])
+  lose(execution, node, attempts[i + 1], now, ARGV[3], ARGV[4])
+  taken = taken + 1
+end
+if redis.call('EXISTS', held) == 0 then
+  redis.call('ZREM', P .. 'ses', dead[1])
+  return math.max(taken, 1)
+end
+return taken

@@ -1,0 +1,45 @@
+#!lua
+-- Start an execution: its state, its inputs, its entry nodes as hints (or one timer when it starts later).
+-- KEYS  1 prefix
+-- ARGV  1 now or ''   2 execution   3 plan hash   4 workflow   5 priority   6 delay in ms
+--       7 inputs (opaque)   8 start key or ''   9 digest of the inputs   10 tenant   11 metadata (opaque)
+-- Returns {'ok', execution} | {'again', execution} the key's execution | {'conflict', execution} same key, other
+--         inputs | {'noplan'} the plan is not stored here.
+-- Events  S. Bound: 500 entry nodes, the rest by cursor.
+local P = KEYS[1]
+--@include clock
+--@include event
+--@include queue
+--@include state
+--@include release
+--@include promote
+--@include timer
+local now = clock(ARGV[1])
+if ARGV[1] ~= '' then STAMP = ARGV[1] .. '-*' end
+local execution, plan_hash, workflow, priority, delay = ARGV[2], ARGV[3], ARGV[4], ARGV[5], tonumber(ARGV[6])
+local inputs, key, digest, tenant, metadata = ARGV[7], ARGV[8], ARGV[9], ARGV[10], ARGV[11]
+local X, plan = P .. 'x:' .. execution, P .. 'p:' .. plan_hash
+local start_key = P .. 'key:' .. workflow .. ':' .. key
+if key ~= '' then
+  local holder = redis.call('GET', start_key)
+  if holder then
+    local id, used = string.match(holder, '^([^|]+)|(.*)$')
+    return {used == digest and 'again' or 'conflict', id}
+  end
+end
+if redis.call('EXISTS', X) == 1 then return {'again', execution} end
+if redis.call('HEXISTS', plan, 'total') == 0 then return {'noplan'} end
+-- Writes from here on.
+if key ~= '' then redis.call('SET', start_key, execution .. '|' .. digest) end
+if redis.call('HINCRBY', plan, 'refs', 1) == 1 then redis.call('PERSIST', plan) end
+local entry = event('S', execution .. '|' .. plan_hash .. '|' .. workflow .. '|' .. priority .. '|' .. key)
+redis.call('HSET', X, '@st', 'scheduled', '@g', '1', '@pl', plan_hash, '@pr', priority, '@wf', workflow, '@open', '1',
+  '@run', '0', '@tn', tenant, '@t0', int(now), '@key', key, '@ev', entry, '@meta', metadata)
+redis.call('HSET', P .. 'o:' .. execution, '@in', inputs)
+redis.call('ZADD', P .. 'active', int(now), execution)
+if delay > 0 then
+  set_timer('s|' .. execution, now + delay, redis.call('HGET', plan, 'queue'))
+else
+  begin(execution, X, plan, priority, now)
+end
+return {'ok', execution}

@@ -1,0 +1,57 @@
+"""Our Dramatiq middleware: worker life cycle, and attempts with retry and backoff."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from dramatiq import Broker, MessageProxy, Worker
+from dramatiq.middleware import Middleware
+
+from spane.runtime.retry import AttemptRetried
+from spane.runtime.worker_process import chain_sigterm
+
+if TYPE_CHECKING:
+    from spane.runtime.broker import NodeBroker
+
+
+class Attempts(Middleware):
+    """Turns what became of a node's message into the outcome that its acknowledgement commits.
+
+    The executor has classified its own failures already. What is left is an exception that came from elsewhere:
+    another middleware's `before_process_message`, or an interrupt that a thread was hit by.
+    """
+
+    def after_process_message(
+        self, broker: Broker, message: MessageProxy, *, result: Any = None, exception: BaseException | None = None
+    ) -> None:
+        if exception is None or not message.options.get("spane"):
+            return
+        claim = message.args[0]
+        if isinstance(exception, AttemptRetried):
+            claim.outcome = exception.outcome
+        elif claim.outcome is None:
+            claim.outcome = _settle_foreign(claim, exception)
+
+
+def _settle_foreign(claim: Any, exception: BaseException) -> Any:
+    from spane.model.plan import RetryPolicy
+    from spane.runtime.retry import classify
+
+    policy = claim.program.node.retry if claim.program is not None else RetryPolicy()
+    return classify(policy, exception, node=claim.node, attempt=claim.attempt)
+
+
+class NodeLifecycle(Middleware):
+    """Starts and stops a process's node-running half with Dramatiq's worker."""
+
+    def before_worker_boot(self, broker: NodeBroker, worker: Worker) -> None:  # type: ignore[override]
+        process = broker.open_process(worker)
+        process.boot()
+        chain_sigterm(process.stop_claiming)
+
+    def before_worker_shutdown(self, broker: NodeBroker, worker: Worker) -> None:  # type: ignore[override]
+        if broker.process is not None:
+            broker.process.stop_claiming()
+
+    def after_worker_shutdown(self, broker: NodeBroker, worker: Worker) -> None:  # type: ignore[override]
+        broker.close_process()

@@ -1,0 +1,379 @@
+"""The pump: the one place of a process that talks to Redis about nodes.
+
+Worker threads put finished claims into the outbox and go on; whichever consumer thread drives the pump sends all of
+them together with one fetch as one batch, and turns the replies (children handed over, nodes fetched with their
+inputs) into the next messages. Nothing waits for a timer: a batch is whatever finished while the last one travelled.
+
+A lost reply is answered by sending the same commits again (the script answers as it first did) and by `resync`,
+which returns what was leased to this session without its knowing. A fetch is never repeated blindly.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import redis
+
+from spane.errors import StoreUnavailable
+from spane.model.ids import new_session_id
+from spane.model.outcome import Failed, NodeError, Outcome, RetryAt, Succeeded, Unfit, encode_error
+from spane.runtime.claim import Claim
+from spane.runtime.store import BLOB_MARK, Store
+from spane.runtime.wire import Bell, LocalBell, LocalWire, Wire
+
+_logger = logging.getLogger("spane.pump")
+
+#: How long a claimed node may wait for a thread before it goes back to its queue, and how far back completions count.
+UNSTARTED_S = 0.05
+RECENT_S = 0.02
+#: At most so many children in a row are handed to this process before a fetch gets its turn.
+HAND_OVERS = 32
+IDLE_S = 1.0
+
+
+class Pump:
+    """Outbox, registry of live claims and driver of the batches; shared by all consumers of the process."""
+
+    def __init__(self, store: Store, *, threads: int, on_loop: int, wire: Wire | LocalWire, bell: Bell | LocalBell) -> None:
+        self.store = store
+        self.threads = threads
+        self.on_loop = on_loop
+        self.session = new_session_id()
+        self.queues: tuple[str, ...] = ()
+        self.fitting: tuple[str, ...] = ()
+        self.ready: deque[Claim] = deque()
+        self.batches = 0
+        self.draining = False
+        self.start_on_loop: Callable[[Claim], None] | None = None
+        self._wire = wire
+        self._bell = bell
+        self._outbox: deque[tuple[Claim, Outcome]] = deque()
+        self._unstarted: dict[str, Claim] = {}
+        self._running: dict[str, Claim] = {}
+        self._loop_claims = 0
+        self._sequence = 0
+        self._hot = True
+        self._next_due_s = IDLE_S
+        self._looked_at = 0.0
+        self._handed = 0
+        self._completed: deque[float] = deque(maxlen=4 * threads)
+        self._asleep = False
+        self._broken = False
+        self._suspects = 0
+        self._names: dict[str, str] = {}
+        self._turn = threading.Condition()
+        self._driver: threading.Thread | None = None
+
+    # Called by worker threads and the event loop. None of these waits for Redis, none raises.
+
+    def begin(self, claim: Claim) -> bool:
+        """Tell whether the claim may start: not if it went back to its queue in the meantime."""
+        if self._unstarted.pop(claim.token, None) is None:
+            return False
+        self._running[claim.token] = claim
+        return True
+
+    def finish(self, claim: Claim, outcome: Outcome | None) -> None:
+        """Take a claim's outcome, unless something settled it before."""
+        if self._running.pop(claim.token, None) is None:
+            if self._unstarted.pop(claim.token, None) is None:
+                return
+        self._outbox.append((claim, outcome or _rejected(claim)))
+        if claim.on_loop:
+            self._loop_claims -= 1
+        if claim.flag:
+            self._suspects -= 1
+        self._completed.append(time.monotonic())
+        if self._asleep:
+            self._asleep = False
+            self._bell.ring()
+
+    def wake(self) -> None:
+        """Make the driver look at once."""
+        self._hot = True
+        self._bell.ring()
+
+    @property
+    def in_flight(self) -> int:
+        """How many claims this process holds, started or not, or still has to commit."""
+        return len(self._unstarted) + len(self._running) + len(self._outbox)
+
+    @property
+    def running(self) -> list[Claim]:
+        """The claims whose nodes are running now."""
+        return list(self._running.values())
+
+    # Called by consumer threads.
+
+    def next(self, timeout_s: float) -> Claim | None:
+        """Return the next claimed node for a thread, driving the pump if nobody else does."""
+        me = threading.current_thread()
+        with self._turn:
+            if self._driver is None or not self._driver.is_alive():
+                self._driver = me
+            if self._driver is not me:
+                self._turn.wait(timeout_s)
+                return None
+        claim = self._take()
+        if claim is None:
+            self._step(timeout_s)
+            claim = self._take()
+        return claim
+
+    def yield_turn(self) -> None:
+        """Let another consumer thread drive."""
+        with self._turn:
+            if self._driver is threading.current_thread():
+                self._driver = None
+            self._turn.notify_all()
+
+    def _take(self) -> Claim | None:
+        while self.ready:
+            claim = self.ready.popleft()
+            if claim.on_loop and self.start_on_loop is not None:
+                self.start_on_loop(claim)
+            else:
+                return claim
+        return None
+
+    def _step(self, timeout_s: float) -> None:
+        """Send what finished and fetch what there is room for; with neither to do, sleep until something happens."""
+        try:
+            if self._broken:
+                self._recover()
+            batch = self._drain_outbox()
+            room, loop_room = self._room()
+            now = time.monotonic()
+            wants = (room > 0 or loop_room > 0) and (self._hot or now >= self._looked_at + self._next_due_s)
+            if batch or wants:
+                self._exchange(batch, room if wants else 0, loop_room if wants else 0)
+            elif not self.ready:
+                self._sleep(timeout_s)
+        except StoreUnavailable as error:
+            if not self._broken:
+                _logger.warning("%s. Trying again until it answers; running nodes go on.", error)
+            self._broken = True
+            self._bell.drop()
+            self._bell_or_pause()
+
+    def _bell_or_pause(self) -> None:
+        # Redis is away, so there is nothing to select on; a short wait on our own condition keeps a stop prompt.
+        with self._turn:
+            self._turn.wait(0.05)
+
+    def _sleep(self, timeout_s: float) -> None:
+        self._give_back_stale()
+        self._asleep = True
+        if self._outbox or self._hot:
+            self._asleep = False
+            return
+        left = self._looked_at + self._next_due_s - time.monotonic()
+        wait_s = max(0.001, min(timeout_s, left, UNSTARTED_S if self._unstarted else IDLE_S))
+        keys = [self.store.keys.wake(queue) for queue in self.queues]
+        if self._bell.wait(keys, wait_s):
+            self._hot = True
+        self._asleep = False
+
+    def _room(self) -> tuple[int, int]:
+        """Return how many more nodes to fetch: for threads, a little ahead of them, and for the event loop."""
+        if self.draining:
+            return 0, 0
+        horizon = time.monotonic() - RECENT_S
+        recent = sum(1 for at in self._completed if at >= horizon)
+        held = len(self._unstarted) + len(self._running) - self._loop_claims
+        return self.threads + recent - held, self.on_loop - self._loop_claims
+
+    def _drain_outbox(self) -> list[tuple[Claim, Outcome]]:
+        batch = []
+        while self._outbox:
+            batch.append(self._outbox.popleft())
+        return batch
+
+    # Talking to Redis.
+
+    def _exchange(self, batch: list[tuple[Claim, Outcome]], room: int, loop_room: int) -> None:
+        commands: list[tuple[Any, ...]] = []
+        commit_at: list[int] = []
+        hand = "" if self.draining or self._handed >= HAND_OVERS else ",".join(self._lanes(room, loop_room, len(batch)))
+        for claim, outcome in batch:
+            payload = outcome.raw if isinstance(outcome, Succeeded) else b""
+            if len(payload) > self.store.limits.inline_value_bytes:
+                commands.append(self.store.command("put_blob", claim.execution, claim.token, payload))
+            commit_at.append(len(commands))
+            commands.append(self._commit(claim, outcome, hand))
+        fetches = room > 0 or loop_room > 0
+        if fetches:
+            commands.append(self._fetch(room, loop_room))
+        try:
+            replies = self._wire.call(commands)
+        except StoreUnavailable:
+            self._outbox.extendleft(reversed(batch))
+            raise
+        self.batches += 1
+        self._read_commits(batch, [replies[at] for at in commit_at])
+        if fetches:
+            self._read_fetch(replies[-1])
+
+    def _lanes(self, room: int, loop_room: int, finished: int) -> list[str]:
+        """Return the queues whose nodes may be handed over: those with room, counting what just finished."""
+        names = list(self.queues) if room + finished > 0 else []
+        if loop_room > 0:
+            names += [f"{queue}~" for queue in self.queues]
+        return names
+
+    def _token(self) -> str:
+        self._sequence += 1
+        return f"{self.session}.{self._sequence:x}"
+
+    def _commit(self, claim: Claim, outcome: Outcome, hand: str) -> tuple[Any, ...]:
+        limits = self.store.limits
+        extra: Any = 0
+        spends = 0
+        if type(outcome) is Succeeded:
+            kind, payload = "s", outcome.raw
+            if len(payload) > limits.inline_value_bytes:
+                payload = BLOB_MARK + claim.token.encode()
+        elif type(outcome) is RetryAt:
+            kind, payload, extra, spends = "r", encode_error(outcome.error), outcome.delay_ms, int(outcome.spends)
+        elif type(outcome) is Unfit:
+            kind, payload, extra = "u", outcome.fingerprint.encode(), outcome.reason
+        else:
+            kind, payload = "f", encode_error(outcome.error)
+        return self.store.command(
+            "commit", self.store.clock.injected, self.session, claim.execution, claim.node, claim.token, kind, payload,
+            claim.attempt, claim.duration_us, extra, spends, self._token(), hand, limits.retention_ms,
+            limits.dead_letter_retention_ms,
+        )  # fmt: skip
+
+    def _fetch(self, room: int, loop_room: int) -> tuple[Any, ...]:
+        fitting = self.fitting
+        threads = [*self.queues, *(f"{queue}@{name}" for queue in self.queues for name in fitting)]
+        loop = [f"{queue}~" for queue in self.queues] + [f"{queue}~@{n}" for queue in self.queues for n in fitting]
+        suspects = [f"{queue}{lane}!" for queue in self.queues for lane in ("", "~")]
+        idle = self._suspects <= 0 and len(self._running) < self.threads and not self._unstarted
+        self._looked_at = time.monotonic()
+        return self.store.command(
+            "fetch", self.store.clock.injected, self.session, self.store.limits.lease_ms, self._token() + ".",
+            ",".join(threads), room, ",".join(loop), loop_room, ",".join(suspects), int(idle), 100,
+        )  # fmt: skip
+
+    def _read_commits(self, batch: list[tuple[Claim, Outcome]], replies: list[Any]) -> None:
+        handed = 0
+        for (claim, outcome), reply in zip(batch, replies, strict=True):
+            if isinstance(reply, Exception):
+                self._refused(claim, outcome, reply)
+                continue
+            code = reply[0]
+            if code == b"ok":
+                if reply[1]:
+                    self._hot = True
+                if len(reply) > 2:
+                    self._accept(reply[2])
+                    handed += 1
+            elif code == b"fenced":
+                _logger.warning("%r came too late: another attempt has the node now, so its outcome was dropped.", claim)
+        self._handed = self._handed + 1 if handed else 0
+
+    def _refused(self, claim: Claim, outcome: Outcome, reply: Exception) -> None:
+        """Deal with an error reply to a commit: load missing scripts, wait out what passes, and never lose an outcome."""
+        if isinstance(reply, redis.exceptions.NoScriptError):
+            self._load_scripts()
+        else:
+            _logger.error("Redis refused the commit of %r: %s. It will be sent again.", claim, reply)
+            self._bell_or_pause()
+        self._outbox.appendleft((claim, outcome))
+
+    def _read_fetch(self, reply: Any) -> None:
+        if isinstance(reply, Exception):
+            if isinstance(reply, redis.exceptions.NoScriptError):
+                self._load_scripts()
+            else:
+                _logger.error("Redis refused a fetch: %s. Trying again.", reply)
+                self._bell_or_pause()
+            self._hot = True
+            return
+        next_due, left, *rows = reply
+        for row in rows:
+            self._accept(row)
+        self._hot = bool(rows) or bool(left)
+        self._next_due_s = IDLE_S if next_due < 0 else min(IDLE_S, max(next_due, 0) / 1000 + 0.0005)
+
+    def _load_scripts(self) -> None:
+        self._wire.call([("SCRIPT", "LOAD", script.text) for script in self.store.scripts.values()])
+
+    def _accept(self, row: Any) -> None:
+        claim = Claim(row)
+        if claim.on_loop:
+            self._loop_claims += 1
+        if claim.flag:
+            self._suspects += 1
+        self._unstarted[claim.token] = claim
+        self.ready.append(claim)
+
+    def _recover(self) -> None:
+        """After a lost reply: adopt what is leased to this session without its knowing."""
+        known = [*self._unstarted, *self._running, *(claim.token for claim, _ in self._outbox)]
+        self._load_scripts()
+        reply = self._wire.call([self.store.command("resync", self.session, *known)])[0]
+        if isinstance(reply, Exception):
+            raise StoreUnavailable(f"Redis does not answer yet: {reply}")
+        for row in reply:
+            self._accept(row)
+        _logger.info("Redis answers again; %d attempts adopted.", len(reply))
+        self._broken = False
+        self._hot = True
+
+    # Giving back.
+
+    def _give_back_stale(self) -> None:
+        """Return nodes that no thread has started in time; somebody else may have one free."""
+        if not self._unstarted or len(self._running) < self.threads:
+            return
+        horizon = time.monotonic() - UNSTARTED_S
+        self.give_back([claim for claim in list(self._unstarted.values()) if claim.fetched_at < horizon and not claim.on_loop])
+
+    def give_back(self, claims: Iterable[Claim]) -> None:
+        """Return claims that have not started to the front of their queues, with nothing charged to them."""
+        mine = [claim for claim in claims if self._unstarted.pop(claim.token, None) is not None]
+        if not mine:
+            return
+        for claim in mine:
+            self._loop_claims -= claim.on_loop
+            self._suspects -= bool(claim.flag)
+        arguments = [part for claim in mine for part in (claim.execution, claim.node, claim.token)]
+        try:
+            self._wire.call([self.store.command("give_back", self.store.clock.injected, self.session, *arguments)])
+        except StoreUnavailable:
+            self._broken = True  # Resync finds them leased to us and adopts them; if we are gone, the lease ends.
+
+    def flush(self, deadline_s: float) -> None:
+        """Send what is in the outbox, for at most `deadline_s` seconds; called when no consumer drives any more."""
+        deadline = time.monotonic() + deadline_s
+        while self._outbox and time.monotonic() < deadline:
+            self._step(0.01)
+
+    def close(self) -> None:
+        """Give back what did not start and let go of the connections."""
+        self.draining = True
+        self.give_back(list(self._unstarted.values()))
+        self.ready.clear()
+        self.flush(5.0)
+        self._bell.close()
+        self._wire.drop()
+
+
+def _rejected(claim: Claim) -> Outcome:
+    return Failed(
+        NodeError(
+            "spane.errors:AttemptRejected",
+            "A Dramatiq middleware skipped or rejected the message before the node ran.",
+            claim.node,
+            claim.attempt,
+            retryable=False,
+        )
+    )

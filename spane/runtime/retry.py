@@ -1,0 +1,56 @@
+"""Whether a failed attempt is tried again, and when."""
+
+from __future__ import annotations
+
+import random
+
+from dramatiq import Retry as DramatiqRetry
+
+from spane.errors import ResultNotSerialisable, RetryLater, Unrecoverable, ValueMismatch, ValueTooLarge
+from spane.model.outcome import Failed, Outcome, RetryAt, describe
+from spane.model.plan import RetryPolicy
+
+#: Trying these again cannot help.
+NEVER_RETRIED = (Unrecoverable, ValueMismatch, ResultNotSerialisable, ValueTooLarge)
+
+
+class AttemptRetried(DramatiqRetry):
+    """Tells Dramatiq that an attempt failed and will be tried again, so that nothing is logged as an error."""
+
+    def __init__(self, outcome: RetryAt) -> None:
+        super().__init__(str(outcome.error), outcome.delay_ms)
+        self.outcome = outcome
+
+
+def wait_ms(policy: RetryPolicy, attempt: int) -> int:
+    """Return the wait after failed attempt number `attempt` (from 1), in milliseconds."""
+    wait_s = policy.base_s if policy.backoff == "fixed" else policy.base_s * policy.factor ** (attempt - 1)
+    wait_s = min(wait_s, policy.max_s)
+    if policy.jitter:
+        wait_s *= 1 - policy.jitter * random.random()
+    return round(wait_s * 1000)
+
+
+def names_of(error: BaseException) -> set[str]:
+    """Return `module:qualname` of the exception's class and all its bases."""
+    return {f"{cls.__module__}:{cls.__qualname__}" for cls in type(error).__mro__}
+
+
+def retryable(policy: RetryPolicy, error: BaseException) -> bool:
+    """Tell whether the policy allows another try after this exception."""
+    if isinstance(error, NEVER_RETRIED):
+        return False
+    names = names_of(error)
+    return not names.isdisjoint(policy.retry_on) and names.isdisjoint(policy.give_up_on)
+
+
+def classify(policy: RetryPolicy, error: BaseException, *, node: str, attempt: int, skip_frames: int = 0) -> Outcome:
+    """Turn a raised exception into the outcome of its attempt."""
+    if isinstance(error, RetryLater):
+        record = describe(error, node=node, attempt=attempt, retryable=True, skip_frames=skip_frames)
+        return RetryAt(round(error.after_s * 1000), record, spends=False, exception=error)
+    again = retryable(policy, error)
+    record = describe(error, node=node, attempt=attempt, retryable=again, skip_frames=skip_frames)
+    if again and attempt < policy.attempts:
+        return RetryAt(wait_ms(policy, attempt), record, exception=error)
+    return Failed(record, exception=error)

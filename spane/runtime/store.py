@@ -1,0 +1,267 @@
+"""The store: one typed method for each transition, and the reads that clients and workers make beside them.
+
+Every script can be called again with the same arguments after a lost reply. Methods raise `StoreUnavailable`,
+`StoreFull` and their kin, never a redis-py error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import redis
+
+from spane.errors import UnknownExecution
+from spane.model.event import Event, read_entry
+from spane.model.plan import Plan, PlanNode
+from spane.runtime import layout, scripts
+from spane.runtime.clients import translate
+from spane.runtime.clock import Clock, RedisClock
+from spane.runtime.keys import Keys
+
+BLOB_MARK = b"&"
+ERROR_MARK = b"!"
+_PLAN_FIELDS_A_CALL = 250
+_PLAN_KEPT_MS = 86_400_000
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The times and sizes that transitions need, in their units."""
+
+    lease_ms: int = 5_000
+    retention_ms: int = 86_400_000
+    dead_letter_retention_ms: int = 7 * 86_400_000
+    inline_value_bytes: int = 262_144
+    max_value_bytes: int = 67_108_864
+    events_kept: int = 100_000
+    patience_ms: int = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What `start` takes: one execution to be."""
+
+    execution: str
+    plan: str
+    workflow: str
+    inputs: bytes
+    priority: int = 5
+    delay_ms: int = 0
+    key: str = ""
+    digest: str = ""
+    tenant: str = ""
+    metadata: bytes = b"{}"
+
+
+@dataclass(frozen=True, slots=True)
+class StartReply:
+    """What became of a start, and the execution that the caller may now look at."""
+
+    status: Literal["ok", "again", "conflict", "noplan"]
+    execution: str
+
+
+class Store:
+    """The transitions of one partition, over one command client."""
+
+    def __init__(self, client: redis.Redis, keys: Keys, *, clock: Clock | None = None, limits: Limits | None = None, shebang: bool = True) -> None:
+        self.client = client
+        self.keys = keys
+        self.clock = clock or RedisClock()
+        self.limits = limits or Limits()
+        self.scripts = scripts.load(shebang=shebang)
+
+    def load_scripts(self) -> None:
+        """Put every script into the server's cache."""
+        with _translated():
+            for script in self.scripts.values():
+                self.client.script_load(script.text)
+
+    def command(self, name: str, *arguments: Any) -> tuple[Any, ...]:
+        """Return the EVALSHA command of a script, for a pipeline."""
+        return ("EVALSHA", self.scripts[name].sha, 1, self.keys.prefix, *arguments)
+
+    def call(self, name: str, *arguments: Any) -> Any:
+        """Run one script now."""
+        with _translated():
+            try:
+                return self.client.execute_command(*self.command(name, *arguments))
+            except redis.exceptions.NoScriptError:
+                script = self.scripts[name]
+                return self.client.execute_command("EVAL", script.text, 1, self.keys.prefix, *arguments)
+
+    # Transitions.
+
+    def put_plan(self, plan: Plan) -> str:
+        """Store a plan unless it is there already, and return its hash."""
+        plan_hash = plan.hash
+        for part in layout.parts(layout.fields_of(plan), _PLAN_FIELDS_A_CALL):
+            self.call("put_plan", plan_hash, _PLAN_KEPT_MS, *(item for field in part for item in field))
+        return plan_hash
+
+    def start(self, start: Start) -> StartReply:
+        """Start an execution. `noplan` asks the caller to store the plan and call again."""
+        return self._start_reply(self.call("start", *self.start_arguments(start)))
+
+    def start_arguments(self, start: Start) -> tuple[Any, ...]:
+        """Return the arguments of the start script."""
+        return (
+            self.clock.injected, start.execution, start.plan, start.workflow, start.priority, start.delay_ms,
+            start.inputs, start.key, start.digest, start.tenant, start.metadata,
+        )  # fmt: skip
+
+    def start_many(self, starts: Sequence[Start]) -> list[StartReply]:
+        """Start many executions in one round trip, index-aligned."""
+        with _translated():
+            pipe = self.client.pipeline(transaction=False)
+            for start in starts:
+                pipe.execute_command(*self.command("start", *self.start_arguments(start)))
+            replies = pipe.execute(raise_on_error=False)
+        if any(isinstance(reply, redis.exceptions.NoScriptError) for reply in replies):
+            self.load_scripts()
+            return [self.start(start) for start in starts]
+        with _translated():
+            for reply in replies:
+                if isinstance(reply, Exception):
+                    raise reply
+        return [self._start_reply(reply) for reply in replies]
+
+    def _start_reply(self, reply: Sequence[bytes]) -> StartReply:
+        status, *rest = (part.decode() for part in reply)
+        return StartReply(status, rest[0] if rest else "")  # type: ignore[arg-type]
+
+    def cancel(self, execution: str, reason: str) -> tuple[str, Any]:
+        """Cancel an execution; returns the script's code and its argument."""
+        limits = self.limits
+        code, *rest = self.call(
+            "cancel", self.clock.injected, execution, reason, limits.retention_ms, limits.dead_letter_retention_ms
+        )
+        return code.decode(), rest[0] if rest else None
+
+    def rescue(self, most: int = 500) -> int:
+        """Take back attempts of dead sessions; call again while the answer is not 0."""
+        limits = self.limits
+        return int(
+            self.call("rescue", self.clock.injected, most, limits.retention_ms, limits.dead_letter_retention_ms)
+        )
+
+    def sweep(self, most: int = 100) -> tuple[int, int]:
+        """Look over executions for what was lost beside the scripts: (looked over, set right)."""
+        limits = self.limits
+        seen, mended = self.call(
+            "sweep", self.clock.injected, limits.patience_ms, most, limits.events_kept, limits.dead_letter_retention_ms
+        )
+        return int(seen), int(mended)
+
+    def renew(self, session: str, last_notice: str) -> tuple[bool, int, list[tuple[str, str]]]:
+        """Renew a session: (was it alive, fingerprints nobody fits, notices as (id, text))."""
+        alive, unfit, *notices = self.call("renew", self.clock.injected, session, self.limits.lease_ms, last_notice)
+        texts = [part.decode() for part in notices]
+        return bool(alive), int(unfit), list(zip(texts[::2], texts[1::2], strict=True))
+
+    def leave(self, session: str) -> None:
+        """End a session that holds nothing."""
+        self.call("leave", session)
+
+    def give_back(self, session: str, attempts: Sequence[tuple[str, str, str]]) -> int:
+        """Return claimed but unstarted (execution, node, token) to the front of their queues."""
+        returned = 0
+        for part in layout.parts(attempts, 500):
+            flat = (item for attempt in part for item in attempt)
+            returned += int(self.call("give_back", self.clock.injected, session, *flat))
+        return returned
+
+    def mark(self, execution: str, node: str, token: str) -> bool:
+        """Write a suspect's start mark; False when the attempt has lost the node."""
+        return bool(self.call("mark", execution, node, token))
+
+    def progress(self, execution: str, node: str, token: str, done: int, total: int) -> None:
+        """Record how far a running node has come."""
+        self.call("progress", self.clock.injected, execution, node, token, done, total)
+
+    def adopt(self, fingerprint: str, queues: Iterable[str]) -> bool:
+        """Forget a fingerprint that nobody waits for any more."""
+        return bool(self.call("adopt", fingerprint, *queues))
+
+    # Reads.
+
+    def plan_page(self, plan_hash: str, page: int) -> Mapping[str, PlanNode]:
+        """Return one page of a plan's nodes; empty if the plan is not there."""
+        with _translated():
+            raw = self.client.hget(self.keys.plan(plan_hash), f"s:{page}")
+        return layout.read_page(raw) if raw else {}
+
+    def plan_head(self, plan_hash: str) -> layout.PlanHead:
+        """Return a plan's head."""
+        with _translated():
+            raw = self.client.hget(self.keys.plan(plan_hash), "head")
+        return layout.read_head(raw)
+
+    def fields(self, execution: str, *names: str) -> list[str | None]:
+        """Return fields of `x:<execution>`."""
+        with _translated():
+            values = self.client.hmget(self.keys.execution(execution), list(names))
+        return [value.decode() if value is not None else None for value in values]
+
+    def status(self, execution: str) -> str:
+        """Return an execution's status, or raise `UnknownExecution`."""
+        status = self.fields(execution, "@st")[0]
+        if status is None:
+            raise UnknownExecution(execution)
+        return status
+
+    def everything(self, execution: str) -> dict[str, str]:
+        """Return all of `x:<execution>`; grows with the graph, for display only."""
+        with _translated():
+            fields = self.client.hgetall(self.keys.execution(execution))
+        if not fields:
+            raise UnknownExecution(execution)
+        return {name.decode(): value.decode() for name, value in fields.items()}
+
+    def outputs(self, execution: str, names: Sequence[str]) -> dict[str, bytes]:
+        """Return outputs as stored, in pages of 500, with large values resolved; absent ones are left out."""
+        found: dict[str, bytes] = {}
+        with _translated():
+            for part in layout.parts(names, 500):
+                values = self.client.hmget(self.keys.outputs(execution), list(part))
+                found.update((name, value) for name, value in zip(part, values, strict=True) if value is not None)
+        return {name: self.resolve(execution, value) for name, value in found.items()}
+
+    def resolve(self, execution: str, value: bytes) -> bytes:
+        """Return the value itself where `value` refers to a large one."""
+        if not value.startswith(BLOB_MARK):
+            return value
+        with _translated():
+            blob = self.client.hget(self.keys.blobs(execution), value[1:])
+        if blob is None:
+            raise UnknownExecution(execution)
+        return bytes(blob)
+
+    def unfit(self) -> dict[str, str]:
+        """Return the fingerprints that no worker has fitted, and why."""
+        with _translated():
+            return {key.decode(): value.decode() for key, value in self.client.hgetall(self.keys.unfit).items()}
+
+    def events(self, after: str = "-", count: int = 1000) -> Iterator[Event]:
+        """Yield events from stream id `after` (exclusive, or '-' for all there are) to now."""
+        start = after
+        while True:
+            with _translated():
+                entries = self.client.xrange(self.keys.events, start if start == "-" else f"({start}", "+", count)
+            for entry_id, fields in entries:
+                for letter, body in fields.items():
+                    yield from read_entry(entry_id.decode(), letter.decode(), body.decode())
+            if len(entries) < count:
+                return
+            start = entries[-1][0].decode()
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except redis.RedisError as error:
+        raise translate(error) from error

@@ -1,0 +1,253 @@
+"""What one process needs to run nodes, put together: programs, executor, watchdog, pump, lane and service loops."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from dramatiq import Actor, MessageProxy
+from dramatiq.message import Message
+
+from spane.authoring.registry import Registry
+from spane.authoring.resources import Resources
+from spane.errors import StoreUnavailable
+from spane.ops.services import Service, Services
+from spane.runtime.claim import Claim
+from spane.runtime.executor import Executor, timed_out
+from spane.runtime.lane import AsyncLane
+from spane.runtime.programs import Programs, check_fit, fingerprint
+from spane.runtime.pump import Pump
+from spane.runtime.retry import classify
+from spane.runtime.store import Store
+from spane.runtime.watchdog import Watchdog
+from spane.runtime.wire import Bell, LocalBell, LocalWire, Wire
+
+if TYPE_CHECKING:
+    from spane.runtime.broker import NodeBroker
+
+_logger = logging.getLogger("spane.worker")
+
+#: Actors of nodes carry this prefix, so a user's own actors never clash with them.
+ACTOR_PREFIX = "spane."
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerOptions:
+    """How a worker process paces itself, in seconds; see Settings for what each is for."""
+
+    renew_s: float = 1.5
+    sweep_s: float = 0.5
+    grace_s: float = 25.0
+    async_concurrency: int = 100
+    in_process: bool = False
+    services: tuple[Callable[[Store], Service], ...] = field(default=())
+
+
+class WorkerProcess:
+    """The node-running half of a broker in one process, between worker boot and worker shutdown."""
+
+    def __init__(self, broker: NodeBroker, store: Store, registry: Registry, options: WorkerOptions, *, threads: int) -> None:
+        self.broker = broker
+        self.store = store
+        self.registry = registry
+        self.options = options
+        self.resources = Resources(run=self._run_on_loop)
+        self.watchdog = Watchdog()
+        self.watchdog.expire = self._expire
+        self.programs = Programs(store, registry)
+        self.executor = Executor(store, self.programs, self.resources, self.watchdog)
+        self.executor.is_cancelled = self._is_cancelled
+        local = options.in_process
+        self.pump = Pump(
+            store,
+            threads=threads,
+            on_loop=options.async_concurrency,
+            wire=LocalWire(store.client) if local else Wire(store.client),
+            bell=LocalBell() if local else Bell(store.client),
+        )
+        self.lane = AsyncLane(broker, self.executor, self.message_of)
+        self.pump.start_on_loop = lambda claim: self.lane.start(claim, self.pump.begin, self._finish)
+        self._cancelled: set[str] = set()
+        self._last_notice = "0"
+        self._unfit_seen = 0
+        self.services = Services()
+
+    # Life cycle.
+
+    def boot(self) -> None:
+        """Make scripts, session and actors ready; start the service loops."""
+        self.store.load_scripts()
+        _, _, notices = self.store.renew(self.pump.session, "0")
+        self._last_notice = notices[-1][0] if notices else "0"
+        self.declare_actors()
+        for service in (
+            Service("renew", self._renew, self.options.renew_s),
+            Service("rescue", self._rescue, self.options.sweep_s),
+            Service("sweep", self._sweep, 2 * self.options.sweep_s),
+        ):
+            self.services.start(service)
+
+    def declare_actors(self) -> None:
+        """Declare one actor for every registered node type, and every queue that a registered workflow names."""
+        for name in self.registry.names():
+            node_type = self.registry.resolve(name)
+            Actor(
+                self.run_claim,
+                broker=self.broker,
+                actor_name=ACTOR_PREFIX + name,
+                queue_name=node_type.options.queue,
+                priority=0,
+                options=self._options(),
+            )
+        for queue in self._planned_queues():
+            self.broker.declare_queue(queue)
+
+    def _options(self) -> dict[str, Any]:
+        wanted = {"max_retries": 0, "time_limit": float("inf")}
+        return {name: value for name, value in wanted.items() if name in self.broker.actor_options}
+
+    def _planned_queues(self) -> set[str]:
+        queues = {self.broker.default_queue}
+        for workflow in self.registry.workflows():
+            try:
+                queues.update(node.queue for node in workflow.plan.nodes)
+            except Exception as error:
+                _logger.error("Workflow %r cannot be planned, so it cannot be started: %s", workflow.name, error)
+        return queues
+
+    def stop_claiming(self) -> None:
+        """Claim nothing more; what runs goes on."""
+        self.pump.draining = True
+
+    def shut_down(self) -> None:
+        """Flush what is done, give back what is not started, and end the session."""
+        self.lane.close(self.options.grace_s)
+        self.pump.close()
+        self.services.stop()
+        self.watchdog.close()
+        self.resources.close()
+        try:
+            self.store.leave(self.pump.session)
+        except StoreUnavailable:
+            _logger.warning("Redis does not answer; the session %s ends with its lease.", self.pump.session)
+
+    # Messages.
+
+    def message_of(self, claim: Claim) -> MessageProxy:
+        """Return a claim as the Dramatiq message that carries it through the worker."""
+        return MessageProxy(
+            Message(
+                claim.base_queue,
+                self.actor_of(claim),
+                (claim,),
+                {},
+                {"spane": True},
+                f"{claim.execution}:{claim.node}:{claim.token}",
+                int(claim.fetched_at * 1000),
+            )
+        )
+
+    def actor_of(self, claim: Claim) -> str:
+        """Return the actor that runs a claim: its type's, or the one for types this worker does not know."""
+        name = ACTOR_PREFIX + claim.type
+        return name if name in self.broker.actors else UNKNOWN_ACTOR
+
+    def run_claim(self, claim: Claim) -> None:
+        """Run a claim on this worker thread: the function of every node's actor."""
+        if not self.pump.begin(claim):
+            return
+        if claim.flag and not self.store.mark(claim.execution, claim.node, claim.token):
+            return
+        self.executor.run(claim)
+
+    def finish(self, message: MessageProxy) -> None:
+        """Hand a processed message's outcome to the pump: its acknowledgement."""
+        self._finish(message.args[0])
+
+    def _finish(self, claim: Claim) -> None:
+        self.pump.finish(claim, claim.outcome)
+
+    def _expire(self, claim: Claim, timeout_ms: int) -> None:
+        error = timed_out(claim, timeout_ms)
+        claim.interrupted = True
+        claim.duration_us = int((time.monotonic() - claim.started_at) * 1e6)
+        self.pump.finish(claim, classify(claim.program.node.retry, error, node=claim.node, attempt=claim.attempt))
+
+    # Services.
+
+    def _renew(self) -> float:
+        alive, unfit, notices = self.store.renew(self.pump.session, self._last_notice)
+        if not alive:
+            _logger.warning("This worker's lease had run out; its attempts were taken over and will be fenced.")
+        for notice_id, text in notices:
+            self._last_notice = notice_id
+            verb, _, execution = text.partition("|")
+            if verb == "cancel":
+                self._cancelled.add(execution)
+        if len(self._cancelled) > 10_000:
+            self._cancelled = {claim.execution for claim in self.pump.running} & self._cancelled
+        if unfit or self._unfit_seen:
+            self._fit()
+        self._unfit_seen = unfit
+        return self.options.renew_s
+
+    def _fit(self) -> None:
+        """Find out which nodes that nobody fitted this process's code can run, and look into their queues as well."""
+        fitting = []
+        for name in self.store.unfit():
+            node_type = self.registry.get(name.rpartition(".")[0])
+            if node_type is not None:
+                queues = [queue + lane for queue in self.pump.queues for lane in ("", "~")]
+                if not self.store.adopt(name, queues):
+                    fitting.append(name)
+        self.pump.fitting = tuple(fitting)
+        if fitting:
+            self.pump.wake()
+
+    def _rescue(self) -> float:
+        while taken := self.store.rescue():
+            _logger.info("Took over %d attempts from a worker that is gone.", taken)
+            self.pump.wake()
+        return self.options.sweep_s
+
+    def _sweep(self) -> float:
+        seen, mended = self.store.sweep()
+        if mended:
+            _logger.warning("Set right %d nodes whose hint, timer or lease was lost.", mended)
+            self.pump.wake()
+        return 0.0 if seen >= 100 and mended else 2 * self.options.sweep_s
+
+    def _is_cancelled(self, execution: str) -> bool:
+        return execution in self._cancelled
+
+    def _run_on_loop(self, coroutine: Any) -> Any:
+        return self.lane.run(coroutine)
+
+
+UNKNOWN_ACTOR = "spane:unknown"
+
+
+def chain_sigterm(stop_claiming: Callable[[], None]) -> None:
+    """Stop claiming as soon as SIGTERM comes, before Dramatiq looks at it (its loop wakes once a second)."""
+    if threading.current_thread() is not threading.main_thread():
+        return
+    previous = signal.getsignal(signal.SIGTERM)
+
+    def handle(signum: int, frame: FrameType | None) -> None:
+        stop_claiming()
+        if callable(previous):
+            previous(signum, frame)
+        elif previous == signal.SIG_DFL:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            signal.raise_signal(signal.SIGTERM)
+
+    signal.signal(signal.SIGTERM, handle)
+
+
+__all__ = ["ACTOR_PREFIX", "UNKNOWN_ACTOR", "WorkerOptions", "WorkerProcess", "chain_sigterm", "check_fit", "fingerprint"]
