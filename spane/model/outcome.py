@@ -26,9 +26,14 @@ class NodeError:
         return f"{self.type.rpartition(':')[2]}: {self.message}" if self.message else self.type.rpartition(":")[2]
 
 
+def class_name(cls: type[BaseException]) -> str:
+    """Return `module:qualname`, by which plans and errors name an exception class."""
+    return f"{cls.__module__}:{cls.__qualname__}"
+
+
 def error_type(error: BaseException) -> str:
     """Return `module:qualname` of an exception's class."""
-    return f"{type(error).__module__}:{type(error).__qualname__}"
+    return class_name(type(error))
 
 
 def describe(error: BaseException, *, node: str, attempt: int, retryable: bool, skip_frames: int = 0) -> NodeError:
@@ -97,4 +102,4 @@ class Unfit:
 
 Outcome = Succeeded | Failed | RetryAt | Unfit
 
-__all__ = ["Failed", "NodeError", "Outcome", "RetryAt", "Succeeded", "Unfit", "decode_error", "describe", "encode_error", "error_type"]
+__all__ = ["Failed", "NodeError", "Outcome", "RetryAt", "Succeeded", "Unfit", "class_name", "decode_error", "describe", "encode_error", "error_type"]
