@@ -9,13 +9,12 @@ from __future__ import annotations
 import json
 
 import msgspec
-from pydantic import PydanticSchemaGenerationError, PydanticUserError, TypeAdapter
 
-from spane.errors import DefinitionError, Fault
+from spane.errors import DefinitionError, Fault, ResultNotSerialisable
 from spane.graph.checking import examine
-from spane.graph.shapes import canonical
 from spane.graph.wiring import Wiring, wire
 from spane.model.draft import Call, Draft
+from spane.model.freezing import canonical, freeze
 from spane.model.node_type import MISSING, Parameter
 from spane.model.plan import Constant, Fields, Items, Plan, PlanInput, PlanNode, Source
 
@@ -82,10 +81,12 @@ def _input(draft: Draft, parameter: Parameter, faults: list[Fault]) -> PlanInput
     if parameter.default is MISSING:
         return PlanInput(parameter.name)
     try:
-        annotation = type(parameter.default) if parameter.annotation is MISSING else parameter.annotation
-        raw = canonical(TypeAdapter(annotation).dump_json(parameter.default, by_alias=True))
-    except (ValueError, TypeError, PydanticUserError, PydanticSchemaGenerationError) as error:
-        message = f"The default of input {parameter.name!r} cannot be written as JSON: {error}. Give it a default of plain data, or none."
+        raw = freeze(parameter.default, parameter.annotation)
+    except DefinitionError as error:  # the annotation itself cannot be read from JSON
+        faults.extend(error.faults)
+        return PlanInput(parameter.name)
+    except ResultNotSerialisable as error:
+        message = f"Input {parameter.name!r} has a default that cannot be part of a plan. {error}"
         faults.append(Fault("bad-default", message, draft.where))
         return PlanInput(parameter.name)
     return PlanInput(parameter.name, msgspec.Raw(raw), required=False)

@@ -79,9 +79,6 @@ def _of_model(cls: type[BaseModel]) -> Record | None:
         _model_field(name, info, decorators, by_name=by_name, coerces=coerces)
         for name, info in cls.model_fields.items()
     ]
-    for name, computed in cls.model_computed_fields.items():
-        gives = Any if name in decorators.dumped else computed.return_type
-        fields.append(Field(name, computed.alias or name, frozenset(), gives, Any, required=False))
     return Record(
         tuple(fields),
         open=config.get("extra") == "allow",

@@ -11,6 +11,7 @@ from spane.graph.forms import Array, Fieldwise, of_values
 from spane.graph.paths import NoSuchPart, follow, spelled
 from spane.graph.records import Field, Record
 from spane.model.draft import Call
+from spane.model.freezing import canonical
 from spane.model.node_type import MISSING, Parameter
 from spane.model.plan import Constant, Fields, Input, Items, Output, Path, Source
 
@@ -105,21 +106,6 @@ def constant_problem(constant: Constant) -> str:
     except ValueError as error:
         return f"is no sound JSON ({error})"
     return ""
-
-
-def canonical(raw: bytes) -> bytes:
-    """Return JSON in the one spelling that plans are hashed in.
-
-    Raises:
-        ValueError: it is no JSON, or JSON that not every reader takes (NaN, half a surrogate pair).
-
-    """
-    value = json.loads(raw, parse_constant=_refuse)
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
-
-
-def _refuse(name: str) -> None:
-    raise ValueError(f"{name} is no JSON value")
 
 
 def _loaded(constant: Constant) -> Any:

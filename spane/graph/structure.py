@@ -20,7 +20,7 @@ def names(draft: Draft) -> Iterator[Fault]:
         yield Fault(
             "bad-name", f"The workflow's name {draft.workflow!r} is not allowed. A name has {NAME_RULE}.", draft.where
         )
-    if not draft.calls:
+    if not draft.calls and not draft.faults:
         yield Fault(
             "no-nodes",
             f"Workflow {draft.workflow!r} has no nodes, so there is nothing to run. Call at least one node.",

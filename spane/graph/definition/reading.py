@@ -1,0 +1,98 @@
+"""Reading: from a definition to a draft."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from spane.errors import Fault
+from spane.graph.definition import inputs, plain, shape, soundness
+from spane.graph.definition.edges import parents_of
+from spane.graph.definition.sources import options_of, source_of
+from spane.graph.spelling import nearest
+from spane.graph.wiring import references
+from spane.model.draft import Call, Draft
+from spane.model.node_type import Location, NodeOptions, NodeType
+
+#: Finds a node type by its name; None when it is not registered.
+Lookup = Callable[[str], NodeType | None]
+
+#: Definitions come from anywhere, so their faults name nodes and not lines.
+_NOWHERE = Location("definition", 0)
+
+
+def read(definition: str | bytes | bytearray | Mapping[str, Any], types: Lookup) -> Draft:
+    """Return the draft that a definition says; whatever is wrong with it stands in the draft's faults.
+
+    It never raises: what cannot be understood is left out, so that checking the draft finds all faults at once.
+    """
+    faults: list[Fault] = []
+    shaped, loaded = soundness.shaped(soundness.load(definition, faults), faults)
+    draft = Draft(shaped.id, location=_NOWHERE, faults=faults)
+    draft.definition = _starting(loaded)
+    _read_extra(draft, shaped.spane)
+    parents = parents_of(shaped.nodes, faults)
+    for node in shaped.nodes:
+        draft.calls.append(_call(node, parents[node.id], types(node.type), draft))
+    return draft
+
+
+def _starting(loaded: dict[str, Any]) -> dict[str, Any]:
+    kept = {key: loaded[key] for key in shape.STARTING_KEYS if key in loaded}
+    if "name" in kept and kept["name"] == loaded.get("id"):
+        del kept["name"]
+    return kept
+
+
+def _read_extra(draft: Draft, extra: shape.DefinitionExtra) -> None:
+    given = extra.model_fields_set
+    draft.inputs = tuple(inputs.parameter_of(declared) for declared in extra.inputs)
+    draft.accepts_any_input = extra.accepts_any_input if "accepts_any_input" in given else "inputs" not in given
+    if "returns" in given:
+        draft.returns = source_of(extra.returns)
+
+
+def _call(node: shape.Node, parents: list[str], node_type: NodeType | None, draft: Draft) -> Call:
+    extra = node.spane
+    own = node.config.model_extra or {}
+    if "config" in extra.model_fields_set:
+        own = extra.config
+    else:
+        _near_misses(node, node_type, draft)
+    call = Call(
+        id=node.id,
+        type=node.type,
+        node_type=node_type,
+        after=list(extra.after),
+        options=options_of(node.config, extra.options, node_type.options if node_type else NodeOptions()),
+        location=_NOWHERE,
+        config=own,
+    )
+    if extra.model_fields_set & {"arguments", "args", "merged"}:
+        call.arguments = {name: source_of(source) for name, source in extra.arguments.items()}
+        call.args = [source_of(source) for source in extra.args]
+        call.merged = [source_of(source) for source in extra.merged]
+        _compare(call, parents, draft)
+    else:
+        ordering = set(call.after)
+        bound = plain.binding(node_type, [parent for parent in parents if parent not in ordering], own)
+        call.arguments, call.args, call.merged = bound.arguments, bound.args, bound.merged
+    return call
+
+
+def _compare(call: Call, parents: list[str], draft: Draft) -> None:
+    """Complain of parents that a node lists but that its `spane` object does not use."""
+    used = {node for node, _, _ in references(call)}
+    for parent in parents:
+        if parent not in used:
+            message = f"Node {call.id!r} has the parent {parent!r}, but its spane object neither takes its output nor runs after it. Bind it there, or take the edge out."
+            draft.faults.append(Fault("edges-disagree", message, call.id))
+
+
+def _near_misses(node: shape.Node, node_type: NodeType | None, draft: Draft) -> None:
+    """Warn of config keys that look like a misspelt rule; they are passed on all the same."""
+    for key in node.config.model_extra or {}:
+        meant = nearest(key, shape.RESERVED_KEYS)
+        if meant is not None and not (node_type and node_type.parameter(key)):
+            message = f"Node {node.id!r} has {key!r} in its config, which is passed on to it as it is. If {meant!r} is meant, spell it so."
+            draft.warnings.append(Fault("near-miss", message, node.id))

@@ -1,0 +1,219 @@
+"""The shape of a definition: which keys stand where, and of what type.
+
+Times without a unit in their name are milliseconds, as they are in definitions everywhere. Inside `spane` the words
+are those of the Python side.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+from pydantic.alias_generators import to_camel
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import core_schema
+
+Milliseconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Part = Annotated[str | int, Field(description="A key of an object or an index of an array.")]
+
+
+class _Shape(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, alias_generator=to_camel)
+
+
+class _Extra(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class Constant(_Extra):
+    """A fixed JSON value."""
+
+    constant: Any
+
+
+class Input(_Extra):
+    """An input of the workflow, or the part of it at `path`; null is all of the initial data."""
+
+    input: str | None
+    path: list[Part] = Field(default_factory=list)
+
+
+class Output(_Extra):
+    """What another node returned, or the part of it at `path`."""
+
+    output: str
+    path: list[Part] = Field(default_factory=list)
+
+
+class Items(_Extra):
+    """An array made of sources."""
+
+    items: list[Source]
+
+
+class Fields(_Extra):
+    """An object made of sources."""
+
+    fields: dict[str, Source]
+
+
+# Tags stand in the locations of errors, where they must not be taken for keys.
+_TAGS = ("constant", "input", "output", "items", "fields")
+
+
+def _tag(value: Any) -> str | None:
+    return next((f"<{tag}>" for tag in _TAGS if tag in value), None) if isinstance(value, dict) else None
+
+
+Source = Annotated[
+    Annotated[Constant, Tag("<constant>")]
+    | Annotated[Input, Tag("<input>")]
+    | Annotated[Output, Tag("<output>")]
+    | Annotated[Items, Tag("<items>")]
+    | Annotated[Fields, Tag("<fields>")],
+    Discriminator(
+        _tag,
+        custom_error_type="source",
+        custom_error_message="A source is an object with one of the keys constant, input, output, items or fields",
+    ),
+]
+
+
+class Retry(_Extra):
+    """The whole retry policy of a node, in seconds; what is left out stays as the node type has it."""
+
+    attempts: int = Field(default=3, ge=1)
+    backoff: Literal["exponential", "fixed"] = "exponential"
+    base_s: float = 1.0
+    factor: float = 2.0
+    max_s: float = 3600.0
+    jitter: float = 0.0
+    retry_on: list[str] = Field(default_factory=list)
+    give_up_on: list[str] = Field(default_factory=list)
+
+
+class Options(_Extra):
+    """The rules of a node that `config` has no word for; what is left out stays as the node type has it."""
+
+    retry: Retry = Field(default_factory=Retry)
+    timeout_s: float | None = None
+    queue: str = "default"
+    priority: int | None = None
+    delay_s: float = 0.0
+    version: str = ""
+
+
+class NodeExtra(_Extra):
+    """What a node is bound to where that does not follow from its parents, and its further rules.
+
+    With any of `arguments`, `args` and `merged`, nothing is bound but what they say.
+    """
+
+    arguments: dict[str, Source] = Field(default_factory=dict)
+    args: list[Source] = Field(default_factory=list)
+    merged: list[Source] = Field(default_factory=list)
+    after: list[str] = Field(default_factory=list)
+    options: Options = Field(default_factory=Options)
+    config: dict[str, Any] = Field(
+        default_factory=dict, description="The node's own config, where it uses a reserved key."
+    )
+
+
+class Backoff(_Shape):
+    """The wait between attempts: `delay` each time, or doubling from `delay`."""
+
+    type: Literal["fixed", "exponential"] = "exponential"
+    delay: Milliseconds = 1000
+
+
+class RetryPolicy(_Shape):
+    """How often and when a node is tried again."""
+
+    max_attempts: int = Field(default=3, ge=1)
+    backoff: Backoff = Field(default_factory=Backoff)
+
+
+class Config(_Shape):
+    """The rules of a node, and beside them whatever is its own."""
+
+    model_config = ConfigDict(extra="allow")
+
+    retry_policy: RetryPolicy = Field(default_factory=RetryPolicy)
+    timeout: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1
+    continue_on_fail: bool = False
+
+
+class Node(_Shape):
+    """One node: its type, its rules, its parents (`inputs`) and its children (`outputs`)."""
+
+    id: str
+    type: str
+    config: Config = Field(default_factory=Config)
+    inputs: list[str] = Field(default_factory=list)
+    outputs: list[str] = Field(default_factory=list)
+    spane: NodeExtra = Field(default_factory=NodeExtra)
+
+
+#: The shapes of sources by the tags that stand for them in locations of errors.
+SOURCES: dict[str, type[BaseModel]] = {
+    "<constant>": Constant,
+    "<input>": Input,
+    "<output>": Output,
+    "<items>": Items,
+    "<fields>": Fields,
+}
+
+
+class DeclaredInput(_Extra):
+    """An input that the workflow declares; `schema` is the JSON Schema of its values."""
+
+    name: str
+    required: bool = True
+    default: Any = None
+    json_schema: dict[str, Any] = Field(default_factory=dict, alias="schema")
+
+
+class DefinitionExtra(_Extra):
+    """What the workflow as a whole takes and returns; without `inputs` it takes any initial data."""
+
+    inputs: list[DeclaredInput] = Field(default_factory=list)
+    accepts_any_input: bool = True
+    returns: Source = Field(default_factory=lambda: Constant(constant=None))
+
+
+class Definition(_Shape):
+    """A workflow as JSON."""
+
+    id: str
+    name: str = ""
+    entry_node_id: str = ""
+    nodes: list[Node]
+    triggers: list[dict[str, Any]] = Field(default_factory=list)
+    max_concurrency: int = Field(default=1, ge=1)
+    priority: int = Field(default=5, ge=1, le=10)
+    delay: Milliseconds = 0
+    job_id: str = Field(default="", min_length=1)
+    spane: DefinitionExtra = Field(default_factory=DefinitionExtra)
+
+
+#: What a definition says about its starts rather than its nodes; it is kept as it is.
+STARTING_KEYS = ("name", "entryNodeId", "triggers", "maxConcurrency", "priority", "delay", "jobId")
+
+#: Keys of `config` that are rules of the node and not its own.
+RESERVED_KEYS = ("retryPolicy", "timeout", "continueOnFail")
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON Schema (2020-12) of definitions, for editors and other tools."""
+    schema = Definition.model_json_schema(by_alias=True, schema_generator=_Published)
+    return {"$schema": _Published.schema_dialect, **schema}
+
+
+class _Published(GenerateJsonSchema):
+    """Leaves out defaults, because a key left out means "as the node type has it", and titles, which say nothing."""
+
+    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
+        return self.generate_inner(schema["schema"])
+
+    def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002
+        return False
