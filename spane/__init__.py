@@ -1,0 +1,97 @@
+"""SPANE: workflows as plain Python functions, run durably by Dramatiq and Redis."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from spane.authoring import running
+
+if TYPE_CHECKING:
+    from spane.authoring.context import Context, current
+    from spane.authoring.node import Node, node
+    from spane.authoring.parents import Parents
+    from spane.authoring.resources import use
+    from spane.authoring.retry import Retry
+    from spane.authoring.workflow import Bound, Workflow, workflow
+    from spane.engine import Engine, Execution
+    from spane.errors import (
+        DefinitionError,
+        ExecutionCancelled,
+        ExecutionFailed,
+        InputError,
+        NodeTimeout,
+        ReferenceMisuse,
+        ResultTimeout,
+        RetryLater,
+        SettingsError,
+        SpaneError,
+        StoreError,
+        Unrecoverable,
+        ValueMismatch,
+    )
+    from spane.model.outcome import NodeError
+
+__all__ = [
+    "Bound",
+    "Context",
+    "DefinitionError",
+    "Engine",
+    "Execution",
+    "ExecutionCancelled",
+    "ExecutionFailed",
+    "InputError",
+    "Node",
+    "NodeError",
+    "NodeTimeout",
+    "Parents",
+    "ReferenceMisuse",
+    "ResultTimeout",
+    "Retry",
+    "RetryLater",
+    "SettingsError",
+    "SpaneError",
+    "StoreError",
+    "Unrecoverable",
+    "ValueMismatch",
+    "Workflow",
+    "current",
+    "node",
+    "use",
+    "workflow",
+]
+
+_HOMES = {
+    "spane.authoring.context": ("Context", "current"),
+    "spane.authoring.node": ("Node", "node"),
+    "spane.authoring.parents": ("Parents",),
+    "spane.authoring.resources": ("use",),
+    "spane.authoring.retry": ("Retry",),
+    "spane.authoring.workflow": ("Bound", "Workflow", "workflow"),
+    "spane.engine": ("Engine", "Execution"),
+    "spane.model.outcome": ("NodeError",),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    # Whoever only asks for `--help`, or catches an error, waits neither for pydantic nor for dramatiq.
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOME_OF.get(name, "spane.errors")), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+def _run_in_process(workflow: Workflow[..., Any], inputs: Mapping[str, Any]) -> Any:
+    from spane import engine  # noqa: PLC0415 - dramatiq and redis load when something runs
+
+    return engine.run_in_process(workflow, inputs)
+
+
+running.in_process = _run_in_process

@@ -1,0 +1,180 @@
+"""The context of an attempt: what a node may ask about its own run."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from contextvars import ContextVar
+from typing import Any, NoReturn, Protocol, TypeVar, overload
+
+import msgspec
+
+from spane.errors import RetryLater
+from spane.model.outcome import NodeError
+
+T = TypeVar("T")
+
+#: The context of the attempt that runs here and now.
+CURRENT: ContextVar[Context] = ContextVar("spane.context")
+
+
+class Backend(Protocol):
+    """What the room that runs an attempt answers for its context."""
+
+    def results(self, node_id: str) -> bytes:
+        """Return a node's output as JSON; KeyError if it has none in this execution."""
+
+    def progress(self, done: float, total: float) -> None:
+        """Record how far the attempt is."""
+
+    def cancelled(self) -> bool:
+        """Tell whether the execution was asked to stop."""
+
+    def errors(self) -> Mapping[str, NodeError]:
+        """Return why parents with `on_failure="continue"` failed, by node id."""
+
+
+class _Nowhere:
+    """The backend of a plain call: no execution, so nothing to ask and nowhere to report."""
+
+    def results(self, node_id: str) -> bytes:
+        raise KeyError(node_id)
+
+    def progress(self, done: float, total: float) -> None:
+        pass
+
+    def cancelled(self) -> bool:
+        return False
+
+    def errors(self) -> Mapping[str, NodeError]:
+        return {}
+
+
+class Results:
+    """Outputs of earlier nodes of this execution, as plain JSON values, read when asked for."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+
+    def __getitem__(self, node_id: str) -> Any:
+        return msgspec.json.decode(self._backend.results(node_id))
+
+    def __contains__(self, node_id: object) -> bool:
+        try:
+            self._backend.results(str(node_id))
+        except KeyError:
+            return False
+        return True
+
+    def get(self, node_id: str, default: Any = None) -> Any:
+        """Return a node's output, or `default` if it has none."""
+        try:
+            return self[node_id]
+        except KeyError:
+            return default
+
+
+class Context:
+    """One attempt at one node, seen from inside.
+
+    A parameter annotated `Context` receives it; write `context: Context = current()` so that type checkers
+    let callers leave it out. In a plain call it stands for no execution: `execution` is `"local"`.
+
+    >>> @node
+    ... def fetch(url: str, context: Context = current()) -> str:
+    ...     context.progress(1, 2)
+    ...     return context.idempotency_key
+    """
+
+    execution: str
+    workflow: str
+    node: str
+    attempt: int
+    config: Mapping[str, Any]
+    logger: logging.Logger | logging.LoggerAdapter[Any]
+
+    def __init__(
+        self,
+        execution: str,
+        workflow: str,
+        node: str,
+        attempt: int,
+        config: Mapping[str, Any],
+        logger: logging.Logger | logging.LoggerAdapter[Any],
+        *,
+        backend: Backend,
+    ) -> None:
+        self.execution = execution
+        self.workflow = workflow
+        self.node = node
+        self.attempt = attempt
+        self.config = config
+        self.logger = logger
+        self._backend = backend
+
+    def __repr__(self) -> str:
+        return f"<context of node {self.node!r}, attempt {self.attempt}, execution {self.execution!r}>"
+
+    @property
+    def idempotency_key(self) -> str:
+        """The same for every attempt at this node of this execution; give it to services that deduplicate."""
+        return f"{self.execution}:{self.node}"
+
+    @property
+    def results(self) -> Results:
+        """Outputs of earlier nodes by id, as plain JSON values."""
+        return Results(self._backend)
+
+    @overload
+    def result(self, node_id: str) -> Any: ...
+    @overload
+    def result(self, node_id: str, annotation: type[T]) -> T: ...
+    def result(self, node_id: str, annotation: Any = Any) -> Any:
+        """Return an earlier node's output validated to `annotation`; KeyError if it has none."""
+        from spane.model import codec
+
+        return codec.Reader(annotation).read(self._backend.results(node_id))
+
+    @property
+    def errors(self) -> Mapping[str, NodeError]:
+        """Why parents with `on_failure="continue"` failed, by node id."""
+        return self._backend.errors()
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether the execution was asked to stop; a long node should look, and return early."""
+        return self._backend.cancelled()
+
+    def progress(self, done: float, total: float) -> None:
+        """Say how far this attempt is, for whoever watches."""
+        self._backend.progress(done, total)
+
+    def rate_limited(self, after_s: float) -> NoReturn:
+        """End this attempt now and have it tried again in `after_s` seconds, without spending an attempt."""
+        raise RetryLater(after_s)
+
+
+class _CurrentMarker:
+    """The default that `current()` gives to a parameter; the engine puts the context in its place."""
+
+    def __repr__(self) -> str:
+        return "current()"
+
+
+MARKER = _CurrentMarker()
+
+
+def current() -> Context:
+    """Return the context of the attempt that runs here; as a parameter's default, ask for it.
+
+    Outside any attempt it gives the mark that `context: Context = current()` needs in a signature.
+    """
+    return CURRENT.get(MARKER)  # type: ignore[arg-type]
+
+
+def local(node: str) -> Context:
+    """Return the context that a plain call of `node` sees: the running attempt's, or one of no execution."""
+    running = CURRENT.get(None)
+    if running is not None:
+        return running
+    return Context("local", "", node, 1, {}, logging.getLogger("spane.node"), backend=_Nowhere())

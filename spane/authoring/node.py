@@ -1,0 +1,239 @@
+"""`@node`: a function becomes the unit that runs, retries and times out."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Generic, ParamSpec, Protocol, Self, TypeVar, cast, overload
+
+from spane.authoring import calls, locations, options, registry
+from spane.authoring.definition import Definition
+from spane.authoring.options import UNSET
+from spane.authoring.references import Reference
+from spane.authoring.retry import Retry
+from spane.authoring.sources import Written
+from spane.authoring.tracing import ACTIVE, Placed
+from spane.errors import DefinitionError, Fault
+from spane.model.ids import NAME_RULE, is_name
+from spane.model.node_type import NodeOptions, NodeType
+from spane.model.plan import OnFailure
+
+P = ParamSpec("P")
+R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
+
+
+class Node(Written, Generic[P, R]):
+    """A function that workflows call. In a body a call gives a reference; anywhere else it is just the function."""
+
+    _noun = "node"
+
+    def __init__(self, definition: Definition, node_options: NodeOptions) -> None:
+        self._definition = definition
+        self._options = node_options
+        self._id: str | None = None
+        self._after: tuple[Any, ...] = ()
+        functools.update_wrapper(self, definition.target, updated=())
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        trace = ACTIVE.get()
+        if trace is None:
+            return cast("R", calls.plain(self._definition, args, kwargs))
+        return cast("R", trace.call(self.placed(), args, kwargs))
+
+    def __repr__(self) -> str:
+        called = f" named {self._id!r}" if self._id else ""
+        return f"<node {self._definition.type_name!r}{called} at {self._definition.location}>"
+
+    @functools.cached_property
+    def node_type(self) -> NodeType:
+        """The node type; DefinitionError if an annotation cannot be resolved."""
+        self._definition.require_sound()
+        return self._definition.node_type(self._options)
+
+    def named(self, id: str) -> Self:
+        """Return this node with an id of its own for one call: `pack.named("pack_eu")(order)`."""
+        if not (isinstance(id, str) and is_name(id)):
+            fault = Fault("bad-name", f"{id!r} cannot be a node's id; an id has {NAME_RULE}.", str(locations.caller()))
+            raise DefinitionError(f"Node {self._definition.name!r}", [fault])
+        return self._with(_id=id)
+
+    def options(
+        self,
+        *,
+        after: Any = UNSET,
+        retry: Retry = UNSET,
+        timeout_s: float | None = UNSET,
+        queue: str = UNSET,
+        priority: int | None = UNSET,
+        delay_s: float = UNSET,
+        on_failure: OnFailure = UNSET,
+    ) -> Self:
+        """Return this node with other rules for one call: `charge.options(timeout_s=5)(order)`.
+
+        `after` is a reference, or several in a list: the call then also waits for those nodes, without taking
+        their results.
+        """
+        rules = options.changed(
+            self._options,
+            self._definition.name,
+            retry=retry,
+            timeout_s=timeout_s,
+            queue=queue,
+            priority=priority,
+            delay_s=delay_s,
+            on_failure=on_failure,
+        )
+        return self._with(_options=rules, _after=self._after if after is UNSET else _listed(after))
+
+    def _with(self, **changes: Any) -> Self:
+        changed = type(self)(self._definition, self._options)
+        changed.__dict__.update({"_id": self._id, "_after": self._after, **changes})
+        return changed
+
+    def same_function(self, other: Node[..., Any]) -> bool:
+        """Tell whether both are the same decorated function, whatever their ids and options."""
+        return self._definition is other._definition
+
+    def placed(self) -> Placed:
+        """Return what a body or `workflow.of` writes down of this node."""
+        definition = self._definition
+        return Placed(
+            definition.node_type(self._options),
+            definition.signature,
+            definition.name,
+            self._id,
+            self._options,
+            self._after,
+        )
+
+
+class AsyncNode(Node[P, R]):
+    """A node made of an async function. A call is typed as what awaiting it gives, which bodies pass on.
+
+    A plain call gives that value too where no event loop runs; inside one it gives the coroutine, and `fn` is
+    the function itself, typed as such.
+    """
+
+    @property
+    def fn(self) -> Callable[P, Coroutine[Any, Any, R]]:
+        """The async function itself."""
+        return self._definition.fn
+
+
+class _CallableClass(Protocol[P, R_co]):
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co: ...
+
+
+class _AsyncCallableClass(Protocol[P, R_co]):
+    async def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co: ...
+
+
+class _Decorator(Protocol):
+    """What `node(...)` with options gives: it decorates functions, async functions and callable classes."""
+
+    @overload
+    def __call__(self, fn: type[_AsyncCallableClass[P, R]], /) -> AsyncNode[P, R]: ...
+    @overload
+    def __call__(self, fn: type[_CallableClass[P, R]], /) -> Node[P, R]: ...
+    @overload
+    def __call__(self, fn: Callable[P, Coroutine[Any, Any, R]], /) -> AsyncNode[P, R]: ...
+    @overload
+    def __call__(self, fn: Callable[P, R], /) -> Node[P, R]: ...
+
+
+@overload
+def node(fn: type[_AsyncCallableClass[P, R]], /) -> AsyncNode[P, R]: ...
+@overload
+def node(fn: type[_CallableClass[P, R]], /) -> Node[P, R]: ...
+@overload
+def node(fn: Callable[P, Coroutine[Any, Any, R]], /) -> AsyncNode[P, R]: ...
+@overload
+def node(fn: Callable[P, R], /) -> Node[P, R]: ...
+@overload
+def node(
+    *,
+    name: str | None = None,
+    retry: Retry = ...,
+    timeout_s: float | None = None,
+    queue: str = "default",
+    priority: int | None = None,
+    delay_s: float = 0.0,
+    on_failure: OnFailure = "fail",
+    version: str = "",
+    was: str | Sequence[str] = (),
+) -> _Decorator: ...
+def node(
+    fn: Any = None,
+    /,
+    *,
+    name: str | None = None,
+    retry: Retry = UNSET,
+    timeout_s: float | None = None,
+    queue: str = "default",
+    priority: int | None = None,
+    delay_s: float = 0.0,
+    on_failure: OnFailure = "fail",
+    version: str = "",
+    was: str | Sequence[str] = (),
+) -> Any:
+    """Make a node of a function, an async function or a class with `__call__`.
+
+    Args:
+        fn: the function; a class is made without arguments, once per process, at its first call.
+        name: the type name in plans and JSON definitions; the function's own name unless given.
+        retry: how often and when it is tried again; 3 attempts with waits of 1 s and 2 s unless given.
+        timeout_s: seconds one attempt may take; None is without end.
+        queue: the queue whose workers run it.
+        priority: 1 (last) to 10 (first); None takes the execution's.
+        delay_s: seconds to wait before it starts, once its parents are done.
+        on_failure: `"continue"` lets its children go on without it when its attempts are used up.
+        version: pins the code; a plan made with another version waits for a worker that has it.
+        was: names it had before, under which older plans still find it.
+
+    Raises:
+        DefinitionError: it cannot be a node, an option is out of range, or its name is taken.
+
+    >>> @node(retry=Retry(attempts=5), timeout_s=10)
+    ... def fetch(url: str) -> bytes: ...
+
+    """
+
+    def decorate(target: Any) -> Node[Any, Any]:
+        trace = ACTIVE.get()
+        definition = Definition(target, name, (was,) if isinstance(was, str) else tuple(was), locations.caller_frame())
+        rules = options.changed(
+            NodeOptions(),
+            definition.name,
+            retry=retry,
+            timeout_s=timeout_s,
+            queue=queue,
+            priority=priority,
+            delay_s=delay_s,
+            on_failure=on_failure,
+            version=version,
+        )
+        made: Node[Any, Any] = (AsyncNode if definition.is_async else Node)(definition, rules)
+        if trace is not None:
+            trace.fault(
+                "node-in-body",
+                f"node {definition.name!r} is made inside a workflow's body, where no worker could find it. Define it outside.",
+            )
+            return made
+        registry.default.declare(
+            definition.type_name,
+            lambda: made.node_type,
+            module=target.__module__,
+            qualname=target.__qualname__,
+            location=definition.location,
+            was=definition.was,
+        )
+        return made
+
+    return decorate if fn is None else decorate(fn)
+
+
+def _listed(after: Any) -> tuple[Any, ...]:
+    if isinstance(after, (Reference, Node)) or not isinstance(after, (list, tuple)):
+        return (after,)
+    return tuple(after)

@@ -1,0 +1,59 @@
+"""Wiring by name: what a call left out is fed by the node or input that its parameter is named after."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from spane.errors import Fault
+from spane.graph.spelling import nearest
+from spane.model.draft import Call, Draft
+from spane.model.node_type import Parameter
+from spane.model.plan import Input, Output
+
+
+def by_name(draft: Draft, left_out: list[tuple[Call, Parameter]]) -> None:
+    """Bind required parameters that calls left out to the node or input of their name.
+
+    A near miss is a fault: a parameter `ordr` beside a node `order` is a slip more often than not. One that
+    is named like nothing is left unbound, which the checks of the graph report.
+    """
+    nodes = {call.id for call in draft.calls}
+    inputs = {parameter.name for parameter in draft.inputs}
+    for call, parameter in left_out:
+        name = parameter.name
+        if any(p is parameter for p in (call.node_type.parameters if call.node_type else ())) is False:
+            continue
+        if name in inputs and name in nodes and name != call.id:
+            _refuse(
+                draft,
+                call,
+                name,
+                "ambiguous-name",
+                f"node {call.id!r} leaves out {name!r}, which is the name of a node and of an input. Pass the one you mean.",
+            )
+        elif name in nodes and name != call.id:
+            call.arguments[name] = Output(name)
+        elif name in inputs:
+            call.arguments[name] = Input(name)
+        elif (meant := nearest(name, (nodes | inputs) - {call.id})) is not None:
+            what = "node" if meant in nodes else "input"
+            _refuse(
+                draft,
+                call,
+                name,
+                "near-miss",
+                f"node {call.id!r} leaves out {name!r}, and no node or input has that name; did you mean the {what} "
+                f"{meant!r}? Pass it: {name}=..., or rename one of the two.",
+            )
+
+
+def _refuse(draft: Draft, call: Call, name: str, code: str, message: str) -> None:
+    draft.faults.append(Fault(code, message, call.where))
+    hide(call, name)
+
+
+def hide(call: Call, parameter: str) -> None:
+    """Hide a parameter whose fault is already known from the checks of the graph, which would find it again."""
+    if call.node_type is not None:
+        kept = tuple(p for p in call.node_type.parameters if p.name != parameter)
+        call.node_type = replace(call.node_type, parameters=kept)
