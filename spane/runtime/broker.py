@@ -225,7 +225,8 @@ class NodeConsumer(Consumer):
             return message
         claim = self._process.pump.next(min(self._timeout_s, _STOCK_LOOK_S))
         if claim is None:
-            self._messages.look()
+            if self._process.pump.heard:
+                self._messages.look()
             return None
         return self._process.message_of(claim)
 

@@ -14,15 +14,16 @@ class Claim:
 
     It travels as the only argument of a Dramatiq message, is run by the executor, and comes back to the pump
     with its `outcome`. `values` stands in the order of `fields`, as stored; None where the worker has to
-    read them itself. `attempt` counts from 1 and does not count crashes.
+    read them itself. `attempt` counts from 1 and does not count crashes; `on_loop` tells whether the node was
+    planned to run on the event loop.
     """
 
     __slots__ = (
         "attempt", "duration_us", "execution", "exception", "failures", "fetched_at", "fields", "flag", "interrupted",
-        "node", "outcome", "page", "plan", "program", "queue", "started_at", "token", "type", "values",
+        "node", "on_loop", "outcome", "page", "plan", "program", "queue", "started_at", "token", "type", "values",
     )  # fmt: skip
 
-    _profiles: ClassVar[dict[bytes, tuple[int, str, str, tuple[str, ...]]]] = {}
+    _profiles: ClassVar[dict[bytes, tuple[int, str, str, bool, tuple[str, ...]]]] = {}
 
     def __init__(self, row: Sequence[Any]) -> None:
         execution, node, token, plan, profile, failures, _crashes, flag, _priority, values = row
@@ -31,7 +32,7 @@ class Claim:
             known = self._profiles[profile] = _read_profile(profile)
             if len(self._profiles) > 50_000:
                 self._profiles.clear()
-        self.page, self.type, self.queue, self.fields = known
+        self.page, self.type, self.queue, self.on_loop, self.fields = known
         self.execution: str = execution.decode()
         self.node: str = node.decode()
         self.token: str = token.decode()
@@ -48,20 +49,11 @@ class Claim:
         self.interrupted = False
         self.program: Any = None
 
-    @property
-    def on_loop(self) -> bool:
-        """Whether the node was planned to run on the event loop."""
-        return self.queue.endswith("~")
-
-    @property
-    def base_queue(self) -> str:
-        """The queue's name as the user knows it."""
-        return self.queue.rstrip("~")
-
     def __repr__(self) -> str:
         return f"<{self.node} of {self.execution}, attempt {self.attempt}>"
 
 
-def _read_profile(profile: bytes) -> tuple[int, str, str, tuple[str, ...]]:
-    page, type_name, queue, _priority, _flags, fields = profile.decode().split(";")
-    return int(page), type_name, queue, tuple(fields.split(",")) if fields else ()
+def _read_profile(profile: bytes) -> tuple[int, str, str, bool, tuple[str, ...]]:
+    page, type_name, lane, _priority, _flags, fields = profile.decode().split(";")
+    queue = lane.removesuffix("~")
+    return int(page), type_name, queue, queue != lane, tuple(fields.split(",")) if fields else ()

@@ -49,6 +49,7 @@ class Pump:
         self.ready: deque[Claim] = deque()
         self.batches = 0
         self.draining = False
+        self.heard = True
         self.start_on_loop: Callable[[Claim], None] | None = None
         self._wire = wire
         self._bell = bell
@@ -58,6 +59,7 @@ class Pump:
         self._loop_claims = 0
         self._sequence = 0
         self._hot = True
+        self._loop_hot = True
         self._next_due_s = IDLE_S
         self._looked_at = 0.0
         self._handed = 0
@@ -95,7 +97,7 @@ class Pump:
 
     def wake(self) -> None:
         """Make the driver look at once."""
-        self._hot = True
+        self._hot = self._loop_hot = True
         self._bell.ring()
 
     @property
@@ -148,12 +150,12 @@ class Pump:
                 self._recover()
             batch = self._drain_outbox()
             room, loop_room = self._room()
-            now = time.monotonic()
-            wants = (room > 0 or loop_room > 0) and (self._hot or now >= self._looked_at + self._next_due_s)
+            due = time.monotonic() >= self._looked_at + self._next_due_s
+            wants = (room > 0 and (self._hot or due)) or (loop_room > 0 and (self._loop_hot or due))
             if batch or wants:
-                self._exchange(batch, room if wants else 0, loop_room if wants else 0)
+                self._exchange(batch, max(0, room) if wants else 0, max(0, loop_room) if wants else 0)
             elif not self.ready:
-                self._sleep(timeout_s)
+                self._sleep(timeout_s, room, loop_room)
         except StoreUnavailable as error:
             if not self._broken:
                 _logger.warning("%s. Trying again until it answers; running nodes go on.", error)
@@ -166,17 +168,18 @@ class Pump:
         with self._turn:
             self._turn.wait(0.05)
 
-    def _sleep(self, timeout_s: float) -> None:
+    def _sleep(self, timeout_s: float, room: int, loop_room: int) -> None:
         self._give_back_stale()
         self._asleep = True
-        if self._outbox or self._hot:
+        if self._outbox or (self._hot and room > 0) or (self._loop_hot and loop_room > 0):
             self._asleep = False
             return
         left = self._looked_at + self._next_due_s - time.monotonic()
         wait_s = max(0.001, min(timeout_s, left, UNSTARTED_S if self._unstarted else IDLE_S))
         keys = [self.store.keys.wake(queue) for queue in self.queues]
-        if self._bell.wait(keys, wait_s):
-            self._hot = True
+        self.heard = self._bell.wait(keys, wait_s)
+        if self.heard:
+            self._hot = self._loop_hot = True
         self._asleep = False
 
     def _room(self) -> tuple[int, int]:
@@ -217,7 +220,7 @@ class Pump:
         self.batches += 1
         self._read_commits(batch, [replies[at] for at in commit_at])
         if fetches:
-            self._read_fetch(replies[-1])
+            self._read_fetch(replies[-1], room, loop_room)
 
     def _lanes(self, room: int, loop_room: int, finished: int) -> list[str]:
         """Return the queues whose nodes may be handed over: those with room, counting what just finished."""
@@ -271,7 +274,7 @@ class Pump:
             code = reply[0]
             if code == b"ok":
                 if reply[1]:
-                    self._hot = True
+                    self._hot = self._loop_hot = True
                 if len(reply) > 2:
                     self._accept(reply[2])
                     handed += 1
@@ -288,7 +291,7 @@ class Pump:
             self._bell_or_pause()
         self._outbox.appendleft((claim, outcome))
 
-    def _read_fetch(self, reply: Any) -> None:
+    def _read_fetch(self, reply: Any, room: int, loop_room: int) -> None:
         if isinstance(reply, Exception):
             if isinstance(reply, redis.exceptions.NoScriptError):
                 self._load_scripts()
@@ -297,16 +300,19 @@ class Pump:
                 self._bell_or_pause()
             self._hot = True
             return
-        next_due, left, *rows = reply
-        for row in rows:
-            self._accept(row)
-        self._hot = bool(rows) or bool(left)
+        next_due, left, left_on_loop, *rows = reply
+        on_loop = sum(self._accept(row) for row in rows)
+        if room > 0:
+            self._hot = bool(left) or len(rows) > on_loop
+        if loop_room > 0:
+            self._loop_hot = bool(left_on_loop) or on_loop > 0
         self._next_due_s = IDLE_S if next_due < 0 else min(IDLE_S, max(next_due, 0) / 1000 + 0.0005)
 
     def _load_scripts(self) -> None:
         self._wire.call([("SCRIPT", "LOAD", script.text) for script in self.store.scripts.values()])
 
-    def _accept(self, row: Any) -> None:
+    def _accept(self, row: Any) -> bool:
+        """Take a claim in; returns whether it is one for the event loop."""
         claim = Claim(row)
         if claim.on_loop:
             self._loop_claims += 1
@@ -314,6 +320,7 @@ class Pump:
             self._suspects += 1
         self._unstarted[claim.token] = claim
         self.ready.append(claim)
+        return claim.on_loop
 
     def _recover(self) -> None:
         """After a lost reply: adopt what is leased to this session without its knowing."""
@@ -326,7 +333,7 @@ class Pump:
             self._accept(row)
         _logger.info("Redis answers again; %d attempts adopted.", len(reply))
         self._broken = False
-        self._hot = True
+        self._hot = self._loop_hot = True
 
     # Giving back.
 

@@ -143,7 +143,7 @@ class WorkerProcess:
         """Return a claim as the Dramatiq message that carries it through the worker."""
         return MessageProxy(
             Message(
-                claim.base_queue,
+                claim.queue,
                 self.actor_of(claim),
                 (claim,),
                 {},

@@ -6,7 +6,8 @@
 --       5 queues of the threads, comma-separated   6 how many nodes for the threads
 --       7 queues of the event loop   8 how many nodes for the event loop
 --       9 queues of suspects   10 how many suspects (0 or 1)   11 how many timers at most
--- Returns {milliseconds to the next timer or -1, 1 if work was left behind else 0, row, row, ...}
+-- Returns {milliseconds to the next timer or -1, 1 if work was left for threads else 0, the same for the event loop,
+--         row, row, ...}
 -- Events  c (one for the batch), k. Bound: the nodes asked for, their parents up to 500 each, the timers, 500 children.
 local P = KEYS[1]
 --@include clock
@@ -61,9 +62,9 @@ local function claim(hint, suspects)
   return true
 end
 
-local left = 0
+-- Returns 1 if it stopped because it had enough, so that more may be waiting.
 local function take(queues, most, suspects)
-  if most <= 0 or queues == '' then return end
+  if most <= 0 or queues == '' then return 0 end
   local command, n = {'LMPOP', 0}, 0
   local names = {}
   for queue in string.gmatch(queues, '[^,]+') do names[#names + 1] = queue end
@@ -75,23 +76,23 @@ local function take(queues, most, suspects)
   while most > 0 do
     command[n + 5] = most
     local popped = redis.call(unpack(command))
-    if not popped then return end
+    if not popped then return 0 end
     for _, hint in ipairs(popped[2]) do
       if claim(hint, suspects) then most = most - 1 end
     end
   end
-  left = 1
   for _, queue in ipairs(names) do wake(queue) end
+  return 1
 end
 
-take(ARGV[5], tonumber(ARGV[6]), false)
-take(ARGV[7], tonumber(ARGV[8]), false)
+local left = take(ARGV[5], tonumber(ARGV[6]), false)
+local left_on_loop = take(ARGV[7], tonumber(ARGV[8]), false)
 take(ARGV[9], tonumber(ARGV[10]), true)
 if #claimed > 0 then event('c', session .. '|' .. table.concat(claimed, ';')) end
-if moved and redis.call('EXISTS', P .. 'sp') == 1 then left = 1 end
-if #rows == 0 and left == 0 then
+if moved then left, left_on_loop = 1, 1 end
+if #rows == 0 and left == 0 and left_on_loop == 0 and tonumber(ARGV[6]) > 0 and tonumber(ARGV[8]) > 0 then
   for queue in string.gmatch(ARGV[5] .. ',' .. ARGV[7], '[^,]+') do
     redis.call('DEL', P .. 'wake:' .. string.match(queue, '^[^~@!]+'))
   end
 end
-return {next_due, left, unpack(rows)}
+return {next_due, left, left_on_loop, unpack(rows)}
