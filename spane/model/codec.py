@@ -141,10 +141,7 @@ class Reader:
 
     def __init__(self, annotation: Any) -> None:
         self.annotation = annotation
-        self._wrapped = False
-        if annotation is MISSING or annotation is Any:
-            annotation = Any
-        adapter, self._wrapped = _compile(annotation)
+        adapter, self._wrapped = _compile(Any if annotation is MISSING else annotation)
         self._validate = adapter.validator.validate_json
         self.read = self._read_wrapped if self._wrapped else self._validate
 
@@ -230,17 +227,23 @@ def _compile_once(key: tuple[Any, str]) -> tuple[TypeAdapter[Any], bool]:
 
 def _adapter(annotation: Any) -> tuple[TypeAdapter[Any], bool]:
     try:
-        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-            return TypeAdapter(annotation), False
-        try:
-            return TypeAdapter(annotation, config=_CONFIG), False
-        except PydanticUserError as error:
-            if error.code != "type-adapter-config-unused":
-                raise
-        # Dataclasses and TypedDicts refuse a config from outside at the root, but take it over inside a tuple.
-        return TypeAdapter(tuple[annotation], config=_CONFIG), True
+        adapter, wrapped = _bare_adapter(annotation)
+        adapter.rebuild()  # raises when it refers to what is not defined
     except (PydanticUserError, SchemaError, NameError) as error:
         raise _unreadable(annotation, error) from error
+    return adapter, wrapped
+
+
+def _bare_adapter(annotation: Any) -> tuple[TypeAdapter[Any], bool]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return TypeAdapter(annotation), False
+    try:
+        return TypeAdapter(annotation, config=_CONFIG), False
+    except PydanticUserError as error:
+        if error.code != "type-adapter-config-unused":
+            raise
+    # Dataclasses and TypedDicts refuse a config from outside at the root, but take it over inside a tuple.
+    return TypeAdapter(tuple[annotation], config=_CONFIG), True
 
 
 def _unreadable(annotation: Any, error: Exception) -> DefinitionError:
