@@ -34,7 +34,7 @@ class Assembly:
     ) -> None:
         self._draft = Draft(name, location=location)
         self._nodes = nodes
-        self._declared = {name: _declared(name, given) for name, given in inputs.items()}
+        self._declared = {name: _declared(given) for name, given in inputs.items()}
         self._wanted: dict[str, list[Parameter]] = {name: [] for name in inputs}
         self._calls: dict[str, Call] = {}
 
@@ -174,7 +174,7 @@ class Assembly:
         self._draft.faults.append(Fault(code, message, self._draft.where))
 
 
-def _declared(name: str, given: Any) -> tuple[Any, Any]:
+def _declared(given: Any) -> tuple[Any, Any]:
     """Return annotation and default of a declared input: `int`, or `(int, 3)`."""
     if isinstance(given, tuple) and len(given) == 2:
         return given

@@ -58,7 +58,7 @@ class Body:
 def _problems(target: Any) -> Iterator[str]:
     """Yield what keeps something from being the body of a workflow."""
     if isinstance(target, Written):
-        yield f"it is a {target._noun} already; decorate the plain function."
+        yield f"it is a {target.noun} already; decorate the plain function."
     elif not inspect.isfunction(target):
         yield f"{target!r} is no function; the body of a workflow is a plain def."
     elif target.__name__ == "<lambda>":

@@ -53,16 +53,22 @@ def _filled(
     special = [p for p in definition.signature.parameters if p.kind in (ParameterKind.CONTEXT, ParameterKind.RESOURCE)]
     if not special:
         return args, kwargs
-    placed = list(args)
-    for index, found in enumerate(definition.signature.inspected.parameters.values()):
-        parameter = definition.signature.parameter(found.name)
-        takes_place = found.kind in (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-        if parameter in special and parameter.default is MISSING and takes_place and found.name not in kwargs:
-            if index <= len(placed) and not (index < len(placed) and isinstance(placed[index], Context)):
-                placed.insert(index, attempt)
-    taken = set(list(definition.signature.inspected.parameters)[: len(placed)]) | set(kwargs)
+    placed = _with_context(definition, list(args), kwargs, attempt)
+    taken = {*list(definition.signature.inspected.parameters)[: len(placed)], *kwargs}
     missing = [p for p in special if p.name not in taken]
     return tuple(placed), {**kwargs, **supplied(missing, attempt, resources.process)}
+
+
+def _with_context(definition: Definition, args: list[Any], kwargs: dict[str, Any], attempt: Context) -> list[Any]:
+    """Put the context in its place among positional arguments, where its parameter has no default."""
+    for index, parameter in enumerate(definition.signature.parameters):
+        found = definition.signature.inspected.parameters[parameter.name]
+        by_place = found.kind in (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        wanted = parameter.kind is ParameterKind.CONTEXT and parameter.default is MISSING and by_place
+        given = parameter.name in kwargs or (index < len(args) and isinstance(args[index], Context))
+        if wanted and not given and index <= len(args):
+            args.insert(index, attempt)
+    return args
 
 
 def _inside(attempt: Context, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

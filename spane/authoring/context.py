@@ -10,6 +10,7 @@ from typing import Any, NoReturn, Protocol, TypeVar, overload
 import msgspec
 
 from spane.errors import RetryLater
+from spane.model import codec
 from spane.model.outcome import NodeError
 
 T = TypeVar("T")
@@ -131,8 +132,6 @@ class Context:
     def result(self, node_id: str, annotation: type[T]) -> T: ...
     def result(self, node_id: str, annotation: Any = Any) -> Any:
         """Return an earlier node's output validated to `annotation`; KeyError if it has none."""
-        from spane.model import codec
-
         return codec.Reader(annotation).read(self._backend.results(node_id))
 
     @property

@@ -45,6 +45,7 @@ class Definition:
         self.called: Callable[..., Any] = target.__call__ if self.is_class else target
         self.is_async = inspect.iscoroutinefunction(self.called)
         self.fn: Callable[..., Any] = _instance_call(target, self.is_async) if self.is_class else target
+        self.options = NodeOptions()
         # Only local names can be missing from the module, and a frame keeps all its locals alive.
         self._frame = frame if "<locals>" in target.__qualname__ else None
 
@@ -56,15 +57,16 @@ class Definition:
             self._frame = None
         return read
 
-    def node_type(self, options: NodeOptions) -> NodeType:
-        """Return the node type, whatever its annotations name."""
+    @functools.cached_property
+    def node_type(self) -> NodeType:
+        """The node type, even if an annotation of it names nothing."""
         return NodeType(
             name=self.type_name,
             fn=self.fn,
             parameters=self.signature.parameters,
             returns=self.signature.returns,
             is_async=self.is_async,
-            options=options,
+            options=self.options,
             location=self.location,
             module=self.target.__module__,
             qualname=self.target.__qualname__,
@@ -89,7 +91,7 @@ def where_of(target: Any) -> Location:
 def _problems(target: Any) -> Iterator[str]:
     """Yield what keeps something from being a node."""
     if isinstance(target, Written):
-        yield f"it is a {target._noun} already; decorate the plain function."
+        yield f"it is a {target.noun} already; decorate the plain function."
     elif inspect.isclass(target):
         yield from _class_problems(target)
     elif inspect.ismethod(target):

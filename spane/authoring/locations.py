@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import os
-import sys
 import sysconfig
 from collections.abc import Callable
 from types import FrameType
@@ -12,22 +10,23 @@ from typing import Any
 
 from spane.model.node_type import Location
 
-_OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
-_STANDARD = sysconfig.get_path("stdlib") + os.sep
-_SITE = tuple(sysconfig.get_path(kind) + os.sep for kind in ("purelib", "platlib"))
+_STANDARD = f"{sysconfig.get_path('stdlib')}/"
+_INSTALLED = tuple(f"{sysconfig.get_path(kind)}/" for kind in ("purelib", "platlib"))
 
 
-def foreign(file: str) -> bool:
-    """Tell whether a source file belongs to SPANE or to the standard library, not to the user."""
-    if file.startswith(_OURS) or file.startswith("<frozen"):
+def foreign(frame: FrameType) -> bool:
+    """Tell whether a frame runs code of SPANE or of the standard library, not of the user."""
+    module: str = frame.f_globals.get("__name__", "")
+    if module == "spane" or module.startswith("spane."):
         return True
-    return file.startswith(_STANDARD) and not file.startswith(_SITE)
+    file = frame.f_code.co_filename
+    return file.startswith("<frozen") or (file.startswith(_STANDARD) and not file.startswith(_INSTALLED))
 
 
 def caller_frame() -> FrameType | None:
     """Return the innermost frame of the user's own code, or None where there is none."""
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None and foreign(frame.f_code.co_filename):
+    frame = inspect.currentframe()
+    while frame is not None and foreign(frame):
         frame = frame.f_back
     return frame
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Generic, ParamSpec, Protocol, Self, TypeVar, cast, overload
 
@@ -15,7 +16,7 @@ from spane.authoring.sources import Written
 from spane.authoring.tracing import ACTIVE, Placed
 from spane.errors import DefinitionError, Fault
 from spane.model.ids import NAME_RULE, is_name
-from spane.model.node_type import NodeOptions, NodeType
+from spane.model.node_type import NodeType
 from spane.model.plan import OnFailure
 
 P = ParamSpec("P")
@@ -26,16 +27,17 @@ R_co = TypeVar("R_co", covariant=True)
 class Node(Written, Generic[P, R]):
     """A function that workflows call. In a body a call gives a reference; anywhere else it is just the function."""
 
-    _noun = "node"
+    noun = "node"
 
-    def __init__(self, definition: Definition, node_options: NodeOptions) -> None:
+    def __init__(self, definition: Definition) -> None:
         self._definition = definition
-        self._options = node_options
+        self._options = definition.options
         self._id: str | None = None
         self._after: tuple[Any, ...] = ()
         functools.update_wrapper(self, definition.target, updated=())
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Call the function; in a body, write the call down and return a reference."""
         trace = ACTIVE.get()
         if trace is None:
             return cast("R", calls.plain(self._definition, args, kwargs))
@@ -45,18 +47,24 @@ class Node(Written, Generic[P, R]):
         called = f" named {self._id!r}" if self._id else ""
         return f"<node {self._definition.type_name!r}{called} at {self._definition.location}>"
 
-    @functools.cached_property
+    @property
     def node_type(self) -> NodeType:
         """The node type; DefinitionError if an annotation cannot be resolved."""
         self._definition.require_sound()
-        return self._definition.node_type(self._options)
+        return self._definition.node_type
 
-    def named(self, id: str) -> Self:
+    @property
+    def __signature__(self) -> inspect.Signature:
+        return self._definition.signature.inspected
+
+    def named(self, node_id: str, /) -> Self:
         """Return this node with an id of its own for one call: `pack.named("pack_eu")(order)`."""
-        if not (isinstance(id, str) and is_name(id)):
-            fault = Fault("bad-name", f"{id!r} cannot be a node's id; an id has {NAME_RULE}.", str(locations.caller()))
+        if not (isinstance(node_id, str) and is_name(node_id)):
+            fault = Fault(
+                "bad-name", f"{node_id!r} cannot be a node's id; an id has {NAME_RULE}.", str(locations.caller())
+            )
             raise DefinitionError(f"Node {self._definition.name!r}", [fault])
-        return self._with(_id=id)
+        return self._with(_id=node_id)
 
     def options(
         self,
@@ -87,8 +95,8 @@ class Node(Written, Generic[P, R]):
         return self._with(_options=rules, _after=self._after if after is UNSET else _listed(after))
 
     def _with(self, **changes: Any) -> Self:
-        changed = type(self)(self._definition, self._options)
-        changed.__dict__.update({"_id": self._id, "_after": self._after, **changes})
+        changed = type(self)(self._definition)
+        changed.__dict__.update({"_options": self._options, "_id": self._id, "_after": self._after, **changes})
         return changed
 
     def same_function(self, other: Node[..., Any]) -> bool:
@@ -99,7 +107,7 @@ class Node(Written, Generic[P, R]):
         """Return what a body or `workflow.of` writes down of this node."""
         definition = self._definition
         return Placed(
-            definition.node_type(self._options),
+            definition.node_type,
             definition.signature,
             definition.name,
             self._id,
@@ -202,8 +210,8 @@ def node(
     def decorate(target: Any) -> Node[Any, Any]:
         trace = ACTIVE.get()
         definition = Definition(target, name, (was,) if isinstance(was, str) else tuple(was), locations.caller_frame())
-        rules = options.changed(
-            NodeOptions(),
+        definition.options = options.changed(
+            definition.options,
             definition.name,
             retry=retry,
             timeout_s=timeout_s,
@@ -213,7 +221,7 @@ def node(
             on_failure=on_failure,
             version=version,
         )
-        made: Node[Any, Any] = (AsyncNode if definition.is_async else Node)(definition, rules)
+        made: Node[Any, Any] = (AsyncNode if definition.is_async else Node)(definition)
         if trace is not None:
             trace.fault(
                 "node-in-body",

@@ -13,7 +13,7 @@ from spane.model.ids import NAME_RULE, is_name
 from spane.model.node_type import NodeOptions
 
 #: Stands for an option that was not given, where None means something.
-UNSET: Any = type("Unset", (), {"__repr__": lambda self: "UNSET"})()
+UNSET: Any = type("Unset", (), {"__repr__": lambda _: "UNSET"})()
 
 
 def changed(options: NodeOptions, subject: str, **changes: Any) -> NodeOptions:

@@ -18,15 +18,13 @@ class Parents(Mapping[str, Any]):
     """
 
     def __init__(self, outputs: Mapping[str, Any] | None = None) -> None:
-        self._outputs = dict(outputs or {})
-        self._bound: tuple[Any, ...] = ()
+        self._outputs: dict[Any, Any] = dict(outputs or {})
 
     @classmethod
     def of(cls, *outputs: Any) -> Parents:
         """Return the merge of these references, for a call inside a workflow's body."""
-        parents = cls()
-        parents._bound = outputs
-        return parents
+        # By place, until the plan puts node ids for them.
+        return cls(dict(enumerate(outputs)))  # type: ignore[arg-type]
 
     def __getitem__(self, node_id: str) -> Any:
         return self._outputs[node_id]
@@ -41,11 +39,8 @@ class Parents(Mapping[str, Any]):
         return f"Parents({self._outputs!r})"
 
 
-def bound_in(value: Any) -> dict[str | int, Any] | None:
-    """Return what a call in a body bound to a `Parents` parameter, by place or by the user's own keys; None if
-    it is nothing of the kind."""
-    if isinstance(value, Parents):
-        return dict(value.items()) if value else dict(enumerate(value._bound))
-    if isinstance(value, dict):
-        return value
+def bound_in(value: Any) -> dict[Any, Any] | None:
+    """Return what a call in a body bound to a `Parents` parameter, by place or by text keys; None if it cannot."""
+    if isinstance(value, Mapping):
+        return dict(value)
     return dict(enumerate(value)) if isinstance(value, (list, tuple)) else None

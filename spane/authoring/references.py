@@ -55,7 +55,7 @@ class Reference:
         if name.startswith("_"):
             # Python and its tools ask any object for such names, and take this error for no.
             raise AttributeError(name)
-        misused(self, f"has no .{name}", getattr(part, "why", ""))
+        return misused(self, f"has no .{name}", getattr(part, "why", ""))
 
     def __getitem__(self, key: Any) -> Any:
         if isinstance(key, Reference):
@@ -78,13 +78,11 @@ class Reference:
 
     __hash__ = object.__hash__
 
-    if not TYPE_CHECKING:
+    def __setattr__(self, name: str, _: Any) -> NoReturn:
+        misused(self, f"cannot be changed (.{name} = ...)", _BUILD)
 
-        def __setattr__(self, name, value):
-            misused(self, f"cannot be changed (.{name} = ...)", _BUILD)
-
-        def __delattr__(self, name):
-            misused(self, f"cannot be changed (del .{name})", _BUILD)
+    def __delattr__(self, name: str) -> NoReturn:
+        misused(self, f"cannot be changed (del .{name})", _BUILD)
 
 
 _BUILD = "Let a node return the changed value."

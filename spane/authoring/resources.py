@@ -77,7 +77,7 @@ class Resources:
             for factory, (_, generator) in reversed(made):
                 try:
                     self._finish(factory, generator)
-                except Exception as error:
+                except Exception as error:  # noqa: BLE001 - user code; all of them are raised together below
                     errors.append(error)
         if errors:
             raise ExceptionGroup("Resources could not be closed", errors)

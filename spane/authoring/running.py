@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from spane.authoring.workflow import Workflow
 
 
-def _no_engine(workflow: Workflow[..., Any], inputs: Mapping[str, Any]) -> Any:
+def _no_engine(workflow: Workflow[..., Any], _inputs: Mapping[str, Any]) -> Any:
     raise RuntimeError(f"Workflow {workflow.name!r} cannot run: nothing has set spane.authoring.running.in_process.")
 
 

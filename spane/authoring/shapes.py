@@ -95,15 +95,15 @@ def _attribute(annotation: Any, name: str) -> Part | Absent:
 
 def _fields(annotation: Any) -> dict[str, Part] | None:
     """Return `{name: part}` of a model, dataclass, TypedDict or NamedTuple; None for all else."""
-    cls = _class_of(annotation)
-    if not inspect.isclass(cls):
+    cls: Any = _class_of(annotation)
+    if not isinstance(cls, type):
         return None
     if issubclass(cls, RootModel):
         return {"root": Part((), cls.model_fields["root"].annotation)}
     if issubclass(cls, tuple) and hasattr(cls, "_fields"):
         types = elements_of(annotation) or ()
         return {name: Part((index,), types[index]) for index, name in enumerate(cls._fields)}
-    record = records.record(cls)
+    record = records.record(_class_of(annotation))
     if record is None or not (record.gives or record.fields):
         return None
     given = dict(zip(getattr(cls, "__parameters__", ()), typing.get_args(annotation), strict=False))

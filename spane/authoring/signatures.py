@@ -33,7 +33,7 @@ class Signature:
 def inspect_signature(fn: Callable[..., Any]) -> inspect.Signature:
     """Return `inspect.signature`, without evaluating annotations where Python defers them."""
     if sys.version_info >= (3, 14):
-        import annotationlib
+        import annotationlib  # noqa: PLC0415 - not there before Python 3.14
 
         return inspect.signature(fn, annotation_format=annotationlib.Format.FORWARDREF)
     return inspect.signature(fn)
@@ -87,7 +87,7 @@ def _hints(
     scope = _scope(fn, frame)
     try:
         return typing.get_type_hints(fn, localns=scope, include_extras=True), ()
-    except Exception:
+    except Exception:  # noqa: BLE001 - evaluating annotations runs what users wrote
         # One unknown name fails them all; taken one by one, the others still count and the culprit has a name.
         return _hints_one_by_one(fn, inspected, scope)
 
@@ -106,7 +106,7 @@ def _hints_one_by_one(
         holder.__annotations__ = {name: annotation}
         try:
             found = typing.get_type_hints(holder, localns=scope, include_extras=True)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - as above
             place = "the return annotation" if name == "return" else f"the annotation of parameter {name!r}"
             shown = annotation if isinstance(annotation, str) else repr(annotation)
             problems.append(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 
@@ -23,7 +23,7 @@ DEEPEST = 100
 class Written:
     """What users write to be called in bodies: nodes and workflows. Passing one without calling it is a fault."""
 
-    _noun: str
+    noun: ClassVar[str]
     __name__: str
 
 
@@ -96,7 +96,7 @@ def _references(value: Any, depth: int) -> Iterator[Reference]:
     elif isinstance(value, Written):
         raise Unbindable(
             "uncalled",
-            f"{value._noun} {value.__name__!r} is passed itself, not its result. Call it: {value.__name__}(...).",
+            f"{value.noun} {value.__name__!r} is passed itself, not its result. Call it: {value.__name__}(...).",
         )
     elif depth == 0:
         raise Unbindable("too-deep", f"a value is nested more than {DEEPEST} deep, or contains itself. Flatten it.")

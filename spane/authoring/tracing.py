@@ -181,7 +181,7 @@ class Trace:
         trace = error.__traceback__
         where = self.draft.location
         while trace is not None:
-            if not locations.foreign(trace.tb_frame.f_code.co_filename):
+            if not locations.foreign(trace.tb_frame):
                 where = Location(trace.tb_frame.f_code.co_filename, trace.tb_lineno)
             trace = trace.tb_next
         message = (

@@ -21,8 +21,8 @@ def by_name(draft: Draft, left_out: list[tuple[Call, Parameter]]) -> None:
     inputs = {parameter.name for parameter in draft.inputs}
     for call, parameter in left_out:
         name = parameter.name
-        if any(p is parameter for p in (call.node_type.parameters if call.node_type else ())) is False:
-            continue
+        if call.node_type is None or call.node_type.parameter(name) is None:
+            continue  # it has a fault already
         if name in inputs and name in nodes and name != call.id:
             _refuse(
                 draft,

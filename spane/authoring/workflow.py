@@ -43,7 +43,7 @@ class Workflow(Written, Generic[P, R]):
     Its body is traced once, when the draft is first needed.
     """
 
-    _noun = "workflow"
+    noun = "workflow"
 
     def __init__(
         self, name: str, trace: Callable[[], Draft], *, location: Location, like: Callable[..., Any] | None = None
@@ -101,7 +101,7 @@ class Workflow(Written, Generic[P, R]):
         """What is allowed, but probably not meant."""
         return graph.check(self.draft)[1]
 
-    def draw(self, format: Literal["text", "mermaid", "svg"] = "text") -> str:
+    def draw(self, format: Literal["text", "mermaid", "svg"] = "text") -> str:  # noqa: A002 - the word users know
         """Return a drawing: a tree for terminals, Mermaid, or SVG."""
         from spane.graph import draw  # noqa: PLC0415 - a worker never draws
 
