@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import re
 import threading
 from collections.abc import Callable, Iterator
 from types import FrameType
@@ -19,14 +20,15 @@ from spane.model.node_type import Location, NodeOptions, NodeType
 class Definition:
     """A function or class that is a node, under its type name.
 
-    `name` is the function's own name, by which bodies and `workflow.of` know its calls; `type_name` is the
-    name in plans and definitions.
+    `name` is the function's own name, or the class's in the spelling of functions (`FetchPage` is
+    `fetch_page`): bodies and `workflow.of` know its calls by it. `type_name` is the name in plans and definitions.
     """
 
     def __init__(self, target: Any, type_name: str | None, was: tuple[str, ...], frame: FrameType | None) -> None:
         faults = [Fault("bad-node", problem, str(where_of(target))) for problem in _problems(target)]
-        self.name: str = getattr(target, "__name__", type(target).__name__)
-        self.type_name = self.name if type_name is None else type_name
+        own: str = getattr(target, "__name__", type(target).__name__)
+        self.name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", own).lower() if inspect.isclass(target) else own
+        self.type_name = own if type_name is None else type_name
         faults += [
             Fault(
                 "bad-name",

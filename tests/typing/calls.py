@@ -1,0 +1,119 @@
+"""What type checkers say about calls: the lines that must pass, and those marked that must not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal, assert_type
+
+from spane import Bound, Context, Node, Parents, Retry, Workflow, current, node, use, workflow
+
+
+@dataclass
+class Order:
+    id: int
+    total: float
+    items: list[str]
+
+
+class Pool:
+    def find(self, order_id: int) -> Order:
+        raise NotImplementedError
+
+
+def pool() -> Iterator[Pool]:
+    yield Pool()
+
+
+@node
+def load(order_id: int, db: Pool = use(pool)) -> Order:
+    raise NotImplementedError
+
+
+@node(retry=Retry(attempts=5, give_up_on=ValueError), timeout_s=10, on_failure="continue")
+async def charge(order: Order, currency: Literal["eur", "usd"] = "eur", context: Context = current()) -> str:
+    raise NotImplementedError
+
+
+@node
+async def refund(order: Order) -> None:
+    raise NotImplementedError
+
+
+class Pack:
+    def __call__(self, items: list[str], /, *, fragile: bool = False) -> bytes:
+        raise NotImplementedError
+
+
+class Send:
+    async def __call__(self, parcel: bytes) -> int:
+        raise NotImplementedError
+
+
+pack = node(Pack)
+send = node(queue="mail")(Send)
+
+
+@node(name="shop.report", was=("report",))
+def report(*lines: str, **totals: float) -> dict[str, float]:
+    raise NotImplementedError
+
+
+@node
+def gather(parents: Parents) -> int:
+    raise NotImplementedError
+
+
+@workflow
+def fulfil(order_id: int, express: bool = False) -> str:
+    order = load(order_id)
+    assert_type(order, Order)
+    assert_type(order.items[0], str)
+    receipt = charge(order, currency="usd")
+    assert_type(receipt, str)
+    parcel = pack(order.items, fragile=True)
+    assert_type(parcel, bytes)
+    assert_type(send.named("send_eu").options(after=receipt, priority=7)(parcel), int)
+    assert_type(report(receipt, total=order.total), dict[str, float])
+    assert_type(gather(Parents.of(receipt, parcel)), int)
+    return receipt
+
+
+@workflow(name="shop.nightly")
+def nightly() -> int:
+    return gather(Parents.of(load(1)))
+
+
+def plain() -> None:
+    assert_type(load(7), Order)
+    coroutine: Coroutine[Any, Any, str] = charge.fn(load(7))
+    assert_type(fulfil(7), str)
+    assert_type(fulfil.bind(order_id=7), Bound[str])
+    assert_type(nightly(), int)
+    assert_type(workflow.of("one", load, charge, returns=charge), Workflow[..., str])
+    as_function: Callable[[int, Pool], Order] = load
+    as_node: Node[..., str] = charge
+    print(as_function, as_node, coroutine)
+
+
+def refused() -> None:
+    load("seven")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    load()  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    load(7, depth=2)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    load.named("again")("seven")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    load.options(timeout_s=5)("seven")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    charge(load(7), "gbp")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    charge(refund(load(7)))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    pack([1])  # type: ignore[list-item]  # pyright: ignore[reportArgumentType]
+    pack(items=["a"])  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    send("parcel")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    report(1)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    fulfil("seven")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    fulfil.bind(order="seven")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    load(7).totl  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue,reportUnknownMemberType]
+    load.options(priority="high")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    load.options(limit="20/second")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    Retry(attempts="five")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    Retry(retry_on="ValueError")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    node(on_failure="ignore")  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType]
+    node(limit="20/second")  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
