@@ -10,7 +10,7 @@ import json
 
 import msgspec
 
-from spane.errors import DefinitionError, Fault, ResultNotSerialisable
+from spane.errors import DefinitionError
 from spane.graph.checking import examine
 from spane.graph.wiring import Wiring, wire
 from spane.model.draft import Call, Draft
@@ -28,13 +28,12 @@ def lower(draft: Draft) -> Plan:
     """
     wiring = wire(draft)
     faults, _ = examine(draft, wiring)
-    inputs = [_input(draft, parameter, faults) for parameter in draft.inputs]
     if faults:
         raise DefinitionError(f"Workflow {draft.workflow!r}", faults)
     return Plan(
         workflow=draft.workflow,
         nodes=tuple(_node(wiring.calls[node], wiring) for node in wiring.order()),
-        inputs=tuple(inputs),
+        inputs=tuple(_input(parameter) for parameter in draft.inputs),
         returns=None if draft.returns is None else spelled_one_way(draft.returns),
         accepts_any_input=draft.accepts_any_input,
     )
@@ -77,16 +76,7 @@ def spelled_one_way(source: Source) -> Source:
             return source
 
 
-def _input(draft: Draft, parameter: Parameter, faults: list[Fault]) -> PlanInput:
+def _input(parameter: Parameter) -> PlanInput:
     if parameter.default is MISSING:
         return PlanInput(parameter.name)
-    try:
-        raw = freeze(parameter.default, parameter.annotation)
-    except DefinitionError as error:  # the annotation itself cannot be read from JSON
-        faults.extend(error.faults)
-        return PlanInput(parameter.name)
-    except ResultNotSerialisable as error:
-        message = f"Input {parameter.name!r} has a default that cannot be part of a plan. {error}"
-        faults.append(Fault("bad-default", message, draft.where))
-        return PlanInput(parameter.name)
-    return PlanInput(parameter.name, msgspec.Raw(raw), required=False)
+    return PlanInput(parameter.name, msgspec.Raw(freeze(parameter.default, parameter.annotation)), required=False)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from spane.errors import Fault
+from spane.errors import DefinitionError, Fault, ResultNotSerialisable
 from spane.graph.spelling import hint, listing
 from spane.graph.wiring import Wiring
 from spane.model.draft import Draft
+from spane.model.freezing import freeze
 from spane.model.ids import NAME_RULE, is_name
+from spane.model.node_type import MISSING
 
 #: A cycle longer than this is named by its first nodes.
 _NAMED_IN_CYCLE = 30
@@ -45,16 +47,22 @@ def names(draft: Draft) -> Iterator[Fault]:
 
 
 def inputs(draft: Draft) -> Iterator[Fault]:
-    """Find inputs declared twice."""
+    """Find inputs declared twice, and defaults of inputs that JSON cannot carry."""
     seen: set[str] = set()
     for parameter in draft.inputs:
         if parameter.name in seen:
-            yield Fault(
-                "duplicate-input",
-                f"Workflow {draft.workflow!r} declares the input {parameter.name!r} twice. Take one out.",
-                draft.where,
-            )
+            message = f"Workflow {draft.workflow!r} declares the input {parameter.name!r} twice. Take one out."
+            yield Fault("duplicate-input", message, draft.where)
         seen.add(parameter.name)
+        if parameter.default is MISSING:
+            continue
+        try:
+            freeze(parameter.default, parameter.annotation)
+        except DefinitionError as error:  # the annotation itself cannot be read from JSON
+            yield from error.faults
+        except ResultNotSerialisable as error:
+            message = f"Input {parameter.name!r} has a default that cannot be part of a plan. {error}"
+            yield Fault("bad-default", message, draft.where)
 
 
 def types(draft: Draft) -> Iterator[Fault]:

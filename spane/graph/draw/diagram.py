@@ -1,0 +1,38 @@
+"""A draft as a Mermaid flowchart, for documents that render it."""
+
+from __future__ import annotations
+
+import re
+
+from spane.graph.draw.tree import title
+from spane.graph.paths import spelled
+from spane.graph.wiring import Edge, wire
+from spane.model.draft import Draft
+
+_SPECIAL = re.compile(r"[^\w .:,()\-]")
+
+
+def mermaid(draft: Draft) -> str:
+    """Return a draft as a Mermaid flowchart; edges carry the parameters they feed, dotted ones only order."""
+    wiring = wire(draft)
+    lines = ["---", f'title: "{_SPECIAL.sub(" ", title(draft))}"', "---", "flowchart LR"]
+    names = {node: f"n{index}" for index, node in enumerate(wiring.calls)}
+    for node, call in wiring.calls.items():
+        kind = "" if call.type == node else f"<br/><small>{_escaped(call.type)}</small>"
+        lines.append(f'    {names[node]}["{_escaped(node)}{kind}"]')
+    for edges in wiring.incoming.values():
+        for edge in edges.values():
+            arrow, label = ("-->", said(edge)) if edge.bindings else ("-.->", "after")
+            shown = f'|"{_escaped(label)}"|' if label else ""
+            lines.append(f"    {names[edge.source]} {arrow}{shown} {names[edge.target]}")
+    return "\n".join(lines) + "\n"
+
+
+def said(edge: Edge) -> str:
+    """Return the parameters that an edge feeds, with the parts they take: `order.id as key, total`."""
+    return ", ".join(f"{spelled(path)} as {name}" if path else name for name, path in edge.bindings if name or path)
+
+
+def _escaped(text: str) -> str:
+    """Write whatever Mermaid may take for its own as a character code."""
+    return _SPECIAL.sub(lambda found: f"#{ord(found[0])};", text)
