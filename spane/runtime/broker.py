@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import redis
@@ -302,8 +302,18 @@ class InProcessBroker(NodeBroker, StubBroker):
     def quiet(self) -> bool:
         """Tell whether no node is queued, leased, due or waiting to be committed."""
         if self.process is None:
-            return True
-        return self.process.pump.quiet()
+            return self.store.nothing_queued()
+        due_ms = self.store.next_due_ms()
+        return self.process.pump.in_flight == 0 and self.store.nothing_queued() and (due_ms is None or due_ms > 0)
+
+    def wait_quiet(self, timeout_s: float, enough: Callable[[], bool]) -> bool:
+        """Wait until nothing can run, or `enough` says so; False when the time is over first."""
+        deadline = time.monotonic() + timeout_s
+        while not self.quiet():
+            if enough() or time.monotonic() >= deadline:
+                return False
+            time.sleep(0.001)
+        return True
 
 
 class _StubMessages:

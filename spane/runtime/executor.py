@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -21,7 +21,7 @@ from spane.errors import NodeTimeout, ValueMismatch, ValueTooLarge
 from spane.model import codec
 from spane.model.outcome import NodeError, RetryAt, Succeeded, Unfit, decode_error
 from spane.runtime.programs import DoesNotFit, Program, Programs
-from spane.runtime.retry import AttemptRetried, classify
+from spane.runtime.retry import AttemptFailed, AttemptRetried, classify
 from spane.runtime.store import BLOB_MARK, ERROR_MARK, Store
 from spane.runtime.watchdog import AttemptInterrupted
 
@@ -42,7 +42,9 @@ class Executor:
         self.programs = programs
         self.resources = resources
         self.watchdog = watchdog
-        self.is_cancelled = lambda execution: False
+        self.is_cancelled: Callable[[str], bool] = lambda execution: False
+        #: In process, a failure reaches the caller itself, so Dramatiq need not log it as well.
+        self.quiet = False
 
     def run(self, claim: Claim) -> None:
         """Run a claimed node on this thread and leave its outcome in the claim.
@@ -200,6 +202,8 @@ class Executor:
         claim.exception = error
         if isinstance(outcome, RetryAt):
             raise AttemptRetried(outcome) from error
+        if self.quiet:
+            raise AttemptFailed(str(error)) from error
         raise error
 
 

@@ -22,6 +22,10 @@ class AttemptRetried(DramatiqRetry):
         self.outcome = outcome
 
 
+class AttemptFailed(DramatiqRetry):
+    """Tells Dramatiq that an attempt failed for good, where somebody else reports it."""
+
+
 def wait_ms(policy: RetryPolicy, attempt: int) -> int:
     """Return the wait after failed attempt number `attempt` (from 1), in milliseconds."""
     wait_s = policy.base_s if policy.backoff == "fixed" else policy.base_s * policy.factor ** (attempt - 1)

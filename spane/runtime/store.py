@@ -240,6 +240,31 @@ class Store:
             raise UnknownExecution(execution)
         return bytes(blob)
 
+    def active(self) -> list[str]:
+        """Return the ids of executions that have not ended."""
+        with _translated():
+            return sorted(entry.decode() for entry in self.client.zrange(self.keys.active, 0, -1))
+
+    def next_due_ms(self) -> int | None:
+        """Return the milliseconds until the next timer is due, None without one."""
+        with _translated():
+            head = self.client.zrange(self.keys.timers, 0, 0, withscores=True)
+        return None if not head else int(head[0][1]) - self.clock.now_ms()
+
+    def nothing_queued(self) -> bool:
+        """Tell whether no hint, no lease and no cursor is left; looks at all queues, for in-process use."""
+        prefix = self.keys.prefix
+        with _translated():
+            # fakeredis keeps lists that ran empty, so their lengths have to be asked.
+            lists = [key for key in self.client.keys(f"{prefix}q:*") if b"@" not in key] + [f"{prefix}sp"]
+            held = self.client.keys(f"{prefix}w:*")
+            return not any(self.client.llen(key) for key in lists) and not any(self.client.hlen(key) for key in held)
+
+    def await_events(self, waiting: redis.Redis, after: str, timeout_s: float) -> None:
+        """Wait until an event comes after stream id `after`, or the time is over."""
+        with _translated():
+            waiting.xread({self.keys.events: after}, count=1, block=max(1, round(timeout_s * 1000)))
+
     def unfit(self) -> dict[str, str]:
         """Return the fingerprints that no worker has fitted, and why."""
         with _translated():

@@ -17,6 +17,7 @@ from dramatiq.message import Message
 from spane.authoring.registry import Registry
 from spane.authoring.resources import Resources
 from spane.errors import StoreUnavailable
+from spane.model.outcome import Failed
 from spane.ops.services import Service, Services
 from spane.runtime.claim import Claim
 from spane.runtime.executor import Executor, timed_out
@@ -63,7 +64,7 @@ class WorkerProcess:
         self.programs = Programs(store, registry)
         self.executor = Executor(store, self.programs, self.resources, self.watchdog)
         self.executor.is_cancelled = self._is_cancelled
-        local = options.in_process
+        local = self.executor.quiet = options.in_process
         self.pump = Pump(
             store,
             threads=threads,
@@ -73,6 +74,8 @@ class WorkerProcess:
         )
         self.lane = AsyncLane(broker, self.executor, self.message_of)
         self.pump.start_on_loop = lambda claim: self.lane.start(claim, self.pump.begin, self._finish)
+        #: In process only: the exceptions of nodes that failed for good, so that a plain call can raise them again.
+        self.exceptions: dict[tuple[str, str], BaseException] = {}
         self._cancelled: set[str] = set()
         self._last_notice = "0"
         self._unfit_seen = 0
@@ -171,6 +174,8 @@ class WorkerProcess:
         self._finish(message.args[0])
 
     def _finish(self, claim: Claim) -> None:
+        if self.options.in_process and isinstance(claim.outcome, Failed) and claim.exception is not None:
+            self.exceptions[claim.execution, claim.node] = claim.exception
         self.pump.finish(claim, claim.outcome)
 
     def _expire(self, claim: Claim, timeout_ms: int) -> None:

@@ -14,7 +14,7 @@ local h = redis.call('HMGET', X, '@st', '@run')
 if not h[1] then return {'unknown'} end
 if h[1] ~= 'running' and h[1] ~= 'scheduled' and h[1] ~= 'paused' and h[1] ~= 'failing' then return {'illegal', h[1]} end
 local now = clock(ARGV[1])
-if ARGV[1] ~= '' then STAMP = ARGV[1] .. '-*' end
+stamp(ARGV[1])
 if h[2] == '0' then
   finish(execution, 'cancelled', now, ARGV[4], ARGV[5], {'@why', reason}, reason)
 else

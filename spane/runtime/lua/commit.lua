@@ -19,7 +19,7 @@ local P = KEYS[1]
 --@include settle
 --@include claim
 --@include timer
-if ARGV[1] ~= '' then STAMP = ARGV[1] .. '-*' end
+stamp(ARGV[1])
 local session, execution, node, token, kind, payload = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
 local attempt, duration = ARGV[8], ARGV[9]
 local X = P .. 'x:' .. execution

@@ -20,7 +20,7 @@ local P = KEYS[1]
 --@include spread
 --@include claim
 local now = clock(ARGV[1])
-if ARGV[1] ~= '' then STAMP = ARGV[1] .. '-*' end
+stamp(ARGV[1])
 local session, lease_ms, base = ARGV[2], tonumber(ARGV[3]), ARGV[4]
 redis.call('ZADD', P .. 'ses', int(now + lease_ms), session)
 local moved = spread(now)

@@ -12,7 +12,7 @@ local P = KEYS[1]
 --@include finish
 --@include settle
 local now = clock(ARGV[1])
-if ARGV[1] ~= '' then STAMP = ARGV[1] .. '-*' end
+stamp(ARGV[1])
 local session, returned = ARGV[2], 0
 for i = #ARGV - 2, 3, -3 do
   local execution, node, token = ARGV[i], ARGV[i + 1], ARGV[i + 2]

@@ -10,6 +10,6 @@ local text = redis.call('HGET', P .. 'x:' .. ARGV[2], ARGV[3])
 if not text then return 0 end
 local letter, holder = read_state(text)
 if letter ~= 'R' or holder ~= ARGV[4] then return 0 end
-if ARGV[1] ~= '' then STAMP = ARGV[1] .. '-*' end
+stamp(ARGV[1])
 event('g', ARGV[2] .. '|' .. ARGV[3] .. '|' .. ARGV[5] .. '|' .. ARGV[6])
 return 1

@@ -14,7 +14,7 @@ local P = KEYS[1]
 --@include settle
 --@include lose
 local now = clock(ARGV[1])
-if ARGV[1] ~= '' then STAMP = ARGV[1] .. '-*' end
+stamp(ARGV[1])
 local dead = redis.call('ZRANGEBYSCORE', P .. 'ses', '-inf', int(now), 'LIMIT', 0, 1)
 if #dead == 0 then return 0 end
 local held = P .. 'w:' .. dead[1]

@@ -15,7 +15,7 @@ local P = KEYS[1]
 --@include promote
 --@include timer
 local now = clock(ARGV[1])
-if ARGV[1] ~= '' then STAMP = ARGV[1] .. '-*' end
+stamp(ARGV[1])
 local execution, plan_hash, workflow, priority, delay = ARGV[2], ARGV[3], ARGV[4], ARGV[5], tonumber(ARGV[6])
 local inputs, key, digest, tenant, metadata = ARGV[7], ARGV[8], ARGV[9], ARGV[10], ARGV[11]
 local X, plan = P .. 'x:' .. execution, P .. 'p:' .. plan_hash
