@@ -132,6 +132,8 @@ _MISUSES: dict[str, tuple[str, str]] = {
     "__setitem__": ("cannot be changed ([...] = ...)", _BUILD),
     "__delitem__": ("cannot be changed (del [...])", _BUILD),
     "__enter__": ("is no context manager", "Open it inside a node, or inject it with use(...)."),
+    "__exit__": ("is no context manager", "Open it inside a node, or inject it with use(...)."),
+    "__aexit__": ("is no context manager", "Open it inside a node, or inject it with use(...)."),
     "__aenter__": ("is no context manager", "Open it inside a node, or inject it with use(...)."),
     "__reduce_ex__": ("cannot be copied or pickled", "Pass the reference itself."),
 }

@@ -1,0 +1,129 @@
+"""Options of nodes: each checked where it is written."""
+
+from __future__ import annotations
+
+import pytest
+
+from spane import DefinitionError, ReferenceMisuse, Retry, node, workflow
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"timeout_s": 0}, "timeout_s is 0"),
+        ({"timeout_s": -1}, "timeout_s is -1; give seconds from 0.001 up, or None for no timeout."),
+        ({"timeout_s": "5"}, "timeout_s is '5'"),
+        ({"priority": 0}, "priority is 0; give a whole number from 1 (last) to 10 (first)"),
+        ({"priority": 11}, "priority is 11"),
+        ({"queue": "a b"}, "queue is 'a b'; a queue's name has 1 to 200 letters"),
+        ({"delay_s": -0.1}, "delay_s is -0.1; give seconds from 0 up."),
+        ({"on_failure": "ignore"}, "on_failure is 'ignore'; give 'fail' or 'continue'."),
+        ({"retry": 3}, "retry is 3; give a Retry, for example Retry(attempts=5)."),
+    ],
+)
+def test_an_option_out_of_range_is_refused(options, said):
+    def fetch(): ...
+
+    with pytest.raises(DefinitionError) as decorating:
+        node(**options)(fetch)
+    plain = node(fetch)
+    with pytest.raises(DefinitionError) as calling:
+        plain.options(**options)
+    assert said in str(decorating.value)
+    assert said in str(calling.value)
+
+
+def test_all_bad_options_are_named_together_with_their_line(marked):
+    @node
+    def fetch(): ...
+
+    with pytest.raises(DefinitionError, match="Node 'fetch' has 2 faults") as caught:
+        fetch.options(timeout_s=-1, priority=99)  # here
+    assert marked(test_all_bad_options_are_named_together_with_their_line) == caught.value.faults[0].where
+
+
+def test_a_version_is_a_name():
+    with pytest.raises(DefinitionError, match=r"version is 'a b'; give text: 1 to 200 letters"):
+
+        @node(version="a b")
+        def fetch(): ...
+
+
+def test_options_still_to_come_are_not_taken():
+    @node
+    def fetch(): ...
+
+    for name in ("limit", "undo", "breaker"):
+        with pytest.raises(TypeError, match=name):
+            node(**{name: "x"})
+        with pytest.raises(TypeError, match=name):
+            fetch.options(**{name: "x"})
+
+
+def test_given_options_change_and_the_rest_stays():
+    @node(retry=Retry(attempts=9), queue="slow", timeout_s=5)
+    def fetch() -> int: ...
+
+    @workflow
+    def flow():
+        return fetch.options(timeout_s=None).options(priority=2)()
+
+    [call] = flow.draft.calls
+    assert (9, "slow", None, 2) == (
+        call.options.retry.attempts,
+        call.options.queue,
+        call.options.timeout_s,
+        call.options.priority,
+    )
+
+
+def test_after_orders_without_data():
+    @node
+    def first() -> int: ...
+
+    @node
+    def second() -> int: ...
+
+    @node
+    def third(n: int) -> int: ...
+
+    @workflow
+    def flow():
+        one, two = first(), second.options(after=first.named("zero")())()
+        return third.options(after=[one, two, one])(7)
+
+    calls = {call.id: call for call in flow.draft.calls}
+    assert (["zero"], ["first", "second"]) == (calls["second"].after, calls["third"].after)
+    assert ("first", "second") == flow.plan.nodes[-1].after
+
+
+def test_after_takes_results_of_nodes_only(told):
+    @node
+    def fetch() -> int: ...
+
+    @workflow
+    def flow(n: int):
+        return fetch.options(after=n)()
+
+    assert "node 'fetch': after takes results of nodes in this body, and <reference to input 'n': int> is none." == (
+        told(flow)["bad-after"]
+    )
+
+    @workflow(name="other")
+    def uncalled():
+        return fetch.options(after=[fetch])()
+
+    assert "after takes results of nodes in this body, and <node 'fetch'" in told(uncalled)["bad-after"]
+
+
+def test_a_reference_among_other_options_is_refused():
+    @node
+    def fetch(n: float = 0) -> float: ...
+
+    @workflow
+    def flow():
+        fetch.options(on_failure=fetch())
+
+    with pytest.raises(DefinitionError, match="options are fixed before anything runs, so give a finished value") as caught:
+        _ = flow.draft
+    assert not isinstance(caught.value, ReferenceMisuse)
