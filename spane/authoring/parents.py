@@ -9,8 +9,9 @@ from typing import Any
 class Parents(Mapping[str, Any]):
     """The outputs of a node's parents by node id, `{node_id: output}`, as plain JSON values.
 
-    A parameter annotated `Parents` receives it. In a body bind it with the references to merge,
-    `report(Parents.of(sizes, lines))`, or leave it out to get the other arguments' parents.
+    A parameter annotated `Parents` receives it, with the nodes of the other arguments in it as well. In a body
+    bind it with the references to merge, `report(Parents.of(sizes, lines))`, or leave it out where the other
+    arguments are enough. `workflow.of` gives a node that takes no other node all that nothing else takes.
 
     >>> @node
     ... def report(parents: Parents) -> int:

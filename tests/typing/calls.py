@@ -93,7 +93,7 @@ def plain() -> None:
     assert_type(workflow.of("one", load, charge, returns=charge), Workflow[..., str])
     as_function: Callable[[int, Pool], Order] = load
     as_node: Node[..., str] = charge
-    print(as_function, as_node, coroutine)
+    assert (as_function, as_node, coroutine)
 
 
 def refused() -> None:

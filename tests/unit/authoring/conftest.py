@@ -34,6 +34,7 @@ def told():
 @pytest.fixture
 def marked():
     """Return where in the calling test the comment `# here` stands, as `file:line`."""
+
     def find(test):
         lines, first = inspect.getsourcelines(test)
         offset = next(index for index, line in enumerate(lines) if line.rstrip().endswith("# here"))

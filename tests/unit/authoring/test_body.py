@@ -84,7 +84,7 @@ def test_references_sit_in_star_arguments():
     @workflow
     def flow(n: int):
         one = load()
-        return pack(1, one, n, *[2], rest=one, other=n, **{"named": 3})
+        return pack(1, one, n, *[2], rest=one, other=n, named=3)
 
     assert {"first": b"1", "rest": Output("load"), "other": Input("n"), "named": b"3"} == arguments(flow)
     assert [Output("load"), Input("n"), b"2"] == [plain(source) for source in flow.draft.calls[-1].args]
@@ -164,8 +164,9 @@ def test_a_reference_hidden_in_another_value_is_a_fault(told, wrap, kind):
         return load.named("use")(wrap(load()))
 
     message = told(flow)["hidden-reference"]
-    assert f"<reference to node 'load': int> sits inside a {kind}. References may sit in lists, tuples and dicts only" in (
-        message
+    assert (
+        f"<reference to node 'load': int> sits inside a {kind}. References may sit in lists, tuples and dicts only"
+        in (message)
     )
 
 
@@ -269,8 +270,9 @@ def test_what_the_engine_fills_in_is_not_passed(told):
         return load(7, again=5)
 
     assert {"n": b"7"} == arguments(flow)
-    assert "that parameter is filled with the attempt's context when it runs. Leave it out." in (
-        told(passing)["unknown-parameter"]
+    assert (
+        "that parameter is filled with the attempt's context when it runs. Leave it out."
+        in (told(passing)["unknown-parameter"])
     )
 
 
@@ -410,7 +412,9 @@ def test_faults_are_collected_and_told_together():
 
     with pytest.raises(DefinitionError) as caught:
         _ = flow.plan
-    assert ["bad-constant", "uncalled", "unbound-parameter", "unknown-parameter"] == [f.code for f in caught.value.faults]
+    assert ["bad-constant", "uncalled", "unbound-parameter", "unknown-parameter"] == [
+        f.code for f in caught.value.faults
+    ]
     assert all(fault.where.startswith(f"{__file__}:") for fault in caught.value.faults)
 
 

@@ -105,8 +105,9 @@ def test_after_takes_results_of_nodes_only(told):
     def flow(n: int):
         return fetch.options(after=n)()
 
-    assert "node 'fetch': after takes results of nodes in this body, and <reference to input 'n': int> is none." == (
-        told(flow)["bad-after"]
+    assert (
+        "node 'fetch': after takes results of nodes in this body, and <reference to input 'n': int> is none."
+        == (told(flow)["bad-after"])
     )
 
     @workflow(name="other")
@@ -124,6 +125,8 @@ def test_a_reference_among_other_options_is_refused():
     def flow():
         fetch.options(on_failure=fetch())
 
-    with pytest.raises(DefinitionError, match="options are fixed before anything runs, so give a finished value") as caught:
+    with pytest.raises(
+        DefinitionError, match="options are fixed before anything runs, so give a finished value"
+    ) as caught:
         _ = flow.draft
     assert not isinstance(caught.value, ReferenceMisuse)

@@ -101,8 +101,7 @@ def taken(annotation, take):
     """Return path and annotation of what `take` takes out of a node's result."""
     found = []
 
-    def make():
-        ...
+    def make(): ...
 
     make.__annotations__ = {"return": annotation}
     made = node(make)

@@ -112,6 +112,8 @@ def test_a_registry_of_its_own_takes_node_types():
     mine = Registry()
     mine.add(fetch.node_type)
     assert fetch.node_type is mine.get("fetch")
-    other = dataclasses.replace(fetch.node_type, qualname="other", module="other", location=types.SimpleNamespace(file="x"))
+    other = dataclasses.replace(
+        fetch.node_type, qualname="other", module="other", location=types.SimpleNamespace(file="x")
+    )
     with pytest.raises(DefinitionError, match="two definitions"):
         mine.add(other)

@@ -16,15 +16,20 @@ def test_the_default_is_the_plan_default():
 
 
 def test_exceptions_are_lowered_to_their_names():
-    policy = Retry(attempts=5, backoff="fixed", base_s=2, jitter=0.5, retry_on=(OSError, Local), give_up_on=KeyError).policy()
-    assert RetryPolicy(
-        attempts=5,
-        backoff="fixed",
-        base_s=2.0,
-        jitter=0.5,
-        retry_on=("builtins:OSError", f"{__name__}:Local"),
-        give_up_on=("builtins:KeyError",),
-    ) == policy
+    policy = Retry(
+        attempts=5, backoff="fixed", base_s=2, jitter=0.5, retry_on=(OSError, Local), give_up_on=KeyError
+    ).policy()
+    assert (
+        RetryPolicy(
+            attempts=5,
+            backoff="fixed",
+            base_s=2.0,
+            jitter=0.5,
+            retry_on=("builtins:OSError", f"{__name__}:Local"),
+            give_up_on=("builtins:KeyError",),
+        )
+        == policy
+    )
 
 
 @pytest.mark.parametrize(
@@ -39,7 +44,11 @@ def test_exceptions_are_lowered_to_their_names():
         ("max_s", float("inf"), "max_s=inf: give the longest wait in seconds, 0 or more."),
         ("max_s", float("nan"), "max_s=nan"),
         ("jitter", 1.5, "jitter=1.5: give a share from 0 to 1"),
-        ("retry_on", ["ValueError"], "retry_on=['ValueError']: give an exception class or a tuple of them, not 'ValueError'."),
+        (
+            "retry_on",
+            ["ValueError"],
+            "retry_on=['ValueError']: give an exception class or a tuple of them, not 'ValueError'.",
+        ),
         ("give_up_on", int, "give_up_on=<class 'int'>: give an exception class"),
     ],
 )
