@@ -7,6 +7,7 @@
 local P = KEYS[1]
 --@include clock
 --@include event
+--@include state
 --@include finish
 local execution, reason = ARGV[2], ARGV[3]
 local X = P .. 'x:' .. execution

@@ -50,7 +50,7 @@ if kind == 'r' or kind == 'u' then
   local again = kind == 'u' and 'Q' or h.status == 'running' and 'T' or 'P'
   if kind == 'r' then
     event('r', facts .. '|' .. ARGV[10] .. '|' .. payload)
-    if again == 'P' then redis.call('RPUSH', P .. 'k:' .. execution, 'node|' .. node .. '|' .. h.status) end
+    if again == 'P' then put_aside(execution, 'node|' .. node, h.status) end
     if again == 'T' then set_timer('n|' .. execution .. '|' .. node, now + tonumber(ARGV[10]), queue) end
   else
     event('k', execution .. '|' .. node .. '|' .. ARGV[10])
@@ -74,12 +74,13 @@ if not succeeded then
   redis.call('HSET', X, '@dl', '1')
   failures = failures + 1
 end
-local hand = succeeded and ARGV[13] ~= '' and redis.call('ZSCORE', P .. 'ses', session) and {token = ARGV[12], queues = ARGV[13]} or nil
+-- A session that was rescued meanwhile may get a child all the same: the sweep finds leases without a session.
+local hand = succeeded and ARGV[13] ~= '' and {token = ARGV[12], queues = ',' .. ARGV[13] .. ','} or nil
 local field = state(succeeded and 'D' or 'F', token, failures, crashes, since, flag)
 local fields, given, status, tail, queued = settle(execution, node, h, field, succeeded or kind == 'continue', now, hand)
 if succeeded then event('s', facts .. '|' .. (given or '') .. '|' .. (given and ARGV[12] or '')) end
-write_fields(X, fields)
-if status ~= h.status then finish(execution, status, now, ARGV[14], ARGV[15], {}, tail) end
+if status == h.status then write_fields(X, fields)
+else finish(execution, status, now, ARGV[14], ARGV[15], fields, tail) end
 if given then
   lease(session, execution, given, ARGV[12])
   local child = redis.call('HGET', P .. 'p:' .. h.plan, 'p:' .. given)

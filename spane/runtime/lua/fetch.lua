@@ -28,14 +28,10 @@ local next_due = promote(now, ARGV[11])
 local rows, claimed, number = {}, {}, 0
 
 -- A hint whose execution is not running: parked where it may come back, dropped where it never will.
-local function put_aside(execution, node, status, failures, crashes, flag)
+local function park(execution, node, status, failures, crashes, flag)
   if status ~= 'failing' and status ~= 'failed' and status ~= 'paused' then return end
   redis.call('HSET', P .. 'x:' .. execution, node, state('P', '', failures, crashes, now, flag))
-  redis.call('RPUSH', P .. 'k:' .. execution, 'node|' .. node .. '|' .. status)
-  if status == 'failed' then
-    local left = redis.call('PTTL', P .. 'x:' .. execution)
-    if left > 0 then redis.call('PEXPIRE', P .. 'k:' .. execution, left) end
-  end
+  put_aside(execution, 'node|' .. node, status)
   event('k', execution .. '|' .. node .. '|the execution is ' .. status)
 end
 
@@ -46,7 +42,7 @@ local function claim(hint, suspects)
   if not h[1] then return false end
   local letter, _, failures, crashes, _, flag = read_state(h[1])
   if letter ~= 'Q' then return false end
-  if h[2] ~= 'running' then put_aside(execution, node, h[2], failures, crashes, flag); return false end
+  if h[2] ~= 'running' then park(execution, node, h[2], failures, crashes, flag); return false end
   local profile = redis.call('HGET', P .. 'p:' .. h[3], 'p:' .. node)
   if flag ~= '' and not suspects then
     local _, _, queue, own = read_profile(profile)

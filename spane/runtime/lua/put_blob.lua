@@ -6,4 +6,5 @@
 local P = KEYS[1]
 if redis.call('EXISTS', P .. 'x:' .. ARGV[1]) == 0 then return 0 end
 redis.call('HSET', P .. 'b:' .. ARGV[1], ARGV[2], ARGV[3])
+redis.call('HSET', P .. 'x:' .. ARGV[1], '@b', '1')
 return 1

@@ -3,19 +3,21 @@
 -- `kept_ms`, or `dead_kept_ms` where a dead letter may still need them.
 local function finish(execution, status, now, kept_ms, dead_kept_ms, fields, tail)
   local X = P .. 'x:' .. execution
-  local h = redis.call('HMGET', X, '@g', '@key', '@pl', '@wf', '@dl')
+  local h = redis.call('HMGET', X, '@g', '@key', '@pl', '@wf', '@dl', '@b', '@k')
   if h[5] then kept_ms = dead_kept_ms end
   fields[#fields + 1] = '@st'; fields[#fields + 1] = status
   fields[#fields + 1] = '@t1'; fields[#fields + 1] = int(now)
-  redis.call('HSET', X, unpack(fields))
+  write_fields(X, fields)
   local letter = status == 'completed' and 'C' or status == 'failed' and 'F' or 'X'
   event(letter, execution .. '|' .. h[1] .. (tail and '|' .. tail or ''))
   redis.call('ZREM', P .. 'active', execution)
   redis.call('RPUSH', P .. 'r:' .. execution, status)
   redis.call('PEXPIRE', P .. 'r:' .. execution, 60000)
-  for _, letter_of_key in ipairs({'x:', 'o:', 'j:', 'k:', 'b:'}) do
-    redis.call('PEXPIRE', P .. letter_of_key .. execution, kept_ms)
-  end
+  redis.call('PEXPIRE', X, kept_ms)
+  redis.call('PEXPIRE', P .. 'o:' .. execution, kept_ms)
+  redis.call('PEXPIRE', P .. 'j:' .. execution, kept_ms)
+  if h[6] then redis.call('PEXPIRE', P .. 'b:' .. execution, kept_ms) end
+  if h[7] then redis.call('PEXPIRE', P .. 'k:' .. execution, kept_ms) end
   if h[2] and h[2] ~= '' then redis.call('PEXPIRE', P .. 'key:' .. h[4] .. ':' .. h[2], 86400000) end
   if redis.call('HINCRBY', P .. 'p:' .. h[3], 'refs', -1) == 0 then
     redis.call('PEXPIRE', P .. 'p:' .. h[3], kept_ms + 86400000)

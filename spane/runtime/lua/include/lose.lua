@@ -28,8 +28,8 @@ local function lose(execution, node, token, now, kept_ms, dead_kept_ms)
     event('f', execution .. '|' .. node .. '|' .. token .. '|' .. int(failures + 1) .. '|0|'
       .. (goes_on and 'continue' or 'fail') .. '|' .. payload)
     local fields, _, status, tail = settle(execution, node, h, state('F', token, failures, crashes, since, ''), goes_on, now)
-    write_fields(X, fields)
-    if status ~= h.status then finish(execution, status, now, kept_ms, dead_kept_ms, {}, tail) end
+    if status == h.status then write_fields(X, fields)
+    else finish(execution, status, now, kept_ms, dead_kept_ms, fields, tail) end
     return
   end
   local ending = h.status == 'failing' or h.status == 'cancelling'
@@ -39,7 +39,7 @@ local function lose(execution, node, token, now, kept_ms, dead_kept_ms)
     push(queue .. '!', own ~= '' and own or h.priority, execution .. '|' .. node)
     return
   end
-  redis.call('RPUSH', P .. 'k:' .. execution, 'node|' .. node .. '|' .. h.status)
+  put_aside(execution, 'node|' .. node, h.status)
   if h.run > 1 then redis.call('HSET', X, unpack(fields)); return end
   local ended = h.status == 'failing' and 'failed' or 'cancelled'
   finish(execution, ended, now, kept_ms, dead_kept_ms, fields,

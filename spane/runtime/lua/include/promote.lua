@@ -22,7 +22,7 @@ local function promote_node(execution, node, now)
     push(flag == '' and queue or queue .. '!', own ~= '' and own or h[4], execution .. '|' .. node)
   elseif h[2] == 'failing' or h[2] == 'failed' or h[2] == 'paused' then
     redis.call('HSET', X, node, state('P', '', failures, crashes, now, flag))
-    redis.call('RPUSH', P .. 'k:' .. execution, 'node|' .. node .. '|' .. h[2])
+    put_aside(execution, 'node|' .. node, h[2])
   end
 end
 

@@ -52,10 +52,3 @@ local function enqueue(execution, ready, priority, now, fields)
     wake(entry[2])
   end
 end
-
--- Write fields of x:<execution>, in parts that Lua's stack can carry.
-local function write_fields(X, fields)
-  for first = 1, #fields, 2000 do
-    redis.call('HSET', X, unpack(fields, first, math.min(first + 1999, #fields)))
-  end
-end

@@ -5,20 +5,18 @@
 -- `hand` is nil, or {token, queues} to lease one ready child straight to this worker.
 -- Returns the fields to write, the child handed over or nil, the execution's status, the tail of its last event, and
 -- whether anything was queued.
-local function higher_waits(queues, priority)
+local function higher_waits(queue, priority)
   if priority >= 10 then return false end
-  local keys = {}
-  for queue in string.gmatch(queues, '[^,]+') do
-    for p = 10, priority + 1, -1 do keys[#keys + 1] = queue_key(queue, p) end
-  end
+  local keys, n = {}, 0
+  local stem = P .. 'q:' .. queue .. ':'
+  for p = 10, priority + 1, -1 do n = n + 1; keys[n] = stem .. p end
   return redis.call('EXISTS', unpack(keys)) > 0
 end
 
 local function choose(ready, hand, priority)
   for i, target in ipairs(ready) do
-    if target[4] == 0 and string.find(',' .. hand.queues .. ',', ',' .. target[2] .. ',', 1, true) then
-      local own = tonumber(target[3] ~= '' and target[3] or priority)
-      if higher_waits(hand.queues, own) then return nil end
+    if target[4] == 0 and string.find(hand.queues, ',' .. target[2] .. ',', 1, true) then
+      if higher_waits(target[2], tonumber(target[3] ~= '' and target[3] or priority)) then return nil end
       table.remove(ready, i)
       return target[1]
     end

@@ -7,7 +7,7 @@ local function spread(now)
   local X = P .. 'x:' .. execution
   local h = redis.call('HMGET', X, '@st', '@pl', '@pr', '@open')
   if h[1] == 'failing' or h[1] == 'failed' or h[1] == 'paused' then
-    redis.call('RPUSH', P .. 'k:' .. execution, 'cursor|' .. cursor)
+    put_aside(execution, 'cursor|' .. cursor, h[1])
     return true
   end
   if h[1] ~= 'running' then return true end

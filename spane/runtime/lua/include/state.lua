@@ -14,3 +14,19 @@ end
 local function read_profile(text)
   return string.match(text, '^(%d+);([^;]*);([^;]*);([^;]*);([^;]*);(.*)$')
 end
+
+-- Write fields of x:<execution>, in parts that Lua's stack can carry.
+local function write_fields(X, fields)
+  for first = 1, #fields, 2000 do
+    redis.call('HSET', X, unpack(fields, first, math.min(first + 1999, #fields)))
+  end
+end
+
+-- Put a node or a cursor aside that may not go on now: k:<execution> keeps it for whoever heals or resumes.
+local function put_aside(execution, what, status)
+  local X = P .. 'x:' .. execution
+  redis.call('RPUSH', P .. 'k:' .. execution, what .. '|' .. status)
+  redis.call('HSET', X, '@k', '1')
+  local left = redis.call('PTTL', X)
+  if left > 0 then redis.call('PEXPIRE', P .. 'k:' .. execution, left) end
+end
