@@ -125,10 +125,10 @@ class Bench:
     def _cpu(self, workers_pid: int) -> dict[str, float]:
         driver = sum(os.times()[:2])
         return {
-            "redis": processes.cpu_s(self.store.process.pid),
+            "redis": processes.cpu_s(self.store.pid),
             "workers": processes.cpu_s(workers_pid),
             "driver": driver,
-            "signals": processes.cpu_s(self.signal_server.process.pid),
+            "signals": processes.cpu_s(self.signal_server.pid),
         }
 
     def _calls(self) -> dict[str, int]:

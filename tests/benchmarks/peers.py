@@ -104,7 +104,7 @@ class Spane:
         flows = import_module("tests.benchmarks.spane_flows")
         self.name = name
         self.arguments = ("spane.worker", "tests.benchmarks.spane_flows", *_counts(processes, threads))
-        self.environment = {"SPANE_REDIS_URL": url, "SPANE_ALLOW_UNSAFE_REDIS": "1"}
+        self.environment = {"SPANE_REDIS_URL": url, "SPANE_ALLOW_UNSAFE_REDIS": "persistence"}
         self._engine = spane.Engine(url)
         self._flows = {
             "no-op": flows.noop,

@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.servers import RedisServer
 
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True)
 class Server:
-    """A redis-server of our own."""
+    """A redis-server of our own, on loopback like a real one."""
 
-    process: subprocess.Popen[bytes]
+    pid: int
     port: int
 
     @property
@@ -33,39 +33,12 @@ class Server:
 @contextmanager
 def redis_server(append_only: str = "no") -> Iterator[Server]:
     """Start a redis-server on a free loopback port; `append_only` is "no", "everysec" or "always"."""
-    binary = shutil.which("redis-server")
-    if binary is None:
-        raise SystemExit("The benchmark needs redis-server on the path (for example: apt-get install redis-server).")
-    with tempfile.TemporaryDirectory(prefix="spane-bench-") as folder:
-        port = free_port()
-        command = [binary, "--bind", "127.0.0.1", "--port", str(port), "--dir", folder, "--save", ""]
-        command += ["--appendonly", "no" if append_only == "no" else "yes", "--maxmemory-policy", "noeviction"]
-        if append_only != "no":
-            command += ["--appendfsync", append_only]
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)
-        try:
-            until_listening(port, process)
-            yield Server(process, port)
-        finally:
-            end(process)
-
-
-def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def until_listening(port: int, process: subprocess.Popen[bytes], timeout_s: float = 10) -> None:
-    deadline = time.monotonic() + timeout_s
-    while process.poll() is None and time.monotonic() < deadline:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
-            time.sleep(0.01)
-        else:
-            return
-    raise RuntimeError(f"redis-server did not listen on port {port}")
+        port = int(probe.getsockname()[1])
+    log = {"appendonly": "no"} if append_only == "no" else {"appendonly": "yes", "appendfsync": append_only}
+    with RedisServer(bind="127.0.0.1", port=str(port), **log) as server:
+        yield Server(server.pid, port)
 
 
 @contextmanager

@@ -13,13 +13,12 @@ import socket
 import subprocess
 import sys
 import tarfile
-import time
 import tomllib
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from tests.servers import RedisServer
 
 HERE = Path(__file__).parent
 FILES = ("test_redis.py", "test_cli.py", "test_watch.py")
@@ -79,7 +78,8 @@ def unpack(sources: Path, into: Path) -> Path:
 
 def run(folder: Path, broker: str, names: set[str] | None = None) -> Report:
     """Run the laid-out suite, or some of its tests, with `broker` (`module:name`) in the place of Dramatiq's."""
-    with redis_server(folder) as port:
+    port = free_port()
+    with RedisServer(bind="127.0.0.1", port=str(port), appendonly="no"):
         report = folder / "report.xml"
         command = [
             sys.executable,
@@ -125,35 +125,8 @@ def read(report: Path, output: str) -> Report:
     return found
 
 
-@contextmanager
-def redis_server(folder: Path) -> Iterator[int]:
-    """Start a redis-server on a free loopback port; the tests speak TCP."""
+def free_port() -> int:
+    """Return a loopback port; the tests speak TCP."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    command = [
-        "redis-server",
-        "--bind",
-        "127.0.0.1",
-        "--port",
-        str(port),
-        "--dir",
-        str(folder),
-        "--save",
-        "",
-        "--appendonly",
-        "no",
-    ]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)
-    try:
-        deadline = time.monotonic() + 10
-        while time.monotonic() < deadline:
-            try:
-                socket.create_connection(("127.0.0.1", port), timeout=1).close()
-                break
-            except OSError:
-                time.sleep(0.01)
-        yield port
-    finally:
-        process.terminate()
-        process.wait(10)
+        return int(probe.getsockname()[1])

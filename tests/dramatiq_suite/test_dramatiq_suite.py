@@ -4,11 +4,11 @@
 """
 
 import os
-import shutil
 
 import pytest
 
 from tests.dramatiq_suite import suite
+from tests.servers import binary_or_skip
 
 BROKER = os.environ.get("SUITE_BROKER", "spane.runtime.broker:SpaneBroker")
 
@@ -17,17 +17,12 @@ pytestmark = [pytest.mark.redis, pytest.mark.network, pytest.mark.timeout(900)]
 
 @pytest.fixture(scope="module")
 def folder(request, tmp_path_factory):
-    if shutil.which("redis-server") is None:
-        unavailable("Dramatiq's suite needs redis-server on the path.")
+    binary_or_skip("redis")
     try:
         sources = suite.fetch(request.config.cache.mkdir("dramatiq"))
     except suite.CannotFetch as error:
-        unavailable(str(error))
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(str(error))
     return suite.unpack(sources, tmp_path_factory.mktemp("dramatiq_suite") / "run")
-
-
-def unavailable(why):
-    (pytest.fail if os.environ.get("CI") else pytest.skip)(why)
 
 
 @pytest.fixture(scope="module")
