@@ -13,7 +13,7 @@ from spane.errors import DefinitionError, Fault
 from spane.graph.spelling import nearest
 from spane.model.draft import Call, Draft
 from spane.model.node_type import MISSING, Location, Parameter, ParameterKind
-from spane.model.plan import Fields, Input, Items, Output, Source, leaves
+from spane.model.plan import Fields, Input, Items, Output, Source
 
 
 def require_nodes(name: str, nodes: Sequence[Any], location: Location) -> None:
@@ -48,6 +48,7 @@ class Assembly:
         self._draft.inputs = tuple(self._input(name, wanted) for name, wanted in self._wanted.items())
         self._order()
         self._merge()
+        self._draft.warnings += wiring.empty_merges(self._draft)
         if returns is not None:
             self._return(returns)
         return self._draft
@@ -130,8 +131,8 @@ class Assembly:
 
     def _merge(self) -> None:
         """Feed `Parents` of nodes that take no other node: they get all that nothing else takes."""
-        gathering = [call for call in self._draft.calls if _takes_parents(call) and not _feeding(call)]
-        taken = {node for call in self._draft.calls for node in (*_feeding(call), *call.after)}
+        gathering = [call for call in self._draft.calls if _takes_parents(call) and not wiring.feeding(call)]
+        taken = {node for call in self._draft.calls for node in (*wiring.feeding(call), *call.after)}
         gatherers = {call.id for call in gathering}
         loose = [Output(node) for node in self._calls if node not in taken and node not in gatherers]
         for call in gathering:
@@ -183,10 +184,6 @@ def _declared(given: Any) -> tuple[Any, Any]:
 
 def _takes_parents(call: Call) -> bool:
     return call.node_type is not None and any(p.kind is ParameterKind.PARENTS for p in call.node_type.parameters)
-
-
-def _feeding(call: Call) -> list[str]:
-    return [leaf.node for source in call.arguments.values() for leaf in leaves(source) if isinstance(leaf, Output)]
 
 
 def _same(left: Any, right: Any) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 
 from spane.authoring import locations, parents, wiring
 from spane.authoring.names import Names
-from spane.authoring.references import Point, Reference
+from spane.authoring.references import Point, Reference, point
 from spane.authoring.signatures import Signature
 from spane.authoring.sources import Unbindable, own, source_of
 from spane.errors import DefinitionError, Fault
@@ -93,7 +93,7 @@ class Trace:
         """Take what the body returned, and wire by name what its calls left out."""
         draft = self.draft
         wiring.by_name(draft, self._left_out)
-        draft.warnings += self._names.warnings()
+        draft.warnings += [*self._names.warnings(), *wiring.empty_merges(draft)]
         draft.returns_annotation = annotation
         if result is None:
             # Nothing returned: the result is that of the last nodes, whatever `-> None` says.
@@ -104,7 +104,7 @@ class Trace:
         except Unbindable as error:
             self.fault(error.code, f"what workflow {draft.workflow!r} returns: {error}", draft.location)
         if annotation is MISSING and isinstance(result, Reference):
-            draft.returns_annotation = object.__getattribute__(result, "__spane__").annotation
+            draft.returns_annotation = point(result).annotation
 
     def _bind(self, call: Call, signature: Signature, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         by_position = [

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from spane.errors import Fault
 from spane.graph.spelling import nearest
 from spane.model.draft import Call, Draft
-from spane.model.node_type import Parameter
-from spane.model.plan import Input, Output
+from spane.model.node_type import Parameter, ParameterKind
+from spane.model.plan import Input, Output, leaves
 
 
 def by_name(draft: Draft, left_out: list[tuple[Call, Parameter]]) -> None:
@@ -45,6 +46,28 @@ def by_name(draft: Draft, left_out: list[tuple[Call, Parameter]]) -> None:
                 f"node {call.id!r} leaves out {name!r}, and no node or input has that name; did you mean the {what} "
                 f"{meant!r}? Pass it: {name}=..., or rename one of the two.",
             )
+
+
+def empty_merges(draft: Draft) -> Iterator[Fault]:
+    """Warn of nodes that take `Parents` and have none."""
+    for call in draft.calls:
+        parents = (
+            next((p for p in call.node_type.parameters if p.kind is ParameterKind.PARENTS), None)
+            if call.node_type
+            else None
+        )
+        if parents is not None and not call.merged and not feeding(call):
+            message = (
+                f"node {call.id!r} takes Parents as {parents.name!r} and no node feeds it, so it gets an empty merge. Bind the "
+                f"nodes to merge: {parents.name}=Parents.of(...)."
+            )
+            yield Fault("empty-merge", message, call.where)
+
+
+def feeding(call: Call) -> list[str]:
+    """Return the ids of the nodes whose results a call's arguments take."""
+    sources = (*call.arguments.values(), *call.args)
+    return [leaf.node for source in sources for leaf in leaves(source) if isinstance(leaf, Output)]
 
 
 def _refuse(draft: Draft, call: Call, name: str, code: str, message: str) -> None:

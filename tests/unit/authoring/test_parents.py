@@ -110,3 +110,19 @@ def test_of_gives_the_direct_parents_or_else_the_loose_ends(three):
     assert [Output("share"), Output("lines")] == calls["report"].merged
     nodes = {n.id: n for n in made.plan.nodes}
     assert (("sizes",), ("share", "lines")) == (nodes["share"].parents, nodes["report"].parents)
+
+
+def test_a_merge_of_nothing_is_a_warning(three):
+    sizes, _, report = three
+
+    @workflow
+    def flow(title: str):
+        sizes()
+        return report(title=title)
+
+    expected = (
+        "node 'report' takes Parents as 'parents' and no node feeds it, so it gets an empty merge. Bind the nodes to merge: "
+        "parents=Parents.of(...)."
+    )
+    assert [("empty-merge", expected)] == [(warning.code, warning.message) for warning in flow.warnings]
+    assert ["empty-merge"] == [warning.code for warning in workflow.of("alone", report).warnings]
