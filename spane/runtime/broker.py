@@ -18,12 +18,14 @@ from dramatiq import Broker, Consumer, Message, MessageProxy, Worker
 from dramatiq.actor import Actor
 from dramatiq.brokers.redis import RedisBroker
 from dramatiq.brokers.stub import StubBroker
-from dramatiq.common import dq_name
+from dramatiq.common import current_millis, dq_name
 from dramatiq.errors import ConnectionClosed, QueueJoinTimeout
 from dramatiq.middleware import AgeLimit, Callbacks, Middleware, MiddlewareError, Pipelines, Retries, ShutdownNotifications, TimeLimit
 
 from spane.authoring.registry import Registry
 from spane.authoring.registry import default as default_registry
+from spane.ops.services import Service
+from spane.runtime.clients import translate
 from spane.runtime.keys import Keys
 from spane.runtime.middleware import Attempts, NodeLifecycle
 from spane.runtime.store import Store
@@ -37,6 +39,7 @@ else:
 #: Dramatiq's default middleware has nothing to say about nodes (their actors switch it off), so their hooks are left out.
 _NOT_FOR_NODES = (AgeLimit, Callbacks, Pipelines, Retries, ShutdownNotifications, TimeLimit)
 _STOCK_LOOK_S = 1.0
+_RECOVERY_S = 15.0
 
 
 class NodeBroker(Mixed):
@@ -56,12 +59,17 @@ class NodeBroker(Mixed):
         self.worker_options = options or WorkerOptions()
         self.default_queue = default_queue
         self.process = None
+        self._workers = 0
         self._node_hooks: dict[str, list[Any]] = {}
         for middleware in (NodeLifecycle(), Attempts()):
             self.add_middleware(middleware)
 
     def open_process(self, worker: Worker) -> WorkerProcess:
-        """Open this process's node-running half, for a Dramatiq worker that boots."""
+        """Open this process's node-running half, for a Dramatiq worker that boots; a second worker shares it."""
+        self._workers += 1
+        if self.process is not None:
+            self.process.pump.threads += worker.worker_threads
+            return self.process
         self.process = WorkerProcess(
             self, self.store, self.registry, self.worker_options, threads=worker.worker_threads
         )
@@ -75,13 +83,24 @@ class NodeBroker(Mixed):
                 options={},
             )
         self.actors[UNKNOWN_ACTOR].fn = self.process.run_claim
+        self.process.boot()
         return self.process
 
+    def drain_process(self) -> None:
+        """Claim nothing more, unless another worker goes on."""
+        if self.process is not None and self._workers == 1:
+            self.process.stop_claiming()
+
     def close_process(self) -> None:
-        """Close it, once the worker has stopped."""
-        if self.process is not None:
+        """Close it, once the last worker has stopped."""
+        self._workers -= 1
+        if self.process is not None and self._workers == 0:
             process, self.process = self.process, None
             process.shut_down()
+
+    def services(self) -> list[Service]:
+        """Return what else has to be done again and again in a process of this broker."""
+        return []
 
     def add_middleware(self, middleware: Middleware, **where: Any) -> None:
         super().add_middleware(middleware, **where)
@@ -148,6 +167,19 @@ class SpaneBroker(NodeBroker, RedisBroker):
         if self.process is None or queue_name.endswith(".DQ"):
             return super().consume(queue_name, prefetch, timeout)
         return NodeConsumer(self.process, _Messages(self, queue_name, prefetch), queue_name, timeout)
+
+    def services(self) -> list[Service]:
+        """Return the recovery of messages that a dead process had fetched."""
+        return [Service("messages", self._recover_messages, _RECOVERY_S)]
+
+    def _recover_messages(self) -> float:
+        queues = [name for queue in self.queues for name in (queue, dq_name(queue))]
+        script = self.store.scripts["recover_messages"]
+        try:
+            self.client.eval(script.text, 1, self.namespace, current_millis(), self.heartbeat_timeout, *queues)
+        except redis.RedisError as error:
+            raise translate(error) from error
+        return _RECOVERY_S
 
     def enqueue(self, message: Message[Any], *, delay: int | None = None) -> Message[Any]:
         """Enqueue a user's message, and wake an idle worker for it."""
@@ -303,8 +335,21 @@ class InProcessBroker(NodeBroker, StubBroker):
         """Tell whether no node is queued, leased, due or waiting to be committed."""
         if self.process is None:
             return self.store.nothing_queued()
+        # The looks below are several; that no event came meanwhile says that no commit and no claim fell between them.
+        last = self.store.last_event()
         due_ms = self.store.next_due_ms()
-        return self.process.pump.in_flight == 0 and self.store.nothing_queued() and (due_ms is None or due_ms > 0)
+        return (
+            self.process.pump.in_flight == 0
+            and self.store.nothing_queued()
+            and (due_ms is None or due_ms > 0)
+            and self.store.last_event() == last
+        )
+
+    def at_rest(self) -> bool:
+        """Tell whether it is quiet, and no message of a user's own actors is left but delayed ones."""
+        return self.quiet() and not any(
+            queue.unfinished_tasks for name, queue in self.queues.items() if name not in self.delay_queues
+        )
 
     def wait_quiet(self, timeout_s: float, enough: Callable[[], bool]) -> bool:
         """Wait until nothing can run, or `enough` says so; False when the time is over first."""

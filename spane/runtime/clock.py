@@ -17,17 +17,22 @@ class RedisClock:
 
 
 class VirtualClock:
-    """A clock that stands at real time plus whatever it was advanced by, and never goes back."""
+    """A clock that stands at real time plus whatever it was advanced by, and never goes back.
 
-    def __init__(self) -> None:
+    A frozen one moves only by being advanced.
+    """
+
+    def __init__(self, *, frozen: bool = False) -> None:
         self._lock = threading.Lock()
+        self._frozen_ms = time.time_ns() // 1_000_000 if frozen else None
         self._ahead_ms = 0
         self._last_ms = 0
 
     def now_ms(self) -> int:
         """Return the current virtual time in milliseconds."""
         with self._lock:
-            self._last_ms = max(self._last_ms, time.time_ns() // 1_000_000 + self._ahead_ms)
+            real_ms = time.time_ns() // 1_000_000 if self._frozen_ms is None else self._frozen_ms
+            self._last_ms = max(self._last_ms, real_ms + self._ahead_ms)
             return self._last_ms
 
     def advance(self, by_ms: int) -> None:

@@ -46,12 +46,11 @@ class NodeLifecycle(Middleware):
 
     def before_worker_boot(self, broker: NodeBroker, worker: Worker) -> None:  # type: ignore[override]
         process = broker.open_process(worker)
-        process.boot()
-        chain_sigterm(process.stop_claiming)
+        if not process.options.in_process:
+            chain_sigterm(process.stop_claiming)
 
     def before_worker_shutdown(self, broker: NodeBroker, worker: Worker) -> None:  # type: ignore[override]
-        if broker.process is not None:
-            broker.process.stop_claiming()
+        broker.drain_process()
 
     def after_worker_shutdown(self, broker: NodeBroker, worker: Worker) -> None:  # type: ignore[override]
         broker.close_process()

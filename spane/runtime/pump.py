@@ -34,6 +34,8 @@ RECENT_S = 0.02
 #: At most so many children in a row are handed to this process before a fetch gets its turn.
 HAND_OVERS = 32
 IDLE_S = 1.0
+#: How often to look for nodes that a worker died with; they run one at a time.
+SUSPECTS_S = 0.25
 
 
 class Pump:
@@ -67,6 +69,7 @@ class Pump:
         self._asleep = False
         self._broken = False
         self._suspects = 0
+        self._suspected_at = 0.0
         self._names: dict[str, str] = {}
         self._turn = threading.Condition()
         self._driver: threading.Thread | None = None
@@ -258,11 +261,15 @@ class Pump:
         threads = [*self.queues, *(f"{queue}@{name}" for queue in self.queues for name in fitting)]
         loop = [f"{queue}~" for queue in self.queues] + [f"{queue}~@{n}" for queue in self.queues for n in fitting]
         suspects = [f"{queue}{lane}!" for queue in self.queues for lane in ("", "~")]
+        now = self._looked_at = time.monotonic()
         idle = self._suspects <= 0 and len(self._running) < self.threads and not self._unstarted
-        self._looked_at = time.monotonic()
+        if idle and now >= self._suspected_at + SUSPECTS_S:
+            self._suspected_at = now
+        else:
+            suspects = []
         return self.store.command(
             "fetch", self.store.clock.injected, self.session, self.store.limits.lease_ms, self._token() + ".",
-            ",".join(threads), room, ",".join(loop), loop_room, ",".join(suspects), int(idle), 100,
+            ",".join(threads), room, ",".join(loop), loop_room, ",".join(suspects), 1, 100,
         )  # fmt: skip
 
     def _read_commits(self, batch: list[tuple[Claim, Outcome]], replies: list[Any]) -> None:

@@ -260,6 +260,12 @@ class Store:
             held = self.client.keys(f"{prefix}w:*")
             return not any(self.client.llen(key) for key in lists) and not any(self.client.hlen(key) for key in held)
 
+    def last_event(self) -> str:
+        """Return the stream id of the last event, '' without one."""
+        with _translated():
+            entries = self.client.xrevrange(self.keys.events, count=1)
+        return entries[0][0].decode() if entries else ""
+
     def await_events(self, waiting: redis.Redis, after: str, timeout_s: float) -> None:
         """Wait until an event comes after stream id `after`, or the time is over."""
         with _translated():

@@ -17,7 +17,7 @@ from dramatiq.message import Message
 from spane.authoring.registry import Registry
 from spane.authoring.resources import Resources
 from spane.errors import StoreUnavailable
-from spane.model.outcome import Failed
+from spane.model.outcome import Failed, Outcome
 from spane.ops.services import Service, Services
 from spane.runtime.claim import Claim
 from spane.runtime.executor import Executor, timed_out
@@ -93,6 +93,7 @@ class WorkerProcess:
             Service("renew", self._renew, self.options.renew_s),
             Service("rescue", self._rescue, self.options.sweep_s),
             Service("sweep", self._sweep, 2 * self.options.sweep_s),
+            *self.broker.services(),
         ):
             self.services.start(service)
 
@@ -174,15 +175,18 @@ class WorkerProcess:
         self._finish(message.args[0])
 
     def _finish(self, claim: Claim) -> None:
-        if self.options.in_process and isinstance(claim.outcome, Failed) and claim.exception is not None:
-            self.exceptions[claim.execution, claim.node] = claim.exception
-        self.pump.finish(claim, claim.outcome)
+        self._settle(claim, claim.outcome)
+
+    def _settle(self, claim: Claim, outcome: Outcome | None) -> None:
+        if self.options.in_process and isinstance(outcome, Failed) and outcome.exception is not None:
+            self.exceptions[claim.execution, claim.node] = outcome.exception
+        self.pump.finish(claim, outcome)
 
     def _expire(self, claim: Claim, timeout_ms: int) -> None:
         error = timed_out(claim, timeout_ms)
         claim.interrupted = True
         claim.duration_us = int((time.monotonic() - claim.started_at) * 1e6)
-        self.pump.finish(claim, classify(claim.program.node.retry, error, node=claim.node, attempt=claim.attempt))
+        self._settle(claim, classify(claim.program.node.retry, error, node=claim.node, attempt=claim.attempt))
 
     # Services.
 

@@ -7,5 +7,5 @@ end
 
 -- A number as Redis text: never with an exponent, never with a fraction.
 local function int(number)
-  return string.format('%.0f', number)
+  return string.format('%d', number)
 end
