@@ -134,8 +134,13 @@ class PlanInput(msgspec.Struct, frozen=True, omit_defaults=True):
     """
 
     name: str
-    default: msgspec.Raw | None = None
+    given: msgspec.Raw | msgspec.UnsetType = msgspec.field(default=msgspec.UNSET, name="default")
     required: bool = True
+
+    @property
+    def default(self) -> msgspec.Raw | None:
+        """The default as JSON, or None (a field `Raw | None` would be written, but read back as null only)."""
+        return None if isinstance(self.given, msgspec.UnsetType) else self.given
 
 
 class Plan(msgspec.Struct, frozen=True):
