@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from spane.graph.draw.diagram import mermaid
 from spane.graph.draw.picture import svg
-from spane.graph.draw.tree import text
+from spane.graph.draw.tree import rows, text
 
-__all__ = ["mermaid", "svg", "text"]
+__all__ = ["mermaid", "rows", "svg", "text"]

@@ -23,15 +23,23 @@ _DEEPEST = 20
 
 def text(draft: Draft) -> str:
     """Return a draft as a tree for terminals, one line for each node and each further edge."""
+    return "\n".join(map(_printable, [title(draft), *_grown(draft).lines])) + "\n"
+
+
+def rows(draft: Draft) -> list[tuple[str, str]]:
+    """Return the tree without its further edges: each node once, with the branch that leads to it."""
+    return [(_printable(branch), node) for branch, node in _grown(draft).rows]
+
+
+def _grown(draft: Draft) -> _Tree:
     wiring = wire(draft)
     tree = _Tree(wiring)
-    tree.lines.append(title(draft))
     for root in wiring.roots():
         tree.grow(root)
     for node in wiring.calls:  # only nodes on or behind a cycle are left
         if node not in tree.drawn:
             tree.grow(node)
-    return "\n".join(map(_printable, tree.lines)) + "\n"
+    return tree
 
 
 def _printable(line: str) -> str:
@@ -48,6 +56,7 @@ def title(draft: Draft) -> str:
 class _Tree:
     def __init__(self, wiring: Wiring) -> None:
         self.lines: list[str] = []
+        self.rows: list[tuple[str, str]] = []
         self.drawn: set[str] = set()
         self._wiring = wiring
         self._waiting = {node: len(edges) for node, edges in wiring.incoming.items()}
@@ -80,6 +89,7 @@ class _Tree:
 
     def _draw(self, before: str, node: str) -> None:
         self.drawn.add(node)
+        self.rows.append((before, node))
         call = self._wiring.calls[node]
         kind = "" if call.type == node else f": {call.type}"
         self.lines.append(f"{before}{node}{kind}{self._parents(node)}")

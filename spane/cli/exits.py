@@ -1,0 +1,43 @@
+"""Exit codes, and how an error of SPANE's is said at a terminal."""
+
+from __future__ import annotations
+
+import sys
+from enum import IntEnum
+
+from spane.errors import DefinitionError, ExecutionCancelled, ExecutionError, SettingsError, SpaneError, StoreError
+
+
+class Exit(IntEnum):
+    """What a script can tell from `$?`; the meanings are kept."""
+
+    OK = 0
+    FAILED = 1
+    USAGE = 2
+    CANCELLED = 3
+    STORE = 4
+    INTERRUPTED = 130
+
+
+def code_of(error: SpaneError) -> Exit:
+    """Return the exit code of an error that ended a verb."""
+    if isinstance(error, StoreError):
+        return Exit.STORE
+    if isinstance(error, ExecutionCancelled):
+        return Exit.CANCELLED
+    if isinstance(error, ExecutionError):
+        return Exit.FAILED
+    return Exit.USAGE
+
+
+def message_of(error: SpaneError) -> str:
+    """Return what to tell: one fault stands for itself, several are listed."""
+    if isinstance(error, DefinitionError | SettingsError) and len(error.faults) == 1:
+        return str(error.faults[0])
+    return str(error)
+
+
+def complain(message: str) -> None:
+    """Print a message to stderr."""
+    sys.stderr.write(f"spane: {message.rstrip()}\n")
+    sys.stderr.flush()

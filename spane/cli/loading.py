@@ -1,0 +1,166 @@
+"""Load the file or module that a verb names, as a worker would, and find its workflows.
+
+A module has to have the same name here and in `dramatiq spane.worker myapp.flows`, because plans name exception
+classes by module. So a file in a package is loaded under its package, any other under its path from the working folder.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import sys
+import traceback
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from spane.errors import DefinitionError, Fault, SpaneError
+
+if TYPE_CHECKING:
+    from spane.authoring.workflow import Workflow
+
+
+def workflow(target: str, verb: str) -> Workflow[..., Any]:
+    """Return the workflow that `FILE[:WORKFLOW]` names; `verb` is for the message that says what to write."""
+    source, name = split(target)
+    return choose(module(source), source, name, verb)
+
+
+def split(target: str) -> tuple[str, str | None]:
+    """Return the file or module of `FILE[:WORKFLOW]`, and the workflow's name if one is given."""
+    source, colon, name = target.rpartition(":")
+    return (source, name) if colon and source else (target, None)
+
+
+def workflows(loaded: ModuleType) -> dict[str, Workflow[..., Any]]:
+    """Return a module's workflows by name: its own, or those it imports if it has none."""
+    from spane.authoring.workflow import Workflow
+
+    found = {value.name: value for value in vars(loaded).values() if isinstance(value, Workflow)}
+    own = {name: value for name, value in found.items() if value.__module__ == loaded.__name__}
+    return own or found
+
+
+def choose(loaded: ModuleType, source: str, name: str | None, verb: str) -> Workflow[..., Any]:
+    """Return the module's workflow of that name, or its only one."""
+    from spane.authoring.workflow import Workflow
+
+    there = workflows(loaded)
+    listed = ", ".join(there)
+    if name is not None:
+        named = there.get(name) or getattr(loaded, name, None)
+        if isinstance(named, Workflow):
+            return named
+        what = "is a node; a workflow calls it" if hasattr(loaded, name) else "is not there"
+        raise _fault(source, "no-workflow", f"{name!r} {what}. Workflows in {source}: {listed or 'none'}.")
+    if not there:
+        raise _fault(source, "no-workflow", f"{source} has no workflow. Decorate the function that wires its nodes with @workflow.")
+    if len(there) > 1:
+        raise _fault(
+            source,
+            "several-workflows",
+            f"{source} has {len(there)} workflows: {listed}. Say which: spane {verb} {source}:{next(iter(there))}",
+        )
+    return next(iter(there.values()))
+
+
+def module(source: str) -> ModuleType:
+    """Import a file (`flows/orders.py`) or a module (`flows.orders`)."""
+    _put_on_path(os.getcwd())
+    path = Path(source)
+    if path.suffix != ".py" and not path.is_file():
+        return _imported(source, source)
+    if not path.is_file():
+        raise _fault(source, "no-file", f"there is no file {source!r} in {os.getcwd()}.")
+    name, root = module_name(path)
+    _put_on_path(root)
+    found = _find(name)
+    if found is not None and found.origin is not None and Path(found.origin).resolve() == path.resolve():
+        return _imported(name, source)
+    return _from_file(path, source)
+
+
+def module_name(path: Path) -> tuple[str, str]:
+    """Return the name under which a file is imported, and the folder that has to be on the path for it."""
+    file = path.resolve()
+    root = file.parent
+    if not (root / "__init__.py").exists():
+        here = Path.cwd().resolve()
+        if file.is_relative_to(here) and all(part.isidentifier() for part in file.relative_to(here).with_suffix("").parts):
+            root = here
+    while (root / "__init__.py").exists():
+        root = root.parent
+    parts = file.relative_to(root).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts), str(root)
+
+
+def as_module(part: str) -> str:
+    """Return the module of a file, for a worker that takes modules only; anything else stays as it is."""
+    path = Path(part)
+    if path.suffix != ".py" or not path.is_file():
+        return part
+    name, root = module_name(path)
+    if Path(root) != Path.cwd().resolve():
+        raise _fault(part, "elsewhere", f"{part} is module {name!r} of {root}. Go there, and run: spane worker {name}")
+    return name
+
+
+def _put_on_path(folder: str) -> None:
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+
+
+def _find(name: str) -> Any:
+    try:
+        return importlib.util.find_spec(name)
+    except (ImportError, ValueError, AttributeError):
+        return None  # A part of the name is some other module; the file is loaded by its path.
+
+
+def _imported(name: str, source: str) -> ModuleType:
+    try:
+        return importlib.import_module(name)
+    except SpaneError:
+        raise
+    except ModuleNotFoundError as error:
+        if error.name is not None and (name == error.name or name.startswith(f"{error.name}.")):
+            raise _fault(
+                source, "no-module", f"there is no file or module {source!r} here. Modules are looked for from {os.getcwd()}."
+            ) from None
+        raise _broken(source, error) from None
+    except (Exception, SystemExit) as error:  # the user's module may raise anything
+        raise _broken(source, error) from None
+
+
+def _from_file(path: Path, source: str) -> ModuleType:
+    """Load a file whose name another module has, `json.py` say, or which cannot be a module's."""
+    spec = importlib.util.spec_from_file_location(f"spane_file_{path.stem}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    loaded = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = loaded  # hints of nodes are resolved through it
+    try:
+        spec.loader.exec_module(loaded)
+    except SpaneError:
+        raise
+    except (Exception, SystemExit) as error:  # the user's module may raise anything
+        raise _broken(source, error) from None
+    return loaded
+
+
+def _broken(source: str, error: BaseException) -> DefinitionError:
+    """Return the fault of a module that cannot be imported, with the user's own traceback."""
+    trace = error.__traceback__
+    while trace is not None and _is_machinery(trace.tb_frame.f_code.co_filename):
+        trace = trace.tb_next
+    text = "".join(traceback.format_exception(type(error), error.with_traceback(trace), trace, chain=False))
+    return _fault(source, "broken-module", f"{source} cannot be imported:\n\n{text}")
+
+
+def _is_machinery(filename: str) -> bool:
+    return filename.startswith("<frozen importlib") or filename in (__file__, importlib.__file__)
+
+
+def _fault(source: str, code: str, message: str) -> DefinitionError:
+    return DefinitionError(source, [Fault(code, message)])

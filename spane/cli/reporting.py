@@ -1,0 +1,115 @@
+"""What `spane run` prints: results to stdout, all else to stderr."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from typing import TYPE_CHECKING, Any
+
+from spane.cli import exits
+from spane.errors import ExecutionFailed, SpaneError
+from spane.model import codec
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from spane.authoring.workflow import Workflow
+    from spane.cli.watching import Watch
+    from spane.model.event import Event
+    from spane.model.outcome import NodeError
+    from spane.model.state import ExecutionState
+
+
+def terminal(*, quiet: bool) -> Console | None:
+    """Return the terminal to draw a live picture on; None where a program or a file reads along."""
+    if quiet or not (sys.stdout.isatty() and sys.stderr.isatty()):
+        return None
+    from rich.console import Console
+
+    console = Console(stderr=True, highlight=False)
+    return console if console.is_terminal and not console.is_dumb_terminal else None
+
+
+def set_up_logging(level: str, console: Console | None) -> None:
+    """Show log lines on stderr, above the live picture where there is one."""
+    handler: logging.Handler
+    if console is not None:
+        from rich.logging import RichHandler
+
+        handler = RichHandler(console=console, show_path=False, markup=False)
+        logging.basicConfig(level=level.upper(), format="%(message)s", datefmt="%X", handlers=[handler])
+    else:
+        logging.basicConfig(level=level.upper(), format="%(levelname)s %(name)s: %(message)s")
+    # A node's failure is told once, with the user's own traceback; Dramatiq would add the engine's.
+    logging.getLogger("dramatiq").setLevel(logging.CRITICAL)
+
+
+def say(message: str) -> None:
+    """Tell the user something on stderr."""
+    sys.stderr.write(f"{message}\n")
+    sys.stderr.flush()
+
+
+def complain_of(error: SpaneError) -> None:
+    """Tell how an execution failed."""
+    exits.complain(str(error))
+
+
+def print_result(result: Any) -> None:
+    """Print a result: text as it is, all else as JSON."""
+    if result is None:
+        return
+    if isinstance(result, str):
+        print(result)  # noqa: T201 - the result is what this verb is for
+    else:
+        print(json.dumps(plain(result), indent=2, ensure_ascii=False))  # noqa: T201
+
+
+def print_json_line(fields: dict[str, Any]) -> None:
+    """Print one JSON object as a line, at once."""
+    sys.stdout.write(json.dumps(fields) + "\n")
+    sys.stdout.flush()
+
+
+def plain(value: Any) -> Any:
+    """Return a value as plain JSON values."""
+    return json.loads(codec.dump(value))
+
+
+def event_fields(event: Event) -> dict[str, Any]:
+    """Return an event as plain values, without what it does not have."""
+    fields = {
+        "id": event.id,
+        "at_ms": event.at_ms,
+        "kind": event.kind,
+        "execution": event.execution,
+        "node": event.node,
+        "attempt": event.attempt,
+        "error": None if event.error is None else error_fields(event.error),
+        **{name: value for name, value in (event.data or {}).items() if name in ("duration_us", "delay_ms", "done", "total", "reason")},
+    }
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def error_fields(error: NodeError) -> dict[str, Any]:
+    """Return a node's error as plain values."""
+    return {"type": error.type, "message": error.message, "node": error.node, "attempt": error.attempt, "traceback": error.traceback}
+
+
+def document(
+    execution: str, workflow: Workflow[..., Any], watch: Watch, ended: ExecutionState, result: Any, failure: SpaneError | None
+) -> dict[str, Any]:
+    """Return the whole story of an ended execution, for `--json`."""
+    error = failure.error if isinstance(failure, ExecutionFailed) else None
+    return {
+        "execution": execution,
+        "workflow": workflow.name,
+        "status": ended,
+        "result": plain(result),
+        "error": None if error is None else error_fields(error),
+        "message": None if failure is None else str(failure),
+        "nodes": {
+            node: {"state": row.state, "attempt": row.attempt, "took_ms": row.took_ms} for node, row in watch.rows.items()
+        },
+    }

@@ -1,0 +1,73 @@
+"""Open the store that a verb runs on: embedded, in memory, or a Redis."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from spane.authoring.workflow import Workflow
+    from spane.engine import Engine, Execution
+    from spane.settings import Settings
+
+Kind = Literal["embedded", "memory", "redis"]
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An engine and what kind of store it stands on."""
+
+    engine: Engine
+    kind: Kind
+
+    def working(self, threads: int, *, here: bool) -> AbstractContextManager[Any]:
+        """Run a worker in this process for as long as the `with` lasts, where nodes are to run here."""
+        # In memory the engine starts a worker by itself.
+        if self.kind == "memory" or not (here or self.kind == "embedded"):
+            return nullcontext()
+        return self.engine.work(threads)
+
+    def unfinished(self) -> list[Execution[Any]]:
+        """Return the executions of an embedded store that an earlier run left; on Redis they are not ours to go on with."""
+        return self.engine.executions() if self.kind == "embedded" else []
+
+    def left_by(self, workflow: Workflow[..., Any], inputs: bytes) -> Execution[Any] | None:
+        """Return an unfinished execution of the same plan with the same inputs."""
+        for execution in self.unfinished():
+            name, plan = self.engine.store.fields(execution.id, "@wf", "@pl")
+            if (name, plan) != (workflow.name, workflow.plan.hash):
+                continue
+            if self.engine.store.outputs(execution.id, ["@in"]).get("@in") == inputs:
+                return execution
+        return None
+
+
+@contextmanager
+def opened(store: str | None, settings: Settings) -> Iterator[Opened]:
+    """Open `embedded`, `memory` or a Redis URL; without a word, the Redis that is set, or the embedded store."""
+    from spane.engine import Engine
+    from spane.runtime.suitability import require_suitable
+
+    if store == "memory":
+        engine, kind = Engine.in_memory(settings=settings), "memory"
+    elif store == "embedded" or (store is None and not settings.redis_named):
+        engine, kind = Engine.embedded(settings.embedded_path, settings=settings), "embedded"
+    else:
+        engine, kind = Engine(settings=settings), "redis"
+    try:
+        if kind == "redis":
+            require_suitable(engine.store.client, allow=settings.allow_unsafe_redis)
+        yield Opened(engine, kind)  # type: ignore[arg-type]
+    finally:
+        engine.close()
+
+
+def settings_for(store: str | None) -> Settings:
+    """Return the settings, with a Redis URL given on the command line in its place."""
+    from spane.settings import Settings
+
+    return Settings() if store in (None, "embedded", "memory") else Settings(redis_url=store)

@@ -1,0 +1,84 @@
+"""Inputs as they are written on a command line: `name=value`, or one JSON object."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from spane.errors import InputError
+
+if TYPE_CHECKING:
+    from spane.authoring.workflow import Workflow
+
+
+def read(workflow: Workflow[..., Any], pairs: Sequence[str], document: str | None) -> dict[str, Any]:
+    """Return inputs by name; `name=value` wins over the document.
+
+    A value is JSON where that fits the input's annotation, else it is the text as it stands: `city=7` is the text
+    "7" for a `str`, and the number 7 for an `int`.
+    """
+    given = {} if document is None else _document(workflow, document)
+    annotations = {parameter.name: parameter.annotation for parameter in workflow.draft.inputs}
+    problems = []
+    for pair in pairs:
+        name, equals, text = pair.partition("=")
+        if not equals or not name:
+            problems.append(f"{pair!r} is no input; write name=value{_known(annotations)}.")
+        else:
+            given[name] = _value(text, annotations.get(name, Any))
+    if problems:
+        raise _refused(workflow, problems)
+    return given
+
+
+def _document(workflow: Workflow[..., Any], document: str) -> dict[str, Any]:
+    try:
+        if document == "-":
+            document = sys.stdin.read()
+        elif document.startswith("@"):
+            document = Path(document[1:]).read_text(encoding="utf-8")
+        given = json.loads(document)
+    except (OSError, ValueError) as error:
+        raise _refused(workflow, [f"--input cannot be read as JSON: {error}."]) from None
+    if not isinstance(given, dict):
+        raise _refused(workflow, [f"--input is a JSON {type(given).__name__}; inputs are an object, {{name: value}}."])
+    return given
+
+
+def _value(text: str, annotation: Any) -> Any:
+    from pydantic import ValidationError
+
+    from spane.model import codec
+
+    try:
+        value = json.loads(text, parse_constant=_refuse)
+    except ValueError:
+        return text
+    if isinstance(value, str):
+        return value
+    reader = codec.Reader(annotation)
+    for candidate in (value, text):
+        try:
+            reader.read(json.dumps(candidate).encode())
+        except ValidationError:
+            continue
+        return candidate
+    return value
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(constant)
+
+
+def _known(names: dict[str, Any]) -> str:
+    return f", with the inputs {', '.join(names)}" if names else "; the workflow has no inputs"
+
+
+def _refused(workflow: Workflow[..., Any], problems: list[str]) -> InputError:
+    lines = "\n".join(f"  - {problem}" for problem in problems)
+    return InputError(
+        f"The inputs do not fit workflow {workflow.name!r}:\n{lines}", workflow=workflow.name, problems=tuple(problems)
+    )

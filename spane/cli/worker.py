@@ -1,0 +1,35 @@
+"""`spane worker`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+
+def worker(
+    modules: Annotated[
+        list[str],
+        typer.Argument(metavar="MODULE... [DRAMATIQ OPTIONS]", help="Modules or files with nodes; -Q, --watch and the like go to dramatiq."),
+    ],
+    processes: Annotated[int | None, typer.Option("--processes", "-p", min=1, help="Worker processes; SPANE_WORKER_PROCESSES or one per core.")] = None,
+    threads: Annotated[int | None, typer.Option("--threads", "-t", min=1, help="Threads of each; SPANE_WORKER_THREADS or 8.")] = None,
+) -> None:
+    """Run workers for nodes on Redis: `dramatiq spane.worker MODULE...`, with processes that are replaced when they die.
+
+    All other options are dramatiq's own and come after the modules. SIGTERM and Ctrl-C let running nodes finish; a
+    second one stops them at once. SIGHUP restarts the workers.
+    """
+    from spane.cli import loading, supervisor
+    from spane.runtime.clients import command_client
+    from spane.runtime.suitability import require_suitable
+    from spane.settings import Settings
+
+    settings = Settings()
+    require_suitable(command_client(settings.redis_url), allow=settings.allow_unsafe_redis)
+    arguments = [loading.as_module(part) for part in modules]
+    raise typer.Exit(
+        supervisor.supervise(
+            arguments, processes=processes or settings.worker_processes, threads=threads or settings.worker_threads
+        )
+    )
