@@ -196,7 +196,7 @@ class Engine:
         """
         chosen, given = split(workflow, inputs)
         started = self._starter.start(chosen, given, StartOptions(**options))
-        self._ensure_worker()
+        self._ensure_worker(chosen)
         return Execution(self, started, chosen)
 
     def start_many(
@@ -204,7 +204,7 @@ class Engine:
     ) -> list[Execution[R] | Exception]:
         """Start many executions of one workflow; index-aligned, with an error in place of an item that is bad."""
         started = self._starter.start_many(workflow, inputs, StartOptions(**options))
-        self._ensure_worker()
+        self._ensure_worker(workflow)
         return [Execution(self, one, workflow) if isinstance(one, str) else one for one in started]
 
     # Looking.
@@ -249,8 +249,7 @@ class Engine:
         """In process: let the worker come to rest; then, with virtual time, jump to the next timer."""
         broker = self.broker
         assert isinstance(broker, InProcessBroker)
-        if self._worker is None:
-            self._ensure_worker()
+        _ = self.worker
         if not broker.wait_quiet(timeout_s, lambda: ExecutionState(self.store.status(execution_id)).ended):
             return
         if ExecutionState(self.store.status(execution_id)).ended:
@@ -319,10 +318,21 @@ class Engine:
         finally:
             worker.stop(round(self.settings.shutdown_grace_s * 1000))
 
-    def _ensure_worker(self) -> None:
-        if self._in_process and self._worker is None:
+    @property
+    def worker(self) -> Worker:
+        """The Dramatiq worker of an engine in memory; it runs from the first use, or the first start, on."""
+        if not self._in_process:
+            raise TypeError("Only an engine in memory has a worker of its own; use `work()`, or start one by `dramatiq`.")
+        if self._worker is None:
             self._worker = Worker(self.broker, worker_threads=4, worker_timeout=20)
             self._worker.start()
+        return self._worker
+
+    def _ensure_worker(self, workflow: Workflow[..., Any]) -> None:
+        if self._in_process:
+            for queue in {node.queue for node in workflow.plan.nodes}:
+                self.broker.declare_queue(queue)
+            _ = self.worker
 
     def close(self) -> None:
         """Stop what this engine runs in this process and let go of its connections."""

@@ -263,8 +263,8 @@ class Store:
     def last_event(self) -> str:
         """Return the stream id of the last event, '' without one."""
         with _translated():
-            entries = self.client.xrevrange(self.keys.events, count=1)
-        return entries[0][0].decode() if entries else ""
+            entries: Any = self.client.xrevrange(self.keys.events, count=1)
+        return str(entries[0][0].decode()) if entries else ""
 
     def await_events(self, waiting: redis.Redis, after: str, timeout_s: float) -> None:
         """Wait until an event comes after stream id `after`, or the time is over."""

@@ -1,1 +1,1 @@
-"""testing."""
+"""Testing: the pytest fixture `spane` and what stands behind it."""
