@@ -311,7 +311,7 @@ class Engine:
     @contextmanager
     def work(self, threads: int = 8) -> Iterator[Worker]:
         """Run a Dramatiq worker in this process for as long as the `with` lasts."""
-        worker = Worker(self.broker, worker_threads=threads, worker_timeout=20 if self._in_process else 1000)
+        worker = Worker(self.broker, worker_threads=threads, worker_timeout=20 if self._in_process else 100)
         worker.start()
         try:
             yield worker
