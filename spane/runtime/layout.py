@@ -53,14 +53,14 @@ def merged_fields(node: PlanNode) -> tuple[str, ...]:
     return (*node.parents, "@in") if node.takes_input else node.parents
 
 
-def fields_of(plan: Plan) -> Iterator[tuple[str, str | bytes]]:
-    """Yield every field of the stored plan; `total` comes last."""
+def fields_of(plan: Plan, *, chunk: int = CHUNK) -> Iterator[tuple[str, str | bytes]]:
+    """Yield every field of the stored plan, `chunk` targets to a field; `total` comes last."""
     pages = [plan.nodes[first : first + PAGE] for first in range(0, len(plan.nodes), PAGE)]
     for number, page in enumerate(pages):
         yield f"s:{number}", msgspec.json.encode(page)
     for index, node in enumerate(plan.nodes):
         yield f"p:{node.id}", _profile(node, index // PAGE)
-    yield from _targets(plan)
+    yield from _targets(plan, chunk)
     head = PlanHead(plan.workflow, plan.inputs, plan.returns, plan.terminals(), len(pages))
     yield "head", msgspec.json.encode(head)
     roots = [node for node in plan.nodes if not node.parents and not node.after]
@@ -79,7 +79,7 @@ def _target(node: PlanNode) -> str:
     return f"{node.id},{queue_of(node)},{node.priority or ''},{node.delay_ms};"
 
 
-def _targets(plan: Plan) -> Iterator[tuple[str, str]]:
+def _targets(plan: Plan, chunk: int) -> Iterator[tuple[str, str]]:
     """Yield the fields roots, c: and m: with their chunks."""
     children: dict[str, list[str]] = {}
     groups: dict[tuple[str, ...], list[str]] = {}
@@ -94,19 +94,19 @@ def _targets(plan: Plan) -> Iterator[tuple[str, str]]:
             groups.setdefault(tuple(sorted(parents)), []).append(_target(node))
     bit = 0
     for number, (parents, members) in enumerate(groups.items()):
-        yield from _chunks(f"m:{number}", members)
+        yield from _chunks(f"m:{number}", members, chunk)
         for parent in parents:
             children.setdefault(parent, []).append(f"@{number},{len(parents)},{bit};")
             bit += 1
     for parent, targets in children.items():
-        yield from _chunks(f"c:{parent}", targets)
-    yield from _chunks("roots", roots)
+        yield from _chunks(f"c:{parent}", targets, chunk)
+    yield from _chunks("roots", roots, chunk)
 
 
-def _chunks(field: str, targets: list[str]) -> Iterator[tuple[str, str]]:
-    for number, first in enumerate(range(0, len(targets), CHUNK)):
-        more = "+" if first + CHUNK < len(targets) else ""
-        yield (f"{field}:{number}" if number else field), "".join(targets[first : first + CHUNK]) + more
+def _chunks(field: str, targets: list[str], chunk: int) -> Iterator[tuple[str, str]]:
+    for number, first in enumerate(range(0, len(targets), chunk)):
+        more = "+" if first + chunk < len(targets) else ""
+        yield (f"{field}:{number}" if number else field), "".join(targets[first : first + chunk]) + more
 
 
 _read_page = msgspec.json.Decoder(tuple[PlanNode, ...]).decode

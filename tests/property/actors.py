@@ -1,0 +1,190 @@
+"""The actors of a schedule, each the shortest thing that calls the transitions as the runtime does."""
+
+from __future__ import annotations
+
+import json
+import random
+from dataclasses import dataclass, field
+from typing import Any
+
+from spane.model.plan import Plan
+from spane.runtime.claim import Claim
+from tests.property.world import LEASE_MS, LIMITS, QUEUES, Actor, Lost, Pause, World, error_of, nodes_of, start_of
+
+RENEW_MS = 1_500
+THREADS = 3
+_KEPT = (LIMITS.retention_ms, LIMITS.dead_letter_retention_ms)
+
+
+def client(world: World, plan: Plan, number: int) -> Actor:
+    """Start an execution, again and again until it is acknowledged, and once more with the same key."""
+    rng = random.Random(f"{world.schedule.seed}/client{number}")
+    start = start_of(plan, number, rng.choice((0, 0, 0, 400)))
+    for repeat in range(1 + (rng.random() < 0.5)):
+        while True:
+            try:
+                code, execution = yield ("start", *world.store.start_arguments(start))
+            except Lost:
+                continue
+            break
+        expected = (b"ok", b"again") if repeat == 0 else (b"again",)
+        assert code in expected, f"start answered {code!r}"
+        assert execution.decode() == start.execution
+        if start.execution not in world.started:
+            world.started.append(start.execution)
+        yield Pause(rng.randrange(0, 3_000))
+
+
+@dataclass
+class Hands:
+    """What a worker process knows: the same registers as the pump's."""
+
+    session: str
+    unstarted: list[Claim] = field(default_factory=list)
+    running: list[Claim] = field(default_factory=list)
+    finished: list[tuple[Claim, tuple[Any, ...]]] = field(default_factory=list)
+    sequence: int = 0
+    broken: bool = False
+
+    def token(self) -> str:
+        self.sequence += 1
+        return f"{self.session}.{self.sequence:x}"
+
+    @property
+    def known(self) -> list[str]:
+        return [claim.token for claim in (*self.unstarted, *self.running, *(claim for claim, _ in self.finished))]
+
+    def accept(self, rows: list[Any]) -> None:
+        self.unstarted.extend(Claim(row) for row in rows)
+
+
+def worker(world: World, number: int) -> Actor:
+    """Renew, fetch, run, commit and give back, in an order that the schedule's seed decides."""
+    world.sessions += 1
+    hands = Hands(f"s{number}x{world.sessions}")
+    rng = random.Random(f"{world.schedule.seed}/{hands.session}")
+    renewed_ms = -RENEW_MS
+    while True:
+        try:
+            if world.clock.ms >= renewed_ms + RENEW_MS or world.clock.ms < renewed_ms:
+                yield ("renew", world.clock.injected, hands.session, LEASE_MS, "0")
+                renewed_ms = world.clock.ms
+            elif hands.broken:
+                hands.accept((yield ("resync", hands.session, *hands.known)))
+                hands.broken = False
+            else:
+                yield from _work(world, hands, rng)
+        except Lost:
+            hands.broken = True
+
+
+def _work(world: World, hands: Hands, rng: random.Random) -> Actor:
+    room = THREADS - len(hands.unstarted) - len(hands.running)
+    choices = ["commit"] * 3 * bool(hands.finished) + ["finish"] * 3 * bool(hands.running)
+    choices += ["begin"] * 3 * bool(hands.unstarted) + ["return"] * (bool(hands.unstarted) and rng.random() < 0.1)
+    choices += ["fetch"] * 2 * (room > 0)
+    choice = rng.choice(choices) if choices else "rest"
+    if choice == "commit":
+        yield from _commit(world, hands, rng)
+    elif choice == "finish":
+        claim = hands.running.pop(rng.randrange(len(hands.running)))
+        hands.finished.append((claim, _outcome(world, claim)))
+    elif choice == "begin":
+        yield from _begin(world, hands)
+    elif choice == "return":
+        claim = hands.unstarted.pop()
+        yield ("give_back", world.clock.injected, hands.session, claim.execution, claim.node, claim.token)
+    elif choice == "fetch":
+        yield from _fetch(world, hands, room, rng)
+    else:
+        yield Pause(50)
+
+
+def _fetch(world: World, hands: Hands, room: int, rng: random.Random) -> Actor:
+    lanes, loops = ",".join(QUEUES), ",".join(f"{queue}~" for queue in QUEUES)
+    suspects = ",".join(f"{queue}{lane}!" for queue in QUEUES for lane in ("", "~"))
+    idle = not any(claim.flag for claim in (*hands.unstarted, *hands.running))
+    reply = yield (
+        "fetch", world.clock.injected, hands.session, LEASE_MS, f"{hands.token()}.", lanes, rng.randint(1, room),
+        loops, rng.randint(0, 2), suspects, int(idle), 100,
+    )  # fmt: skip
+    rows = reply[3:]
+    hands.accept(rows)
+    if not rows:
+        yield Pause(rng.choice((5, 50, 300)))
+
+
+def _begin(world: World, hands: Hands) -> Actor:
+    claim = hands.unstarted.pop(0)
+    if claim.flag:
+        # A mark whose reply is lost may stand; the attempt is not run, and comes to its end as one that is put off.
+        hands.finished.append((claim, ("r", b"{}", 10, 0)))
+        world.marked[claim.token] = 1
+        held = yield ("mark", claim.execution, claim.node, claim.token)
+        hands.finished.remove(next(entry for entry in hands.finished if entry[0] is claim))
+        if not held:
+            return
+    hands.running.append(claim)
+    yield Pause(10)
+
+
+def _outcome(world: World, claim: Claim) -> tuple[Any, ...]:
+    """Return (kind, payload, delay or reason, spends) of a node that fails as often as its config says."""
+    number = int(claim.execution[1:])
+    node = nodes_of(world.plans[number])[claim.node]
+    fails = json.loads(bytes(node.config))["fails"]
+    if claim.attempt <= fails:
+        kind = "r" if claim.attempt < node.retry.attempts else "f"
+        return kind, error_of(claim.node, claim.attempt), 300, 1
+    values = dict(zip(claim.fields, claim.values or (), strict=True))
+    inputs = {name: None if value is None else value.decode() for name, value in values.items()}
+    return "s", json.dumps({"node": claim.node, "from": inputs}).encode(), 0, 0
+
+
+def _commit(world: World, hands: Hands, rng: random.Random) -> Actor:
+    claim, (kind, payload, extra, spends) = hands.finished[0]
+    hand = rng.choice(("", "default", "default,side,default~,side~"))
+    reply = yield (
+        "commit", world.clock.injected, hands.session, claim.execution, claim.node, claim.token, kind, payload,
+        claim.attempt, 5, extra, spends, hands.token(), hand, *_KEPT,
+    )  # fmt: skip
+    hands.finished.pop(0)
+    if reply[0] == b"ok" and len(reply) > 2:
+        hands.accept([reply[2]])
+
+
+def rescuer(world: World) -> Actor:
+    """Take over from sessions whose lease ran out."""
+    while True:
+        try:
+            taken = yield ("rescue", world.clock.injected, 2, *_KEPT)
+        except Lost:
+            taken = 0
+        if not taken:
+            yield Pause(500)
+
+
+def sweeper(world: World) -> Actor:
+    """Set right what was lost beside the scripts."""
+    while True:
+        try:
+            _, mended = yield ("sweep", world.clock.injected, LIMITS.patience_ms, 100, 100_000, LIMITS.dead_letter_retention_ms)
+            world.mended += mended
+        except Lost:
+            world.hints_lost = True  # What it said is unknown.
+        yield Pause(1_000)
+
+
+def canceller(world: World) -> Actor:
+    """Cancel one execution, once it is there."""
+    rng = random.Random(f"{world.schedule.seed}/canceller")
+    yield Pause(rng.randrange(0, 6_000))
+    for _ in range(50):
+        if world.started:
+            try:
+                code, *_ = yield ("cancel", world.clock.injected, rng.choice(world.started), "because", *_KEPT)
+            except Lost:
+                code = b"lost"
+            if code != b"unknown":
+                return
+        yield Pause(200)

@@ -1,0 +1,270 @@
+"""A small model of executions: what their events say, told again from the plan and the stream alone.
+
+It exists to be compared with the store (I8) and to find events that cannot follow each other (I1, I2, I3, I4, I10).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from spane.model.event import Event, EventKind
+from spane.model.plan import PlanNode
+
+#: What may stand in the store for a node whose events say so. A timer that comes due writes no event, and neither
+#: does putting aside what an ending execution will not start.
+_ALLOWED = {
+    "waiting": "",
+    "queued": "Q",
+    "delayed": "TQ",
+    "running": "R",
+    "retrying": "TQ",
+    "parked": "P",
+    "succeeded": "D",
+    "failed": "F",
+}
+
+
+@dataclass(frozen=True)
+class Violation:
+    """An invariant that does not hold, and where."""
+
+    invariant: str
+    execution: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.invariant} {self.execution}: {self.text}"
+
+
+@dataclass
+class Told:
+    """What the events say about one node."""
+
+    state: str = "waiting"
+    token: str = ""
+    attempt: int = 0
+    failures: tuple[int, ...] = (0,)
+    crashes: int = 0
+    commits: int = 0
+
+
+@dataclass
+class Replay:
+    """What the events say about one execution."""
+
+    execution: str
+    plan: dict[str, PlanNode]
+    found: list[Violation]
+    status: str = "scheduled"
+    generation: int = 1
+    nodes: dict[str, Told] = field(default_factory=dict)
+    children: dict[str, list[str]] = field(default_factory=dict)
+    terminal_events: int = 0
+
+    def __post_init__(self) -> None:
+        self.nodes = {name: Told() for name in self.plan}
+        for name, node in self.plan.items():
+            for parent in {*node.parents, *node.after}:
+                self.children.setdefault(parent, []).append(name)
+        for name, node in self.plan.items():
+            if not node.parents and not node.after:
+                self._offer(name)
+
+    @property
+    def ended(self) -> bool:
+        """Whether a terminal event has come."""
+        return self.status in ("completed", "failed", "cancelled")
+
+    def bad(self, invariant: str, text: str) -> None:
+        """Note a violation."""
+        self.found.append(Violation(invariant, self.execution, text))
+
+    # Following the stream.
+
+    def follow(self, event: Event) -> None:
+        """Take one event in."""
+        if event.node is not None and event.kind is not EventKind.EXECUTION_FAILED and event.node not in self.plan:
+            self.bad("I8", f"{event.kind} names {event.node}, which its plan does not have")
+            return
+        getattr(self, f"_on_{event.kind.value}")(event)
+
+    def _offer(self, name: str) -> None:
+        told = self.nodes[name]
+        if told.state != "waiting":
+            self.bad("I2", f"{name} was released while it was {told.state}")
+        told.state = "delayed" if self.plan[name].delay_ms else "queued"
+
+    def _release(self, name: str) -> None:
+        """Release the children of a node whose arrival was the last one they waited for."""
+        for child in self.children.get(name, ()):
+            if all(self._arrived(parent) for parent in (*self.plan[child].parents, *self.plan[child].after)):
+                self._offer(child)
+
+    def _arrived(self, name: str) -> bool:
+        told = self.nodes[name]
+        return told.state == "succeeded" or (told.state == "failed" and self.plan[name].on_failure == "continue")
+
+    def _on_execution_started(self, event: Event) -> None:
+        del event
+        self.bad("I4", "it started twice")
+
+    def _on_node_claimed(self, event: Event) -> None:
+        told = self.nodes[event.node or ""]
+        if self.status not in ("scheduled", "running"):
+            self.bad("I4", f"{event.node} was claimed while the execution was {self.status}")
+        self.status = "running"
+        if told.state == "waiting":
+            self.bad("I3", f"{event.node} was claimed before its parents were done")
+        elif told.state not in ("queued", "delayed", "retrying", "lost"):
+            self.bad("I8", f"{event.node} was claimed as {event.token} while it was {told.state} as {told.token}")
+        if event.attempt is not None and event.attempt - 1 not in told.failures:
+            self.bad("I8", f"{event.node} was claimed as attempt {event.attempt} after {told.failures} failures")
+        told.state, told.token, told.attempt = "running", event.token or "", event.attempt or 0
+        told.failures = (told.attempt - 1,)
+
+    def _held(self, event: Event) -> Told:
+        """Return the node of an event that only its holder may cause."""
+        told = self.nodes[event.node or ""]
+        if told.state != "running" or told.token != event.token:
+            self.bad("I10", f"{event.kind} of {event.node} by {event.token}: it is {told.state} as {told.token}")
+        return told
+
+    def _on_node_succeeded(self, event: Event) -> None:
+        self._commit(event, "succeeded")
+        if self.status == "running":
+            self._release(event.node or "")
+
+    def _on_node_failed(self, event: Event) -> None:
+        told = self.nodes[event.node or ""]
+        if told.state != "lost":  # A node whose worker died too often fails without having failed a try.
+            told.failures = (told.failures[0] + 1,)
+        self._commit(event, "failed")
+        policy = (event.data or {}).get("policy")
+        if policy != self.plan[event.node or ""].on_failure:
+            self.bad("I8", f"{event.node} failed by policy {policy}, its plan says otherwise")
+        if self.status == "running" and policy == "continue":
+            self._release(event.node or "")
+
+    def _commit(self, event: Event, state: str) -> None:
+        told = self.nodes[event.node or ""]
+        # The last of three crashes is reported as lost, and the dead letter follows in the same step.
+        if not (state == "failed" and told.state == "lost" and told.token == event.token):
+            self._held(event)
+        told.commits += 1
+        if told.commits > 1:
+            self.bad("I1", f"{event.node} was committed {told.commits} times")
+        if self.ended:
+            self.bad("I4", f"{event.node} was committed after the execution had ended")
+        told.state, told.token = state, event.token or ""
+
+    def _on_node_retrying(self, event: Event) -> None:
+        told = self._held(event)
+        told.state, told.token = "retrying", event.token or ""
+        told.failures = (told.failures[0], told.failures[0] + 1)
+
+    def _on_node_lost(self, event: Event) -> None:
+        told = self._held(event)
+        crashes = (event.data or {})["crashes"]
+        if crashes - told.crashes not in (0, 1):
+            self.bad("I8", f"{event.node} went from {told.crashes} crashes to {crashes}")
+        told.state, told.crashes = "lost", crashes
+
+    def _on_node_returned(self, event: Event) -> None:
+        told = self._held(event)
+        told.state, told.token = "queued", ""
+
+    def _on_node_parked(self, event: Event) -> None:
+        told = self.nodes[event.node or ""]
+        # A running node is parked by a worker whose code does not fit: it is queued for one that does.
+        told.state = "queued" if told.state == "running" and self.status == "running" else "parked"
+
+    def _on_attempt_fenced(self, event: Event) -> None:
+        told = self.nodes[event.node or ""]
+        if told.state == "running" and told.token == event.token:
+            self.bad("I10", f"{event.node} was refused to its holder {event.token}")
+
+    def _on_node_progress(self, event: Event) -> None:
+        if self.nodes[event.node or ""].state != "running":
+            self.bad("I10", f"{event.node} reported progress while it was {self.nodes[event.node or ''].state}")
+
+    def _on_execution_failing(self, event: Event) -> None:
+        del event
+        self._turn(("running",), "failing")
+
+    def _on_execution_cancelling(self, event: Event) -> None:
+        del event
+        self._turn(("running", "failing", "scheduled", "cancelling"), "cancelling")
+
+    def _on_execution_completed(self, event: Event) -> None:
+        self._end(event, ("running",), "completed")
+        open_ = [name for name, told in self.nodes.items() if told.state not in ("succeeded", "failed")]
+        if open_:
+            self.bad("I4", f"it completed, but these have not ended: {', '.join(open_)}")
+
+    def _on_execution_failed(self, event: Event) -> None:
+        self._end(event, ("running", "failing"), "failed")
+        if event.node is None or self.nodes[event.node].state != "failed":
+            self.bad("I4", f"it failed because of {event.node}, which has not failed")
+
+    def _on_execution_cancelled(self, event: Event) -> None:
+        self._end(event, ("scheduled", "running", "cancelling", "failing"), "cancelled")
+
+    def _end(self, event: Event, before: tuple[str, ...], status: str) -> None:
+        self.terminal_events += 1
+        if self.terminal_events > 1:
+            self.bad("I4", f"terminal event number {self.terminal_events}: {event.kind}")
+        if (event.data or {})["generation"] != self.generation:
+            self.bad("I4", f"{event.kind} names generation {(event.data or {})['generation']}, not {self.generation}")
+        running = [name for name, told in self.nodes.items() if told.state == "running"]
+        if running:
+            self.bad("I4", f"{event.kind}, but these still run: {', '.join(running)}")
+        self._turn(before, status)
+
+    def _turn(self, before: tuple[str, ...], status: str) -> None:
+        if self.status not in before:
+            self.bad("I4", f"it turned {status} while it was {self.status}")
+        self.status = status
+
+    # Comparing with the store.
+
+    def allows_status(self, stored: str) -> bool:
+        """Tell whether the stored status is the one told; a delayed start becomes due without an event."""
+        return stored == self.status or (self.status == "scheduled" and stored == "running")
+
+    def compare(self, name: str, entry: list[str] | None) -> str | None:
+        """Return what is wrong about a node's entry, split at its bars; None when it is as told."""
+        told = self.nodes[name]
+        letters = "Q" if told.state == "lost" else _ALLOWED[told.state]
+        if self.status not in ("running", "scheduled", "completed") and set(letters) & set("QT"):
+            letters += "P"
+        if entry is None:
+            pending_spread = told.state in ("queued", "delayed") and not self.status == "completed"
+            return None if told.state == "waiting" or pending_spread else f"{name} is {told.state}, but has no entry"
+        letter, token, failures, crashes = entry[0], entry[1], int(entry[2]), int(entry[3])
+        if letter not in letters:
+            return f"{name} is {told.state}, but its entry says {'|'.join(entry)}"
+        if letter in "RDF" and token != told.token:
+            return f"{name} is {told.state} as {told.token}, but its entry says {token}"
+        if failures not in told.failures or crashes != told.crashes:
+            return f"{name} has {told.failures} failures, {told.crashes} crashes, but its entry says {'|'.join(entry)}"
+        return None
+
+
+def replay(events: Iterable[Event], plan_of: Callable[[str], dict[str, PlanNode]], found: list[Violation]) -> dict[str, Replay]:
+    """Tell all events again, execution by execution; violations are appended to `found`."""
+    stories: dict[str, Replay] = {}
+    last = (0, 0)
+    for event in events:
+        milliseconds, _, sequence = event.id.partition("-")
+        position = (int(milliseconds), int(sequence))
+        if position < last:
+            found.append(Violation("I8", event.execution, f"event {event.id} stands after {last}"))
+        last = position
+        if event.kind is EventKind.EXECUTION_STARTED and event.execution not in stories:
+            stories[event.execution] = Replay(event.execution, plan_of((event.data or {})["plan"]), found)
+        elif event.execution in stories:
+            stories[event.execution].follow(event)
+        elif event.kind is not EventKind.ATTEMPT_FENCED:
+            found.append(Violation("I8", event.execution, f"{event.kind} came before its start"))
+    return stories
