@@ -43,8 +43,9 @@ def nodes(store: Store, execution: str) -> dict[str, NodeView]:
     }
     views = {}
     for page in range(store.plan_head(plan).pages):
-        for node in store.plan_page(plan, page):
-            views[node] = _view(node, fields.get(node), errors.get(node), ended=fields["@st"])
+        found = store.plan_page(plan, page)
+        for node in found.nodes if found else ():
+            views[node.id] = _view(node.id, fields.get(node.id), errors.get(node.id), ended=fields["@st"])
     return views
 
 
@@ -75,9 +76,10 @@ def result(store: Store, execution: str) -> bytes | None:
         raise ExecutionCancelled(execution, why or "")
     head = store.plan_head(plan)
     source = _result_source(head)
-    wanted = [leaf for leaf in leaves(source) if isinstance(leaf, Output)]
+    tips = list(leaves(source))
+    wanted = [leaf for leaf in tips if isinstance(leaf, Output)]
     names = list(dict.fromkeys(leaf.node for leaf in wanted))
-    takes_inputs = any(isinstance(leaf, InputSource) for leaf in leaves(source))
+    takes_inputs = any(isinstance(leaf, InputSource) for leaf in tips)
     found = store.outputs(execution, [*names, "@in"] if takes_inputs else names)
     inputs = found.pop("@in", None)
     outputs = {name: raw for name, raw in found.items() if not raw.startswith(ERROR_MARK)}

@@ -130,7 +130,8 @@ class Executor:
         args: list[Any] = []
         if program.positional or program.variadic:
             args = [kwargs.pop(name) for name in program.positional if name in kwargs]
-            for evaluate, reader in program.variadic:
+            reader = program.variadic_reader
+            for evaluate in program.variadic:
                 raw = evaluate(outputs, inputs)
                 if raw is not None:
                     args.append(reader.read_for(raw, node=node, parameter=program.variadic_name))

@@ -33,6 +33,18 @@ ASYNC_SUFFIX = "~"
 T = TypeVar("T")
 
 
+class PlanPage(msgspec.Struct, frozen=True):
+    """Some nodes of a plan with all that a worker needs."""
+
+    workflow: str
+    nodes: tuple[PlanNode, ...]
+
+    @property
+    def by_id(self) -> Mapping[str, PlanNode]:
+        """The nodes by their ids."""
+        return {node.id: node for node in self.nodes}
+
+
 class PlanHead(msgspec.Struct, frozen=True):
     """What a client needs of a plan without its nodes."""
 
@@ -57,7 +69,7 @@ def fields_of(plan: Plan, *, chunk: int = CHUNK) -> Iterator[tuple[str, str | by
     """Yield every field of the stored plan, `chunk` targets to a field; `total` comes last."""
     pages = [plan.nodes[first : first + PAGE] for first in range(0, len(plan.nodes), PAGE)]
     for number, page in enumerate(pages):
-        yield f"s:{number}", msgspec.json.encode(page)
+        yield f"s:{number}", msgspec.json.encode(PlanPage(plan.workflow, page))
     for index, node in enumerate(plan.nodes):
         yield f"p:{node.id}", _profile(node, index // PAGE)
     yield from _targets(plan, chunk)
@@ -109,13 +121,13 @@ def _chunks(field: str, targets: list[str], chunk: int) -> Iterator[tuple[str, s
         yield (f"{field}:{number}" if number else field), "".join(targets[first : first + chunk]) + more
 
 
-_read_page = msgspec.json.Decoder(tuple[PlanNode, ...]).decode
+_read_page = msgspec.json.Decoder(PlanPage).decode
 _read_head = msgspec.json.Decoder(PlanHead).decode
 
 
-def read_page(raw: bytes) -> Mapping[str, PlanNode]:
-    """Read one page of nodes, by id."""
-    return {node.id: node for node in _read_page(raw)}
+def read_page(raw: bytes) -> PlanPage:
+    """Read one page of nodes."""
+    return _read_page(raw)
 
 
 def read_head(raw: bytes) -> PlanHead:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Callable, Mapping
+from itertools import takewhile
 
 import msgspec
 
@@ -13,6 +15,10 @@ from spane.model.node_type import MISSING, NodeType, ParameterKind
 from spane.model.plan import PlanNode
 from spane.runtime.layout import merged_fields
 from spane.runtime.store import Store
+
+#: Programs are small, but plans come and go; past this many all are dropped and read again.
+_PROGRAMS_KEPT = 200_000
+_PAGES_KEPT = 5_000
 
 Evaluate = Callable[[Mapping[str, bytes], bytes | None], bytes | None]
 
@@ -26,60 +32,56 @@ class DoesNotFit(Exception):
         self.reason = reason
 
 
+class Shape:
+    """A node type's signature compiled once: how each parameter is read, and how the result is written."""
+
+    __slots__ = ("context", "dump", "keywords", "leading", "node_type", "parents", "readers", "resources", "variadic")
+
+    def __init__(self, node_type: NodeType) -> None:
+        self.node_type = node_type
+        parameters = node_type.parameters
+        self.readers = {p.name: (Reader(p.annotation), p.required) for p in parameters if p.kind is ParameterKind.DATA}
+        variadic, keywords = node_type.variadic, node_type.keywords
+        self.variadic = (variadic.name, Reader(variadic.annotation)) if variadic else ("", Reader(MISSING))
+        self.keywords = (Reader(keywords.annotation if keywords else MISSING), False)
+        self.context = next((p.name for p in parameters if p.kind is ParameterKind.CONTEXT), None)
+        self.parents = next((p.name for p in parameters if p.kind is ParameterKind.PARENTS), None)
+        self.resources = [(p.name, p.default) for p in parameters if p.kind is ParameterKind.RESOURCE]
+        self.leading = [p.name for p in takewhile(lambda p: p.kind is not ParameterKind.VARIADIC, parameters)]
+        self.dump = writer(node_type.returns)
+
+
 class Program:
     """One plan node, ready to be called."""
 
     __slots__ = (
-        "arguments", "config", "context", "dump", "fields", "fn", "is_async", "node", "node_type", "parents",
-        "positional", "resources", "variadic", "variadic_name", "workflow",
+        "arguments", "config", "context", "dump", "fields", "fn", "is_async", "node", "parents", "positional",
+        "resources", "variadic", "variadic_name", "variadic_reader", "workflow",
     )  # fmt: skip
 
-    def __init__(self, node: PlanNode, node_type: NodeType, workflow: str) -> None:
+    def __init__(self, node: PlanNode, shape: Shape, workflow: str) -> None:
         self.node = node
         self.workflow = workflow
-        self.node_type = node_type
-        self.fn = node_type.fn
-        self.is_async = node_type.is_async
+        self.fn = shape.node_type.fn
+        self.is_async = shape.node_type.is_async
         self.fields = merged_fields(node)
-        readers = _Readers(node_type)
         self.arguments: list[tuple[str, Evaluate, Reader, bool]] = [
-            (name, compile_source(source, node=node.id, parameter=name), readers.of(name), readers.required(name)) for name, source in node.arguments
+            (name, compile_source(source, node=node.id, parameter=name), *shape.readers.get(name, shape.keywords))
+            for name, source in node.arguments
         ]
-        self.variadic: list[tuple[Evaluate, Reader]] = [
-            (compile_source(source), readers.variadic) for source in node.args
+        self.variadic_name, self.variadic_reader = shape.variadic
+        self.variadic: list[Evaluate] = [
+            compile_source(source, node=node.id, parameter=self.variadic_name) for source in node.args
         ]
-        of_kind = {kind: [p for p in node_type.parameters if p.kind is kind] for kind in ParameterKind}
-        self.context = next((p.name for p in of_kind[ParameterKind.CONTEXT]), None)
-        self.parents = next((p.name for p in of_kind[ParameterKind.PARENTS]), None)
-        self.resources = [(p.name, p.default) for p in of_kind[ParameterKind.RESOURCE]]
-        before_variadic = [p.name for p in node_type.parameters if p.positional_only]
-        if node.args:
-            kinds = [p.kind for p in node_type.parameters]
-            cut = kinds.index(ParameterKind.VARIADIC)
-            before_variadic = [p.name for p in node_type.parameters[:cut]]
-        self.positional = before_variadic
-        self.variadic_name = node_type.variadic.name if node_type.variadic else ""
-        self.dump = writer(node_type.returns)
+        self.context = shape.context
+        self.parents = shape.parents
+        self.resources = shape.resources
+        # What stands before *args has to go by position once there are any.
+        self.positional = (
+            shape.leading if node.args else [p.name for p in shape.node_type.parameters if p.positional_only]
+        )
+        self.dump = shape.dump
         self.config = msgspec.json.decode(node.config)
-
-
-class _Readers:
-    """Compiled readers of a node type's parameters."""
-
-    def __init__(self, node_type: NodeType) -> None:
-        self._node_type = node_type
-        variadic = node_type.variadic
-        self.variadic = Reader(variadic.annotation if variadic else MISSING)
-
-    def of(self, name: str) -> Reader:
-        """Return the reader of a parameter, or of `**kwargs` for a name that is no parameter."""
-        parameter = self._node_type.parameter(name) or self._node_type.keywords
-        return Reader(parameter.annotation if parameter else MISSING)
-
-    def required(self, name: str) -> bool:
-        """Tell whether the parameter has no default to fall back on."""
-        parameter = self._node_type.parameter(name)
-        return parameter is not None and parameter.required
 
 
 def fingerprint(node: PlanNode) -> str:
@@ -110,6 +112,9 @@ class Programs:
         self._store = store
         self._registry = registry
         self._programs: dict[tuple[str, str], Program] = {}
+        self._shapes: dict[NodeType, Shape] = {}
+        self._pages: dict[tuple[str, int], tuple[str, Mapping[str, PlanNode]]] = {}
+        self._reading = threading.Lock()
 
     def of(self, plan: str, node: str, page: int) -> Program:
         """Return the program of a node.
@@ -122,22 +127,31 @@ class Programs:
         return program if program is not None else self._compile(plan, node, page)
 
     def _compile(self, plan: str, node: str, page: int) -> Program:
-        nodes = self._store.plan_page(plan, page)
+        workflow, nodes = self._page(plan, page)
         if node not in nodes:
             raise LookupError(f"Plan {plan} with node {node!r} is not in the store.")
-        workflow = self._store.plan_head(plan).workflow
-        if len(self._programs) > 200_000:
+        plan_node = nodes[node]
+        node_type = check_fit(plan_node, self._registry.get(plan_node.type))
+        shape = self._shapes.get(node_type) or self._shapes.setdefault(node_type, Shape(node_type))
+        if len(self._programs) > _PROGRAMS_KEPT:
             self._programs.clear()
-        for plan_node in nodes.values():
-            try:
-                node_type = check_fit(plan_node, self._registry.get(plan_node.type))
-            except DoesNotFit:
-                if plan_node.id == node:
-                    raise
-                continue
-            self._programs[plan, plan_node.id] = Program(plan_node, node_type, workflow)
-        return self._programs[plan, node]
+        program = self._programs[plan, node] = Program(plan_node, shape, workflow)
+        return program
+
+    def _page(self, plan: str, page: int) -> tuple[str, Mapping[str, PlanNode]]:
+        # Threads that come upon a new page together wait for one of them to read it.
+        with self._reading:
+            known = self._pages.get((plan, page))
+            if known is None:
+                found = self._store.plan_page(plan, page)
+                if found is None:
+                    return "", {}
+                if len(self._pages) > _PAGES_KEPT:
+                    self._pages.clear()
+                known = self._pages[plan, page] = (found.workflow, found.by_id)
+            return known
 
     def forget(self) -> None:
         """Drop what was compiled, because node types were replaced."""
         self._programs.clear()
+        self._shapes.clear()

@@ -6,7 +6,7 @@ Every script can be called again with the same arguments after a lost reply. Met
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -15,7 +15,7 @@ import redis
 
 from spane.errors import UnknownExecution
 from spane.model.event import Event, read_entry
-from spane.model.plan import Plan, PlanNode
+from spane.model.plan import Plan
 from spane.runtime import layout, scripts
 from spane.runtime.clients import translate
 from spane.runtime.clock import Clock, RedisClock
@@ -188,11 +188,11 @@ class Store:
 
     # Reads.
 
-    def plan_page(self, plan_hash: str, page: int) -> Mapping[str, PlanNode]:
-        """Return one page of a plan's nodes; empty if the plan is not there."""
+    def plan_page(self, plan_hash: str, page: int) -> layout.PlanPage | None:
+        """Return one page of a plan's nodes; None if the plan is not there."""
         with _translated():
             raw = self.client.hget(self.keys.plan(plan_hash), f"s:{page}")
-        return layout.read_page(raw) if raw else {}
+        return layout.read_page(raw) if raw else None
 
     def plan_head(self, plan_hash: str) -> layout.PlanHead:
         """Return a plan's head."""
