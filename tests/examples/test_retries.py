@@ -1,7 +1,7 @@
 import pytest
 
 from examples import retries
-from spane import ExecutionState
+from spane.model.state import ExecutionState
 
 
 def kinds(spane, node):
@@ -19,7 +19,7 @@ def test_a_lost_connection_is_tried_again_by_its_policy(spane):
 
 def test_coming_back_later_spends_no_attempt(spane):
     execution = spane.start(retries.shipment, {"parcel": "A-19"})
-    spane.drain()
+    execution.wait()
     assert 1 == kinds(spane, "price").count("node_retrying")
     assert 1 == execution.nodes()["price"].attempt
 
@@ -37,6 +37,4 @@ def test_exhausted_attempts_fail_the_execution_and_show_the_users_error(spane):
 
 
 def test_a_hopeless_shipment_ends_as_failed(spane):
-    execution = spane.start(retries.hopeless, {"parcel": "A-17"})
-    spane.drain()
-    assert ExecutionState.FAILED == execution.status()
+    assert ExecutionState.FAILED == spane.start(retries.hopeless, {"parcel": "A-17"}).wait()
