@@ -179,7 +179,10 @@ class ValueMismatch(AttemptError):
 
 
 class ResultNotSerialisable(AttemptError):
-    """A node returned what JSON cannot carry. Never retried."""
+    """A node returned what JSON cannot carry. Never retried. `path` and `reason` say where in the value, and why."""
+
+    path: tuple[str | int, ...]
+    reason: str
 
 
 class ValueTooLarge(AttemptError):

@@ -13,6 +13,7 @@ from spane.graph.spelling import hint
 from spane.model import codec
 from spane.model.draft import Draft
 from spane.model.node_type import MISSING, Parameter
+from spane.model.paths import spell
 
 
 def encode(draft: Draft, given: Mapping[str, Any]) -> bytes:
@@ -55,7 +56,9 @@ def _encode_one(parameter: Parameter, value: Any, problems: list[str]) -> bytes:
     try:
         raw = codec.dump(value)
     except ResultNotSerialisable as error:
-        problems.append(f"{parameter.name}: {error}")
+        problems.append(
+            f"{spell(parameter.name, error.path)}: it {error.reason}. Give plain values, dataclasses or models."
+        )
         return b"null"
     reader = codec.Reader(parameter.annotation)
     try:

@@ -11,6 +11,7 @@ import msgspec
 from spane.authoring.references import Reference, point
 from spane.errors import ResultNotSerialisable
 from spane.model import codec
+from spane.model.paths import shorten, spell
 from spane.model.plan import Constant, Fields, Items, Source
 
 if TYPE_CHECKING:
@@ -75,18 +76,13 @@ def own(reference: Reference, trace: Trace) -> Source:
 
 def _constant(value: Any) -> Constant:
     try:
-        return Constant(msgspec.Raw(codec.dump(value, None)))
+        return Constant(msgspec.Raw(codec.dump(value)))
     except ResultNotSerialisable as error:
         raise Unbindable(
             "bad-constant",
-            f"the constant {_shortened(value)} cannot be written as JSON: {error} Constants become part of the plan; make "
-            "the value inside a node, or inject it with use(...).",
+            f"the constant {shorten(value)} cannot be written as JSON: {spell('it', error.path)} {error.reason}. Constants "
+            "become part of the plan; make the value inside a node, or inject it with use(...).",
         ) from error
-
-
-def _shortened(value: Any) -> str:
-    shown = repr(value)
-    return shown if len(shown) <= 80 else f"{shown[:77]}..."
 
 
 def _references(value: Any, depth: int) -> Iterator[Reference]:
