@@ -95,8 +95,10 @@ def union(annotations: list[Any]) -> Any:
     """Return the union of annotations, `Any` when one of them is `Any` or they cannot be joined."""
     if any(annotation is Any for annotation in annotations):
         return Any
+    if all(isinstance(annotation, type) for annotation in annotations):
+        return reduce(or_, annotations)
     try:
-        return reduce(or_, annotations) if all(isinstance(a, type) for a in annotations) else Union[tuple(annotations)]  # noqa: UP007
+        return Union[tuple(annotations)]  # noqa: UP007 - not everything that annotates knows the operator
     except TypeError:
         return Any
 

@@ -26,6 +26,13 @@ _FILLED = {
 }
 
 
+_BIND_IN_CODE = "Pass a value, an input or another node's result, or give it a default."
+_BIND_IN_DEFINITION = (
+    "Give the value in the node's config, name a parent like the parameter, or bind it in the arguments of the node's "
+    "spane object."
+)
+
+
 def bindings(draft: Draft, wiring: Wiring) -> Iterator[Fault]:
     """Find everything wrong with what the nodes and the result of a draft are bound to."""
     examiner = _Examiner(draft, wiring)
@@ -76,7 +83,10 @@ class _Examiner:
         yield from problems
         if problems or not self.clash(given := self.shapes.of(source), self.draft.returns_annotation):
             return
-        message = f"The workflow is annotated to return {render(self.draft.returns_annotation)}, but returns {self.shapes.said(source, given)}. Change the annotation or what is returned."
+        message = (
+            f"The workflow is annotated to return {render(self.draft.returns_annotation)}, but returns "
+            f"{self.shapes.said(source, given)}. Change the annotation or what is returned."
+        )
         yield Fault("type-mismatch", message, self.draft.where)
 
     def source(self, source: Source, who: str, where: str) -> Iterator[Fault]:
@@ -105,7 +115,10 @@ class _Examiner:
             return
         if leaf.name not in self.inputs:
             if not self.draft.accepts_any_input:
-                message = f"{who} takes the input {leaf.name!r}, which the workflow does not have. {hint(leaf.name, self.inputs, 'inputs')}"
+                message = (
+                    f"{who} takes the input {leaf.name!r}, which the workflow does not have. "
+                    f"{hint(leaf.name, self.inputs, 'inputs')}"
+                )
                 yield Fault("unknown-input", message, where)
             return
         try:
@@ -115,9 +128,13 @@ class _Examiner:
             yield Fault("unknown-part", _ended(message), where)
 
     def unbound(self, call: Call, node_type: NodeType) -> Iterator[Fault]:
+        mend = _BIND_IN_CODE if call.location.line else _BIND_IN_DEFINITION
         for parameter in node_type.parameters:
             if parameter.required and parameter.name not in call.arguments:
-                message = f"Node {call.id!r} has nothing bound to its parameter {parameter.name!r}, which has no default. Pass a value, an input or another node's result, or give it a default."
+                message = (
+                    f"Node {call.id!r} has nothing bound to its parameter {parameter.name!r}, which has no default. "
+                    f"{mend}"
+                )
                 yield Fault("unbound-parameter", message, call.where)
 
     def too_much(self, call: Call, node_type: NodeType, taken: dict[str, Parameter]) -> Iterator[Fault]:
@@ -125,18 +142,30 @@ class _Examiner:
         for name in call.arguments:
             parameter = taken.get(name)
             if parameter is None and node_type.keywords is None:
-                message = f"Node {call.id!r} is given {name!r}, but {node_type.name} takes no parameter of that name. {hint(name, data, 'parameters')}"
+                message = (
+                    f"Node {call.id!r} is given {name!r}, but {node_type.name} takes no parameter of that name. "
+                    f"{hint(name, data, 'parameters')}"
+                )
                 yield Fault("unknown-parameter", message, call.where)
             elif parameter is not None and parameter.kind in _FILLED:
-                message = f"Node {call.id!r} is given {name!r}, but that parameter is filled with {_FILLED[parameter.kind]} when it runs. Leave it out."
+                message = (
+                    f"Node {call.id!r} is given {name!r}, but that parameter is filled with {_FILLED[parameter.kind]} "
+                    "when it runs. Leave it out."
+                )
                 yield Fault("unknown-parameter", message, call.where)
         if call.args and node_type.variadic is None:
-            message = f"Node {call.id!r} is given {len(call.args)} more values than {node_type.name} has parameters for. Take them out, or give the function a `*args`."
+            message = (
+                f"Node {call.id!r} is given {len(call.args)} more values than {node_type.name} has parameters for. "
+                "Take them out, or give the function a `*args`."
+            )
             yield Fault("unknown-parameter", message, call.where)
 
     def merged(self, call: Call) -> Iterator[Fault]:
         if any(not isinstance(source, Output) or source.path for source in call.merged):
-            message = f"Node {call.id!r} merges something else than whole outputs of nodes. Its `Parents` can hold only those; bind other values to parameters of their own."
+            message = (
+                f"Node {call.id!r} merges something else than whole outputs of nodes. Its `Parents` can hold only "
+                "those; bind other values to parameters of their own."
+            )
             yield Fault("bad-merge", message, call.where)
 
     def misfit(self, call: Call, parameter: Parameter, name: str, source: Source) -> Iterator[Fault]:
@@ -145,23 +174,30 @@ class _Examiner:
             what = self.shapes.said(source, given)
             lacking = missing_fields(given, parameter.annotation)
             why = f", which has no {', '.join(map(repr, lacking))}" if lacking else ""
-            message = f"Node {call.id!r} takes {render(parameter.annotation)} as {name!r}, but is given {what}{why}. {_mend(source)}"
-            yield Fault("type-mismatch", message, call.where)
-        elif self.may_be_absent(call, parameter, source):
             message = (
-                f"Node {call.id!r} needs {name!r}, but {source.node!r} goes on after a failure (on_failure='continue') and then gives "  # type: ignore[union-attr]
-                f"nothing. Give {name!r} a default, or annotate it `{render(parameter.annotation)} | None`."
+                f"Node {call.id!r} takes {render(parameter.annotation)} as {name!r}, but is given {what}{why}. "
+                f"{_mend(source)}"
+            )
+            yield Fault("type-mismatch", message, call.where)
+        elif (feeding := self.may_be_absent(call, parameter, source)) is not None:
+            message = (
+                f"Node {call.id!r} needs {name!r}, but {feeding!r} goes on after a failure (on_failure='continue') and "
+                f"then gives nothing. Give {name!r} a default, or annotate it `{render(parameter.annotation)} | None`."
             )
             yield Fault("may-be-absent", message, call.where)
 
-    def may_be_absent(self, call: Call, parameter: Parameter, source: Source) -> bool:
-        """Tell whether code binds a required value to a node that may end without one; definitions skip instead."""
+    def may_be_absent(self, call: Call, parameter: Parameter, source: Source) -> str | None:
+        """Return the node that code binds a required value to although it may end without one.
+
+        In definitions nothing is said: there a node without any living parent is skipped.
+        """
         if not isinstance(source, Output) or not parameter.required or not call.location.line:
-            return False
+            return None
         feeding = self.wiring.calls.get(source.node)
         if feeding is None or feeding.options.on_failure != "continue":
-            return False
-        return not any(member in (Any, object, type(None)) for member in members(parameter.annotation))
+            return None
+        takes_none = any(member in (Any, object, type(None)) for member in members(parameter.annotation))
+        return None if takes_none else feeding.id
 
     def clash(self, given: Any, taken: Any) -> bool:
         if given is MISSING or taken is MISSING:

@@ -39,7 +39,7 @@ def _clash(source: Any, target: Any, seen: _Seen) -> bool:
 
 
 def _plain_clash(source: Any, target: Any, seen: _Seen) -> bool:
-    if isinstance(source, type) and isinstance(target, type) and issubclass(source, target):
+    if isinstance(source, type) and target in source.__mro__:
         return False
     given, taken = form(source), form(target)
     if given is None or taken is None or _hidden(given, taken):

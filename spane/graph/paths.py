@@ -11,7 +11,7 @@ from spane.model.plan import Path
 
 
 class NoSuchPart(LookupError):
-    """There is provably nothing at a path; the message says where it ends and what there is instead."""
+    """There is provably nothing at a path; the message says what there is instead."""
 
 
 def follow(annotation: Any, path: Path) -> Any:
@@ -21,8 +21,8 @@ def follow(annotation: Any, path: Path) -> Any:
         NoSuchPart: nothing can be there.
 
     """
-    for depth, part in enumerate(path):
-        annotation = _step(annotation, part, path[:depth])
+    for part in path:
+        annotation = _step(annotation, part)
     return annotation
 
 
@@ -33,7 +33,7 @@ def spelled(path: Path) -> str:
     )
 
 
-def _step(annotation: Any, part: str | int, before: Path) -> Any:
+def _step(annotation: Any, part: str | int) -> Any:
     found: list[Any] = []
     problem = ""
     for member in members(annotation):
@@ -45,8 +45,7 @@ def _step(annotation: Any, part: str | int, before: Path) -> Any:
             problem = str(error)
     if found:
         return found[0] if len(found) == 1 else union(found)
-    place = f" at `{spelled(before)}`" if before else ""
-    raise NoSuchPart(problem + place if problem else f"None has no parts{place}")
+    raise NoSuchPart(problem or "None has no parts")
 
 
 def _inside(annotation: Any, part: str | int) -> Any:

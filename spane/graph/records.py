@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import typing
 from functools import lru_cache
-from typing import Any
+from typing import Any, NotRequired, Required
 
 from pydantic import AliasChoices, AliasPath, BaseModel
 from pydantic.fields import FieldInfo
@@ -135,19 +135,12 @@ class _Decorators:
 
 
 def _of_typed_dict(cls: Any) -> Record:
-    hints = get_type_hints(cls, include_extras=True)
-    fields = [
-        Field(
-            name,
-            name,
-            frozenset({name}),
-            hint,
-            hint,
-            required=name in cls.__required_keys__,
-            always=name in cls.__required_keys__,
-        )
-        for name, hint in hints.items()
-    ]
+    fields = []
+    for name, hint in get_type_hints(cls, include_extras=True).items():
+        # With postponed annotations `__required_keys__` does not know of Required and NotRequired.
+        marked: Any = typing.get_origin(hint)
+        required = marked is Required or (marked is not NotRequired and name in cls.__required_keys__)
+        fields.append(Field(name, name, frozenset({name}), hint, hint, required=required, always=required))
     return Record(tuple(fields))
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from functools import lru_cache
 from typing import get_args
 
 from spane.errors import Fault
@@ -26,26 +25,14 @@ def options(draft: Draft) -> Iterator[Fault]:
             yield Fault("bad-option", f"Node {call.id!r}: {problem}", call.where)
 
 
-def problems(of: NodeOptions) -> tuple[str, ...]:
-    """Return what is wrong with options, each as a sentence."""
-    try:
-        return _problems(of)
-    except TypeError:  # a value of a type so wrong that it cannot even be hashed
-        return tuple(_found(of))
-
-
-@lru_cache(maxsize=1024, typed=True)
-def _problems(of: NodeOptions) -> tuple[str, ...]:
-    return tuple(_found(of))
-
-
-def _found(of: NodeOptions) -> Iterator[str]:
+def problems(of: NodeOptions) -> Iterator[str]:
+    """Find what is wrong with options, each as a sentence."""
     if of.timeout_s is not None and not _in_range(of.timeout_s, 0.001):
         yield f"timeout_s is {of.timeout_s!r}; give seconds from 0.001 up, or None for no timeout."
     if not _in_range(of.delay_s, 0):
         yield f"delay_s is {of.delay_s!r}; give seconds from 0 up."
     if of.priority is not None and not _whole(of.priority, 1, 10):
-        yield f"priority is {of.priority!r}; give a whole number from 1 (last) to 10 (first), or None for the execution's."
+        yield f"priority is {of.priority!r}; give a whole number from 1 (last) to 10 (first), or None for the default."
     if not isinstance(of.queue, str) or not is_name(of.queue):
         yield f"queue is {of.queue!r}; a queue's name has {NAME_RULE}."
     if of.on_failure not in get_args(OnFailure):

@@ -9,6 +9,9 @@ from itertools import islice
 #: Comparing letter by letter is dear, so past this many names only those of like length and beginning are compared.
 _COMPARE_ALL = 500
 
+#: Past this many faults of one kind near misses are no longer looked for, which would take seconds.
+MOST_HINTS = 50
+
 
 def nearest(name: str, known: Collection[str]) -> str | None:
     """Return the name among `known` that `name` was probably meant to be, or None."""

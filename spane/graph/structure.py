@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from spane.errors import DefinitionError, Fault, ResultNotSerialisable
-from spane.graph.spelling import hint, listing
+from spane.graph.spelling import MOST_HINTS, hint, listing
 from spane.graph.wiring import Wiring
 from spane.model.draft import Draft
 from spane.model.freezing import freeze
@@ -83,10 +83,11 @@ def types(draft: Draft) -> Iterator[Fault]:
 
 def references(wiring: Wiring) -> Iterator[Fault]:
     """Find references to nodes that are not there, and nodes that name themselves."""
-    for call, missing, parameter in wiring.dangling:
+    for number, (call, missing, parameter) in enumerate(wiring.dangling):
+        meant = hint(missing, wiring.calls, "nodes") if number < MOST_HINTS else ""
         verb = "runs after" if parameter is None else "takes the output of"
-        message = f"Node {call.id!r} {verb} {missing!r}, which is no node of this workflow. {hint(missing, wiring.calls, 'nodes')}"
-        yield Fault("unknown-node", message, call.where)
+        message = f"Node {call.id!r} {verb} {missing!r}, which is no node of this workflow. {meant}"
+        yield Fault("unknown-node", message.rstrip(), call.where)
     for call, parameter in wiring.loops:
         what = (
             "runs after itself"
@@ -104,7 +105,10 @@ def cycles(wiring: Wiring) -> Iterator[Fault]:
         shown = " -> ".join(cycle[:_NAMED_IN_CYCLE])
         rest = len(cycle) - _NAMED_IN_CYCLE
         path = f"{shown} -> ... ({rest:,} more) -> {cycle[0]}" if rest > 0 else f"{shown} -> {cycle[0]}"
-        message = f"These nodes wait for each other in a cycle, so none of them could start: {path}. Take one of these edges out."
+        message = (
+            f"These nodes wait for each other in a cycle, so none of them could start: {path}. Take one of these edges "
+            "out."
+        )
         yield Fault("cycle", message, wiring.calls[cycle[0]].where)
 
 
@@ -131,7 +135,7 @@ def unreachable(draft: Draft, wiring: Wiring) -> Iterator[Fault]:
     for node, call in wiring.calls.items():
         if node not in reached:
             message = (
-                f"Node {node!r} cannot be reached from the entry node {name!r}. It runs all the same, because every node "
-                "without parents starts. Connect it, or take it out."
+                f"Node {node!r} cannot be reached from the entry node {name!r}. It runs all the same, because every "
+                "node without parents starts. Connect it, or take it out."
             )
             yield Fault("unreachable", message, call.where)

@@ -31,9 +31,8 @@ def read(definition: str | bytes | bytearray | Mapping[str, Any], types: Lookup)
     draft = Draft(shaped.id, location=_NOWHERE, faults=faults)
     draft.definition = _starting(loaded)
     _read_extra(draft, shaped.spane)
-    parents = parents_of(shaped.nodes, faults)
-    for node in shaped.nodes:
-        draft.calls.append(_call(node, parents[node.id], types(node.type), draft))
+    for node, parents in zip(shaped.nodes, parents_of(shaped.nodes, faults), strict=True):
+        draft.calls.append(_call(node, parents, types(node.type), draft))
     return draft
 
 
@@ -85,7 +84,10 @@ def _compare(call: Call, parents: list[str], draft: Draft) -> None:
     used = {node for node, _, _ in references(call)}
     for parent in parents:
         if parent not in used:
-            message = f"Node {call.id!r} has the parent {parent!r}, but its spane object neither takes its output nor runs after it. Bind it there, or take the edge out."
+            message = (
+                f"Node {call.id!r} has the parent {parent!r}, but its spane object neither takes its output nor runs "
+                "after it. Bind it there, or take the edge out."
+            )
             draft.faults.append(Fault("edges-disagree", message, call.id))
 
 
@@ -94,5 +96,8 @@ def _near_misses(node: shape.Node, node_type: NodeType | None, draft: Draft) -> 
     for key in node.config.model_extra or {}:
         meant = nearest(key, shape.RESERVED_KEYS)
         if meant is not None and not (node_type and node_type.parameter(key)):
-            message = f"Node {node.id!r} has {key!r} in its config, which is passed on to it as it is. If {meant!r} is meant, spell it so."
+            message = (
+                f"Node {node.id!r} has {key!r} in its config, which is passed on to it as it is. If {meant!r} is "
+                "meant, spell it so."
+            )
             draft.warnings.append(Fault("near-miss", message, node.id))

@@ -37,7 +37,9 @@ def load(definition: str | bytes | bytearray | Mapping[str, Any], faults: list[F
             reason = "it nests too deep" if isinstance(error, RecursionError) else error
             faults.append(Fault("bad-json", f"The definition is no JSON: {reason}. Mend the text.", "definition"))
             return None
-    root = [dict(definition)] if isinstance(definition, Mapping) else [definition]
+    if not isinstance(definition, Mapping):
+        return definition
+    root = [dict(definition)]
     if _circular(root):
         faults.append(
             Fault("bad-json", "The definition contains itself, which JSON cannot. Take that part out.", "definition")

@@ -23,7 +23,8 @@ _UNWRITABLE = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010fff
 _STYLE = """
 text{font-family:ui-sans-serif,system-ui,-apple-system,'Segoe UI',Roboto,'DejaVu Sans',sans-serif;fill:#1f2937}
 .title{font-size:15px;font-weight:600}.id{font-size:13px;font-weight:500}.type{font-size:10.5px;fill:#6b7280}
-.box{fill:#fff;stroke:#94a3b8;stroke-width:1.2}.root .box{stroke:#2563eb;fill:#eff6ff}.end .box{stroke:#059669;fill:#ecfdf5}
+.box{fill:#fff;stroke:#94a3b8;stroke-width:1.2}.root .box{stroke:#2563eb;fill:#eff6ff}
+.end .box{stroke:#059669;fill:#ecfdf5}
 .edge{fill:none;stroke:#94a3b8;stroke-width:1.3}.after{stroke-dasharray:4 4}.back{stroke:#dc2626}
 """.strip()
 
@@ -103,26 +104,21 @@ class _Drawing:
         return max(right, least + _MARGIN) + _MARGIN, max([bottom, *plan.y[plan.real :]]) + _MARGIN
 
     def nodes(self) -> list[str]:
-        drawn: list[str] = []
-        for vertex, node in enumerate(self._names):
-            kind = self._wiring.calls[node].type
-            width, height = self._widths[vertex], self._heights[vertex]
-            x, y = self._left(vertex), self._plan.y[vertex] - height / 2
-            place = "root" if not self._wiring.incoming[node] else "" if self._wiring.outgoing[node] else "end"
-            middle = x + width / 2
-            whole = node if kind == node else f"{node}: {kind}"
-            drawn.append(
-                f'<g class="node {place}"><title>{_written(whole)}</title>'
-                f'<rect class="box" x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}" rx="7"/>'
-                f'<text class="id" x="{middle:.1f}" y="{y + 21:.1f}" text-anchor="middle">{_written(_shortened(node))}</text>'
-            )
-            if kind != node:
-                drawn[-1] += (
-                    f'<text class="type" x="{middle:.1f}" y="{y + 36:.1f}" text-anchor="middle">'
-                    f"{_written(_shortened(kind))}</text>"
-                )
-            drawn[-1] += "</g>"
-        return drawn
+        return [self._node(vertex, node) for vertex, node in enumerate(self._names)]
+
+    def _node(self, vertex: int, node: str) -> str:
+        kind = self._wiring.calls[node].type
+        width, height = self._widths[vertex], self._heights[vertex]
+        x, y = self._left(vertex), self._plan.y[vertex] - height / 2
+        place = "root" if not self._wiring.incoming[node] else "" if self._wiring.outgoing[node] else "end"
+        parts = [
+            f'<g class="node {place}"><title>{_written(node if kind == node else f"{node}: {kind}")}</title>',
+            f'<rect class="box" x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}" rx="7"/>',
+            _label("id", x + width / 2, y + 21, node),
+        ]
+        if kind != node:
+            parts.append(_label("type", x + width / 2, y + 36, kind))
+        return "".join([*parts, "</g>"])
 
     def edges(self) -> list[str]:
         drawn = []
@@ -132,7 +128,8 @@ class _Drawing:
             label = said(edge) if edge.bindings else "after"
             whole = f"{edge.source} to {edge.target}{f': {label}' if label else ''}"
             drawn.append(
-                f'<path class="{looks}" d="{self._curve(route)}" {end}="url(#arrow)"><title>{_written(whole)}</title></path>'
+                f'<path class="{looks}" d="{self._curve(route)}" {end}="url(#arrow)">'
+                f"<title>{_written(whole)}</title></path>"
             )
         return drawn
 
@@ -165,6 +162,10 @@ class _Drawing:
             elif to_x > x:
                 path.append(f"H{to_x:.1f}")
         return " ".join(path)
+
+
+def _label(kind: str, x: float, y: float, text: str) -> str:
+    return f'<text class="{kind}" x="{x:.1f}" y="{y:.1f}" text-anchor="middle">{_written(_shortened(text))}</text>'
 
 
 def _between(plan: Layout, row: list[int]) -> float:

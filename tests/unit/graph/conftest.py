@@ -10,6 +10,7 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
+from spane.errors import Fault
 from spane.model.draft import Call, Draft
 from spane.model.node_type import MISSING, Location, NodeOptions, NodeType, Parameter, ParameterKind
 from spane.model.plan import Constant, Fields, Input, Items, Output
@@ -33,12 +34,12 @@ class Making:
                 p.name,
                 hints.get(p.name, MISSING),
                 p.default,
-                (kinds or {}).get(p.name, _KINDS.get(p.kind, ParameterKind.DATA)),
+                ParameterKind((kinds or {}).get(p.name, _KINDS.get(p.kind, ParameterKind.DATA))),
             )
             for p in inspect.signature(fn).parameters.values()
         )
         made = NodeType(
-            name=name or fn.__name__,
+            name=fn.__name__ if name is None else name,
             fn=fn,
             parameters=parameters,
             returns=hints.get("return", MISSING),
@@ -48,17 +49,23 @@ class Making:
         self.types[made.name] = made
         return made
 
-    def taking(self, source: object, target: object) -> tuple[NodeType, NodeType]:
-        """Return a type `give` that returns `source` and a type `take` that takes `target` as `value`."""
-        give = NodeType("give", lambda: None, (), source)
-        take = NodeType("take", lambda value: None, (Parameter("value", target),))
-        return give, take
-
-    def call(self, node_type: NodeType | str, id: str | None = None, /, *args, line: int = 0, merged=(), after=(), config=None, options=None, **arguments) -> Call:  # noqa: A002
+    def call(
+        self,
+        node_type: NodeType | str,
+        node: str | None = None,
+        /,
+        *args,
+        line: int = 0,
+        merged=(),
+        after=(),
+        config=None,
+        options=None,
+        **arguments,
+    ) -> Call:
         name = node_type if isinstance(node_type, str) else node_type.name
         known = None if isinstance(node_type, str) else node_type
         return Call(
-            id=name if id is None else id,
+            id=name if node is None else node,
             type=name,
             node_type=known,
             arguments={key: self.source(value) for key, value in arguments.items()},
@@ -70,9 +77,18 @@ class Making:
             config=config or {},
         )
 
-    def draft(self, *calls: Call, name: str = "flow", inputs=(), **rest) -> Draft:
+    def draft(self, *calls: Call, name: str = "flow", inputs=(), workflow_line: int = 0, **rest) -> Draft:
         declared = tuple(p if isinstance(p, Parameter) else Parameter(p) for p in inputs)
-        return Draft(name, list(calls), inputs=declared, **rest)
+        return Draft(name, list(calls), inputs=declared, location=Location("flows.py", workflow_line), **rest)
+
+    def fault(self, code: str, message: str) -> Fault:
+        return Fault(code, message)
+
+    def items(self, *sources) -> Items:
+        return Items(tuple(self.source(one) for one in sources))
+
+    def fields(self, **sources) -> Fields:
+        return Fields(tuple((key, self.source(one)) for key, one in sources.items()))
 
     def source(self, value):
         if isinstance(value, (Constant, Input, Output, Items, Fields)):
