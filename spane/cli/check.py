@@ -17,8 +17,12 @@ if TYPE_CHECKING:
 
 
 def check(
-    files: Annotated[list[str] | None, typer.Argument(metavar="[FILE[:WORKFLOW]]...", help="Files or modules with workflows.")] = None,
-    store: Annotated[str | None, typer.Option(metavar="STORE", help="embedded, memory, or a Redis URL, as for `spane run`.")] = None,
+    files: Annotated[
+        list[str] | None, typer.Argument(metavar="[FILE[:WORKFLOW]]...", help="Files or modules with workflows.")
+    ] = None,
+    store: Annotated[
+        str | None, typer.Option(metavar="STORE", help="embedded, memory, or a Redis URL, as for `spane run`.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Check settings, store and workflows, and report everything that is wrong at once.
@@ -59,17 +63,24 @@ class _Report:
         from spane.runtime.suitability import examine
 
         embedded = store == "embedded" or (store is None and not settings.redis_named)
-        name = store if store == "memory" else f"embedded in {settings.embedded_path}" if embedded else masked(settings.redis_url)
-        faults, warnings = [], []
+        name = (
+            store
+            if store == "memory"
+            else f"embedded in {settings.embedded_path}"
+            if embedded
+            else masked(settings.redis_url)
+        )
+        faults: list[Fault] = []
+        warnings: list[Fault] = []
         try:
             with stores.opened(store, settings) as opened:
                 faults, warnings = examine(opened.engine.store.client)
             faults = [fault for fault in faults if fault.code not in settings.allow_unsafe_redis]
         except StoreUnsuitable as error:
-            faults = list(error.faults) or [Fault("unsuitable", str(error))]
+            faults = list(getattr(error, "faults", ())) or [Fault("unsuitable", str(error))]
         except StoreError as error:
             faults = [Fault("unreachable", str(error))]
-        if opened_in_process(store):
+        if store == "memory":  # it promises to keep nothing
             faults, warnings = [], []
         self._add("store", name or "", faults, warnings, code=exits.Exit.STORE)
 
@@ -78,7 +89,9 @@ class _Report:
         source, name = loading.split(target)
         try:
             loaded = loading.module(source)
-            found = [loading.choose(loaded, source, name, "check")] if name else list(loading.workflows(loaded).values())
+            found = (
+                [loading.choose(loaded, source, name, "check")] if name else list(loading.workflows(loaded).values())
+            )
         except SpaneError as error:
             self._add("file", target, list(_faults_of(error)), [])
             return
@@ -88,7 +101,9 @@ class _Report:
             faults, warnings = _examine(workflow)
             self._add("workflow", f"{source}:{workflow.name}", faults, warnings)
 
-    def _add(self, what: str, which: str, faults: list[Fault], warnings: list[Fault], *, code: exits.Exit = exits.Exit.USAGE) -> None:
+    def _add(
+        self, what: str, which: str, faults: list[Fault], warnings: list[Fault], *, code: exits.Exit = exits.Exit.USAGE
+    ) -> None:
         self._checked.append({"what": what, "which": which, "faults": faults, "warnings": warnings})
         if faults and self._code != exits.Exit.USAGE:
             self._code = code
@@ -104,16 +119,15 @@ class _Report:
         """Print the document, and end with the exit code."""
         if self._as_json:
             shown = [
-                {**entry, "faults": list(map(_fields, entry["faults"])), "warnings": list(map(_fields, entry["warnings"]))}
+                {
+                    **entry,
+                    "faults": list(map(_fields, entry["faults"])),
+                    "warnings": list(map(_fields, entry["warnings"])),
+                }
                 for entry in self._checked
             ]
             typer.echo(json.dumps({"ok": self._code is exits.Exit.OK, "checked": shown}, indent=2))
         raise typer.Exit(self._code)
-
-
-def opened_in_process(store: str | None) -> bool:
-    """Tell whether the store is this process's memory, which promises to keep nothing."""
-    return store == "memory"
 
 
 def _examine(workflow: Workflow[..., Any]) -> tuple[list[Fault], list[Fault]]:
@@ -123,9 +137,11 @@ def _examine(workflow: Workflow[..., Any]) -> tuple[list[Fault], list[Fault]]:
         first, second = workflow.draft, workflow.trace()
     except SpaneError as error:
         return list(_faults_of(error)), []
-    except Exception as error:  # the body is the user's code
+    except Exception as error:  # noqa: BLE001 - the body is the user's code
         where = str(workflow.location)
-        return [Fault("broken-body", f"the body of {workflow.name!r} raised {type(error).__name__}: {error}", where)], []
+        return [
+            Fault("broken-body", f"the body of {workflow.name!r} raised {type(error).__name__}: {error}", where)
+        ], []
     faults, warnings = check_draft(first)
     return [*faults, *_differences(first, second, str(workflow.location))], warnings
 
@@ -136,7 +152,11 @@ def _differences(first: Any, second: Any, where: str) -> Iterator[Fault]:
     told = [
         *(f"node {node!r} was there the first time only" for node in one if node not in two),
         *(f"node {node!r} was there the second time only" for node in two if node not in one),
-        *(f"node {node!r} was given something else" for node in one if node in two and _said(one[node]) != _said(two[node])),
+        *(
+            f"node {node!r} was given something else"
+            for node in one
+            if node in two and _said(one[node]) != _said(two[node])
+        ),
     ]
     if not told and first.returns != second.returns:
         told = ["something else was returned"]

@@ -19,7 +19,9 @@ class Format(StrEnum):
 
 
 def graph(
-    target: Annotated[str, typer.Argument(metavar="FILE[:WORKFLOW]", help="A file or module, and which workflow in it.")],
+    target: Annotated[
+        str, typer.Argument(metavar="FILE[:WORKFLOW]", help="A file or module, and which workflow in it.")
+    ],
     picture: Annotated[Format, typer.Option("--format", "-f", help="How to draw it.")] = Format.TEXT,
     as_json: Annotated[bool, typer.Option("--json", help="Print the workflow as a JSON definition instead.")] = False,
 ) -> None:

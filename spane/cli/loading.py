@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-import os
 import sys
 import traceback
 from pathlib import Path
@@ -55,7 +54,11 @@ def choose(loaded: ModuleType, source: str, name: str | None, verb: str) -> Work
         what = "is a node; a workflow calls it" if hasattr(loaded, name) else "is not there"
         raise _fault(source, "no-workflow", f"{name!r} {what}. Workflows in {source}: {listed or 'none'}.")
     if not there:
-        raise _fault(source, "no-workflow", f"{source} has no workflow. Decorate the function that wires its nodes with @workflow.")
+        raise _fault(
+            source,
+            "no-workflow",
+            f"{source} has no workflow. Decorate the function that wires its nodes with @workflow.",
+        )
     if len(there) > 1:
         raise _fault(
             source,
@@ -67,12 +70,12 @@ def choose(loaded: ModuleType, source: str, name: str | None, verb: str) -> Work
 
 def module(source: str) -> ModuleType:
     """Import a file (`flows/orders.py`) or a module (`flows.orders`)."""
-    _put_on_path(os.getcwd())
+    _put_on_path(str(Path.cwd()))
     path = Path(source)
     if path.suffix != ".py" and not path.is_file():
         return _imported(source, source)
     if not path.is_file():
-        raise _fault(source, "no-file", f"there is no file {source!r} in {os.getcwd()}.")
+        raise _fault(source, "no-file", f"there is no file {source!r} in {Path.cwd()}.")
     name, root = module_name(path)
     _put_on_path(root)
     found = _find(name)
@@ -87,7 +90,9 @@ def module_name(path: Path) -> tuple[str, str]:
     root = file.parent
     if not (root / "__init__.py").exists():
         here = Path.cwd().resolve()
-        if file.is_relative_to(here) and all(part.isidentifier() for part in file.relative_to(here).with_suffix("").parts):
+        if file.is_relative_to(here) and all(
+            part.isidentifier() for part in file.relative_to(here).with_suffix("").parts
+        ):
             root = here
     while (root / "__init__.py").exists():
         root = root.parent
@@ -126,10 +131,12 @@ def _imported(name: str, source: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name is not None and (name == error.name or name.startswith(f"{error.name}.")):
             raise _fault(
-                source, "no-module", f"there is no file or module {source!r} here. Modules are looked for from {os.getcwd()}."
+                source,
+                "no-module",
+                f"there is no file or module {source!r} here. Modules are looked for from {Path.cwd()}.",
             ) from None
         raise _broken(source, error) from None
-    except (Exception, SystemExit) as error:  # the user's module may raise anything
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - the user's module may raise anything
         raise _broken(source, error) from None
 
 
@@ -144,7 +151,7 @@ def _from_file(path: Path, source: str) -> ModuleType:
         spec.loader.exec_module(loaded)
     except SpaneError:
         raise
-    except (Exception, SystemExit) as error:  # the user's module may raise anything
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - the user's module may raise anything
         raise _broken(source, error) from None
     return loaded
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -42,12 +42,14 @@ class Picture:
         self._status = ExecutionState.RUNNING
         self._live = Live(console=console, auto_refresh=False, vertical_overflow="crop")
 
-    def __enter__(self) -> Picture:
+    def __enter__(self) -> Self:
         self._live.start()
         self.draw(None)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._live.stop()
 
     def draw(self, ended: ExecutionState | None) -> None:
@@ -62,7 +64,10 @@ class Picture:
         style = {"completed": "green", "failed": "bold red", "cancelled": "magenta"}.get(self._status, "cyan")
         took = _seconds(watch.now_ms() - watch.began_ms)
         return Text.assemble(
-            (self._name, "bold"), f" {watch.execution.id} ", (self._status, style), f" {done} of {len(watch.rows)} nodes, {took}"
+            (self._name, "bold"),
+            f" {watch.execution.id} ",
+            (self._status, style),
+            f" {done} of {len(watch.rows)} nodes, {took}",
         )
 
     def _table(self) -> Table:
@@ -76,7 +81,12 @@ class Picture:
             row = self._watch.rows[node]
             style = _STYLES.get(row.state, "dim")
             tries = f"try {row.attempt}  " if row.attempt > 1 else ""
-            table.add_row(Text.assemble((branch, "dim"), node), Text(row.state, style), self._time(row), Text(tries + row.note.partition("\n")[0]))
+            table.add_row(
+                Text.assemble((branch, "dim"), node),
+                Text(row.state, style),
+                self._time(row),
+                Text(tries + row.note.partition("\n")[0]),
+            )
         hidden = len(self._nodes) - len(shown)
         if hidden:
             table.add_row(Text(f"... and {hidden} more", "dim"))

@@ -87,18 +87,33 @@ def event_fields(event: Event) -> dict[str, Any]:
         "node": event.node,
         "attempt": event.attempt,
         "error": None if event.error is None else error_fields(event.error),
-        **{name: value for name, value in (event.data or {}).items() if name in ("duration_us", "delay_ms", "done", "total", "reason")},
+        **{
+            name: value
+            for name, value in (event.data or {}).items()
+            if name in ("duration_us", "delay_ms", "done", "total", "reason")
+        },
     }
     return {name: value for name, value in fields.items() if value is not None}
 
 
 def error_fields(error: NodeError) -> dict[str, Any]:
     """Return a node's error as plain values."""
-    return {"type": error.type, "message": error.message, "node": error.node, "attempt": error.attempt, "traceback": error.traceback}
+    return {
+        "type": error.type,
+        "message": error.message,
+        "node": error.node,
+        "attempt": error.attempt,
+        "traceback": error.traceback,
+    }
 
 
 def document(
-    execution: str, workflow: Workflow[..., Any], watch: Watch, ended: ExecutionState, result: Any, failure: SpaneError | None
+    execution: str,
+    workflow: Workflow[..., Any],
+    watch: Watch,
+    ended: ExecutionState,
+    result: Any,
+    failure: SpaneError | None,
 ) -> dict[str, Any]:
     """Return the whole story of an ended execution, for `--json`."""
     error = failure.error if isinstance(failure, ExecutionFailed) else None
@@ -110,6 +125,7 @@ def document(
         "error": None if error is None else error_fields(error),
         "message": None if failure is None else str(failure),
         "nodes": {
-            node: {"state": row.state, "attempt": row.attempt, "took_ms": row.took_ms} for node, row in watch.rows.items()
+            node: {"state": row.state, "attempt": row.attempt, "took_ms": row.took_ms}
+            for node, row in watch.rows.items()
         },
     }

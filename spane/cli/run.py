@@ -8,18 +8,34 @@ import typer
 
 
 def run(
-    target: Annotated[str, typer.Argument(metavar="FILE[:WORKFLOW]", help="A file or module, and which workflow in it.")],
-    values: Annotated[list[str] | None, typer.Argument(metavar="[NAME=VALUE]...", help="Inputs; JSON where it fits, else text.")] = None,
-    document: Annotated[str | None, typer.Option("--input", "-i", metavar="JSON", help="Inputs as one JSON object; @FILE or - (stdin) reads it.")] = None,
+    target: Annotated[
+        str, typer.Argument(metavar="FILE[:WORKFLOW]", help="A file or module, and which workflow in it.")
+    ],
+    values: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME=VALUE]...", help="Inputs; JSON where it fits, else text.")
+    ] = None,
+    document: Annotated[
+        str | None,
+        typer.Option("--input", "-i", metavar="JSON", help="Inputs as one JSON object; @FILE or - (stdin) reads it."),
+    ] = None,
     store: Annotated[
         str | None,
-        typer.Option(metavar="STORE", help="embedded, memory, or a Redis URL. Without it: SPANE_REDIS_URL if that is set, else embedded."),
+        typer.Option(
+            metavar="STORE",
+            help="embedded, memory, or a Redis URL. Without it: SPANE_REDIS_URL if that is set, else embedded.",
+        ),
     ] = None,
     key: Annotated[str | None, typer.Option(help="Start once per key: the same key gives the same execution.")] = None,
     priority: Annotated[int, typer.Option(help="10 first, 1 last.")] = 5,
-    follow: Annotated[str | None, typer.Option(metavar="ID", help="Watch this execution instead of starting one.")] = None,
-    new: Annotated[bool, typer.Option("--new", help="Start anew, even if an execution with these inputs was left unfinished.")] = False,
-    work: Annotated[bool, typer.Option("--work", help="Run nodes in this process on Redis too, as on the embedded store.")] = False,
+    follow: Annotated[
+        str | None, typer.Option(metavar="ID", help="Watch this execution instead of starting one.")
+    ] = None,
+    new: Annotated[
+        bool, typer.Option("--new", help="Start anew, even if an execution with these inputs was left unfinished.")
+    ] = False,
+    work: Annotated[
+        bool, typer.Option("--work", help="Run nodes in this process on Redis too, as on the embedded store.")
+    ] = False,
     threads: Annotated[int | None, typer.Option("--threads", "-t", min=1, help="Threads that run nodes here.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document at the end.")] = False,
     events: Annotated[bool, typer.Option("--events", help="Print each event as a line of JSON, as it comes.")] = False,
@@ -33,6 +49,14 @@ def run(
 
     workflow = loading.workflow(target, "run")
     options = running.RunOptions(
-        store=store, key=key, priority=priority, follow=follow, new=new, work=work, threads=threads, as_json=as_json, events=events
+        store=store,
+        key=key,
+        priority=priority,
+        follow=follow,
+        new=new,
+        work=work,
+        threads=threads,
+        as_json=as_json,
+        events=events,
     )
     raise typer.Exit(running.carry_out(workflow, values or [], document, options))

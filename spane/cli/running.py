@@ -76,7 +76,9 @@ def carry_out(workflow: Workflow[..., Any], pairs: Sequence[str], document: str 
         signal.signal(signal.SIGTERM, previous)
 
 
-def _begin(opened: stores.Opened, workflow: Workflow[..., Any], given: dict[str, Any], options: RunOptions) -> Execution[Any]:
+def _begin(
+    opened: stores.Opened, workflow: Workflow[..., Any], given: dict[str, Any], options: RunOptions
+) -> Execution[Any]:
     """Start an execution, or take up the one that an earlier run left."""
     engine = opened.engine
     engine.registry.add_workflow(workflow)

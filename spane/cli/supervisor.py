@@ -24,8 +24,8 @@ _LONGEST_PAUSE_S = 5.0
 _STEADY_S = 10.0
 _TURN_S = 0.1
 _SET_PARENT_DEATH_SIGNAL = 1
-#: What dramatiq answers when a module cannot be imported; trying again would not help.
-_IMPORT_FAILED = 2
+#: What dramatiq answers when a module cannot be imported or an option is wrong; trying again would not help.
+_CANNOT_START = 2
 
 
 @dataclass
@@ -40,7 +40,17 @@ class _Slot:
 
 def supervise(arguments: Sequence[str], *, processes: int, threads: int) -> exits.Exit:
     """Run so many worker processes until a signal ends them; returns the exit code."""
-    command = [sys.executable, "-m", "dramatiq", "spane.worker", *arguments, "--processes", "1", "--threads", str(threads)]
+    command = [
+        sys.executable,
+        "-m",
+        "dramatiq",
+        "spane.worker",
+        *arguments,
+        "--processes",
+        "1",
+        "--threads",
+        str(threads),
+    ]
     return _Supervisor(command, processes).run()
 
 
@@ -68,7 +78,11 @@ class _Supervisor:
         now = time.monotonic()
         if slot.process is None:
             if not self._stopping and now >= slot.start_at:
-                slot.process = subprocess.Popen(self._command, start_new_session=True, preexec_fn=_end_with_parent)
+                slot.process = subprocess.Popen(
+                    self._command,
+                    start_new_session=True,
+                    preexec_fn=_end_with_parent,  # noqa: PLW1509 - the supervisor has no threads
+                )
                 slot.started = now
             return
         code = slot.process.poll()
@@ -77,8 +91,8 @@ class _Supervisor:
         pid, slot.process = slot.process.pid, None
         if self._stopping:
             return
-        if code == _IMPORT_FAILED:
-            exits.complain("the modules cannot be imported, see above; the workers stop.")
+        if code == _CANNOT_START:
+            exits.complain("dramatiq cannot start a worker, see above; all of them stop.")
             self._code = exits.Exit.USAGE
             self._stop(signal.SIGTERM, None)
             return

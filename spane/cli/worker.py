@@ -10,10 +10,18 @@ import typer
 def worker(
     modules: Annotated[
         list[str],
-        typer.Argument(metavar="MODULE... [DRAMATIQ OPTIONS]", help="Modules or files with nodes; -Q, --watch and the like go to dramatiq."),
+        typer.Argument(
+            metavar="MODULE... [DRAMATIQ OPTIONS]",
+            help="Modules or files with nodes; -Q, --watch and the like go to dramatiq.",
+        ),
     ],
-    processes: Annotated[int | None, typer.Option("--processes", "-p", min=1, help="Worker processes; SPANE_WORKER_PROCESSES or one per core.")] = None,
-    threads: Annotated[int | None, typer.Option("--threads", "-t", min=1, help="Threads of each; SPANE_WORKER_THREADS or 8.")] = None,
+    processes: Annotated[
+        int | None,
+        typer.Option("--processes", "-p", min=1, help="Worker processes; SPANE_WORKER_PROCESSES or one per core."),
+    ] = None,
+    threads: Annotated[
+        int | None, typer.Option("--threads", "-t", min=1, help="Threads of each; SPANE_WORKER_THREADS or 8.")
+    ] = None,
 ) -> None:
     """Run workers for nodes on Redis: `dramatiq spane.worker MODULE...`, with processes that are replaced when they die.
 
