@@ -112,19 +112,23 @@ def failure(store: Store, execution: str, node: str | None) -> ExecutionFailed:
     return ExecutionFailed(message, execution=execution, node=node, error=error)
 
 
+def outputs(store: Store, execution: str) -> dict[str, Any]:
+    """Return the outputs of all nodes that succeeded, as plain JSON values by node id."""
+    succeeded = [name for name, view in nodes(store, execution).items() if view.state is NodeState.SUCCEEDED]
+    return {name: value_of(raw) for name, raw in store.outputs(execution, succeeded).items()}
+
+
 def events(store: Store, execution: str) -> Iterator[Event]:
     """Yield the execution's events so far, oldest first. Reads the stream from the execution's start on."""
+    return (event for event in store.events(before_first(store, execution)) if event.execution == execution)
+
+
+def before_first(store: Store, execution: str) -> str:
+    """Return the stream id right before the execution's first event."""
     first = store.fields(execution, "@ev")[0]
     if first is None:
         raise UnknownExecution(execution)
-    for event in store.events(_before(first)):
-        if event.execution == execution:
-            yield event
-
-
-def _before(entry: str) -> str:
-    """Return the stream id right before `entry`."""
-    ms, _, sequence = entry.partition("-")
+    ms, _, sequence = first.partition("-")
     return f"{ms}-{int(sequence) - 1}" if int(sequence) else f"{int(ms) - 1}-18446744073709551615"
 
 

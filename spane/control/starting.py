@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import msgspec
@@ -28,10 +28,23 @@ class StartOptions:
     tags: Sequence[str] = ()
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
+    @classmethod
+    def of(cls, options: Mapping[str, Any]) -> StartOptions:
+        """Return options given as keywords; a TypeError names one that does not exist."""
+        known = [option.name for option in fields(cls)]
+        unknown = [name for name in options if name not in known]
+        if unknown:
+            raise TypeError(f"start() has no option {', '.join(unknown)}; it has {', '.join(known)}.")
+        return cls(**options)
+
     def check(self, workflow: str) -> None:
         """Raise `InputError` naming everything that is out of range; nothing is created then."""
         problems = []
-        if isinstance(self.priority, bool) or not isinstance(self.priority, int) or not 1 <= self.priority <= _MOST_PRIORITY:
+        if (
+            isinstance(self.priority, bool)
+            or not isinstance(self.priority, int)
+            or not 1 <= self.priority <= _MOST_PRIORITY
+        ):
             problems.append(f"priority is {self.priority!r}; it goes from 1 (last) to 10 (first).")
         if not self.delay_s >= 0:
             problems.append(f"delay_s is {self.delay_s!r}; it is zero or more seconds.")
@@ -41,7 +54,9 @@ class StartOptions:
             problems.append(f"tenant is {self.tenant!r}; it is not empty and has no '|'.")
         if problems:
             lines = "\n".join(f"  - {problem}" for problem in problems)
-            raise InputError(f"Workflow {workflow!r} cannot be started so:\n{lines}", workflow=workflow, problems=tuple(problems))
+            raise InputError(
+                f"Workflow {workflow!r} cannot be started so:\n{lines}", workflow=workflow, problems=tuple(problems)
+            )
 
 
 class Starter:
@@ -74,7 +89,13 @@ class Starter:
             except InputError as error:
                 prepared.append(error)
         starts = [start for start in prepared if isinstance(start, Start)]
-        replies = iter([reply.execution for first in range(0, len(starts), 200) for reply in self._store.start_many(starts[first : first + 200])])
+        replies = iter(
+            [
+                reply.execution
+                for first in range(0, len(starts), 200)
+                for reply in self._store.start_many(starts[first : first + 200])
+            ]
+        )
         return [next(replies) if isinstance(start, Start) else start for start in prepared]
 
     def prepare(self, workflow: Workflow[..., Any], inputs: Mapping[str, Any], options: StartOptions) -> Start:
@@ -106,7 +127,9 @@ class Starter:
         return known[1]
 
 
-def split(workflow: Workflow[..., Any] | Bound[Any], inputs: Mapping[str, Any] | None) -> tuple[Workflow[..., Any], Mapping[str, Any]]:
+def split(
+    workflow: Workflow[..., Any] | Bound[Any], inputs: Mapping[str, Any] | None
+) -> tuple[Workflow[..., Any], Mapping[str, Any]]:
     """Return the workflow and inputs of a start, from `workflow, inputs` or from a bound workflow."""
     if isinstance(workflow, Bound):
         if inputs is not None:

@@ -20,7 +20,16 @@ from dramatiq.brokers.redis import RedisBroker
 from dramatiq.brokers.stub import StubBroker
 from dramatiq.common import current_millis, dq_name
 from dramatiq.errors import ConnectionClosed, QueueJoinTimeout
-from dramatiq.middleware import AgeLimit, Callbacks, Middleware, MiddlewareError, Pipelines, Retries, ShutdownNotifications, TimeLimit
+from dramatiq.middleware import (
+    AgeLimit,
+    Callbacks,
+    Middleware,
+    MiddlewareError,
+    Pipelines,
+    Retries,
+    ShutdownNotifications,
+    TimeLimit,
+)
 
 from spane.authoring.registry import Registry
 from spane.authoring.registry import default as default_registry
@@ -90,6 +99,11 @@ class NodeBroker(Mixed):
         """Claim nothing more, unless another worker goes on."""
         if self.process is not None and self._workers == 1:
             self.process.stop_claiming()
+
+    def exception_of(self, execution: str) -> BaseException | None:
+        """In process: return the exception that ended an execution, the user's own object."""
+        bad = self.store.fields(execution, "@bad")[0]
+        return None if self.process is None or bad is None else self.process.exceptions.get((execution, bad))
 
     def close_process(self) -> None:
         """Close it, once the last worker has stopped."""
