@@ -7,6 +7,7 @@ in several ways, so both are settled here.
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import Any
 
 from spane.model import codec
@@ -20,7 +21,9 @@ def freeze(value: Any, annotation: Any = MISSING) -> bytes:
         ResultNotSerialisable: JSON cannot carry it.
 
     """
-    return canonical(codec.writer(annotation)(_in_order(value)))
+    with suppress(RecursionError):  # a value that contains itself, and the writer says where
+        value = _in_order(value)
+    return canonical(codec.writer(annotation)(value))
 
 
 def canonical(raw: bytes) -> bytes:
