@@ -14,24 +14,24 @@ from spane.testing.workbench import Workbench
 
 
 @node
-def double(number: int) -> int:
+def twice(number: int) -> int:
     return 2 * number
 
 
 @node(retry=Retry(attempts=3, base_s=1.0))
-def flaky(number: int, context: Context = current()) -> int:
+def lucky(number: int, context: Context = current()) -> int:
     if context.attempt < 3:
         raise ConnectionError(f"attempt {context.attempt}")
     return number + context.attempt
 
 
 @workflow
-def chain(number: int) -> int:
-    return double(flaky(number))
+def luck(number: int) -> int:
+    return twice(lucky(number))
 
 
 def test_run_gives_the_result_and_waits_cost_no_real_time(spane):
-    assert spane.run(chain, number=1) == 8
+    assert spane.run(luck, number=1) == 8
     assert [1000, 2000] == [event.data["delay_ms"] for event in spane.events.of("node_retrying")]
 
 
@@ -50,22 +50,22 @@ def test_run_raises_what_the_node_raised(spane):
 
 
 def test_nothing_runs_before_its_time(spane):
-    execution = spane.start(chain, {"number": 1})
+    execution = spane.start(luck, {"number": 1})
     spane.drain()
-    assert "retrying" == execution.nodes()["flaky"].state
+    assert "retrying" == execution.nodes()["lucky"].state
     spane.advance(0.999)
-    assert 1 == execution.nodes()["flaky"].attempt
+    assert 1 == execution.nodes()["lucky"].attempt
     spane.advance(0.001)
-    assert 2 == execution.nodes()["flaky"].attempt
+    assert 2 == execution.nodes()["lucky"].attempt
     spane.advance(60)
     assert "completed" == execution.status()
     # Each ran at its own time, although the clock was moved far beyond it at once.
-    at_ms = [event.at_ms for event in spane.events.of("node_claimed", node="flaky")]
+    at_ms = [event.at_ms for event in spane.events.of("node_claimed", node="lucky")]
     assert [1000, 2000] == [after - before for before, after in itertools.pairwise(at_ms)]
 
 
 def test_a_start_can_be_delayed(spane):
-    execution = spane.start(chain, {"number": 1}, delay_s=3600)
+    execution = spane.start(luck, {"number": 1}, delay_s=3600)
     spane.advance(3599)
     assert "scheduled" == execution.status()
     spane.advance(1)
@@ -74,39 +74,39 @@ def test_a_start_can_be_delayed(spane):
 
 @pytest.mark.parametrize("given", [5, lambda number: 5, lambda: 5, lambda **rest: 5])
 def test_replace_by_a_value_or_a_function(spane, given):
-    replacement = spane.replace(flaky, with_=given)
-    assert 10 == spane.run(chain, number=1)
+    replacement = spane.replace(lucky, with_=given)
+    assert 10 == spane.run(luck, number=1)
     assert 1 == len(replacement.calls)
 
 
 def test_replace_by_an_exception_ends_with_the_with(spane):
-    with spane.replace(flaky, with_=ValueError("no")) as replacement:
+    with spane.replace(lucky, with_=ValueError("no")) as replacement:
         with pytest.raises(ValueError, match="no"):
-            spane.run(chain, number=1)
+            spane.run(luck, number=1)
         assert 3 * [{"number": 1}] == replacement.calls
-    assert 8 == spane.run(chain, number=1)
+    assert 8 == spane.run(luck, number=1)
 
 
 def test_replace_by_an_async_function(spane):
     async def other(number: int, context: Context = current()) -> int:
         return number + context.attempt
 
-    spane.replace(flaky, with_=other)
-    assert 4 == spane.run(chain, number=1)
+    spane.replace(lucky, with_=other)
+    assert 4 == spane.run(luck, number=1)
 
 
 def test_a_replacement_that_wants_what_the_node_does_not_have(spane):
     with pytest.raises(TypeError) as caught:
-        spane.replace(double, with_=lambda amount: amount)
+        spane.replace(twice, with_=lambda amount: amount)
     assert (
-        "The replacement of node 'double' wants amount, which the node does not have; it takes number. Name the "
+        "The replacement of node 'twice' wants amount, which the node does not have; it takes number. Name the "
         "parameters like the node's, or leave out those that do not matter."
     ) == str(caught.value)
 
 
 def test_events_can_be_picked(spane):
-    spane.run(chain, number=1)
-    assert ["node_claimed", "node_succeeded"] == spane.events.of(node="double").kinds
+    spane.run(luck, number=1)
+    assert ["node_claimed", "node_succeeded"] == spane.events.of(node="twice").kinds
     assert 2 == len(spane.events.of("execution_started", "execution_completed"))
     assert "attempt 2" in repr(spane.events)
 
@@ -139,10 +139,10 @@ def test_a_worker_of_the_tests_own_may_run_beside(spane):
     worker = dramatiq.Worker(spane.broker, worker_timeout=10, worker_threads=2)
     worker.start()
     try:
-        assert 8 == spane.run(chain, number=1)
+        assert 8 == spane.run(luck, number=1)
     finally:
         worker.stop()
-    assert 8 == spane.run(chain, number=1)
+    assert 8 == spane.run(luck, number=1)
 
 
 def test_actors_of_another_broker_come_along_and_go_back(spane, monkeypatch):
@@ -188,5 +188,5 @@ def test_a_workflow_with_a_queue_of_its_own_runs(spane):
     def away() -> str:
         return there()
 
-    assert 8 == spane.run(chain, number=1)
+    assert 8 == spane.run(luck, number=1)
     assert "there" == spane.run(away)

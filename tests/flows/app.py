@@ -1,0 +1,426 @@
+"""Nodes and workflows of the flows. They run in this process and in workers, so they tell what they saw by files.
+
+What a node saw stands in `<folder>/<execution>.jsonl`; a gate is a file that a test creates to let nodes go on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+from spane import Context, Parents, Retry, RetryLater, Unrecoverable, current, node, workflow
+
+FOLDER = "SPANE_FLOWS_FOLDER"
+#: How long a node waits for a gate before it gives up; a test that forgets one fails instead of hanging.
+PATIENCE_S = 20.0
+QUICK = Retry(attempts=3, base_s=0.02)
+
+
+def folder() -> Path:
+    return Path(os.environ[FOLDER])
+
+
+def saw(context: Context, **what: Any) -> None:
+    line = {"node": context.node, "attempt": context.attempt, "pid": os.getpid(), "at": time.time(), **what}
+    with (folder() / f"{context.execution}.jsonl").open("a") as file:
+        file.write(json.dumps(line) + "\n")
+
+
+def wait_for(gate: Path) -> None:
+    until = time.monotonic() + PATIENCE_S
+    while not gate.exists():
+        if time.monotonic() > until:
+            raise TimeoutError(f"nobody opened {gate.name}")
+        time.sleep(0.002)
+
+
+# Data.
+
+
+@node
+def receive(data: Any, context: Context = current()) -> Any:
+    saw(context, value=data)
+    return data
+
+
+@node
+def relay(value: Any, context: Context = current()) -> Any:
+    saw(context, value=value, type=type(value).__name__)
+    return value
+
+
+@workflow
+def relaying(value: Any) -> Any:
+    return relay.named("child")(relay.named("parent")(value))
+
+
+@node
+def after(value: Any, seconds: float) -> Any:
+    time.sleep(seconds)
+    return value
+
+
+@node
+def merge(parents: Parents, context: Context = current()) -> dict[str, Any]:
+    saw(context, value=dict(parents))
+    return dict(parents)
+
+
+@workflow
+def merging(seconds: list[float]) -> dict[str, Any]:
+    return merge(
+        Parents.of(
+            after.named("a")("from a", seconds[0]),
+            after.named("b")("from b", seconds[1]),
+            after.named("c")("from c", seconds[2]),
+        )
+    )
+
+
+@node
+def recall(value: Any, context: Context = current()) -> Any:
+    return [context.result("first"), context.results["second"], "later" in context.results]
+
+
+@workflow
+def ancestry(value: Any) -> Any:
+    second = relay.named("second")(relay.named("first")(value))
+    return recall(relay.named("third")({"third": second}))
+
+
+@node
+def spoil(value: list[Any], context: Context = current()) -> int:
+    value.append("spoilt")
+    saw(context, value=value)
+    return len(value)
+
+
+@workflow
+def spoiling(value: list[Any]) -> Any:
+    source = relay.named("source")(value)
+    spoilt = spoil.named("spoils")(source)
+    return [spoilt, relay.options(after=[spoilt]).named("reads_later")(source)]
+
+
+# Joins.
+
+
+@node
+def meet(place: str, of: int, context: Context = current()) -> str:
+    """End at the same moment as the others that meet here."""
+    here = folder() / place
+    here.mkdir(exist_ok=True)
+    (here / context.node).touch()
+    until = time.monotonic() + PATIENCE_S
+    while len(list(here.iterdir())) < of:
+        if time.monotonic() > until:
+            raise TimeoutError(f"nobody else came to {place}")
+    return context.node
+
+
+@node
+def gather(first: Any, second: Any, context: Context = current()) -> list[Any]:
+    saw(context, value=[first, second])
+    return [first, second]
+
+
+@workflow
+def meeting(place: str) -> list[str]:
+    return gather(meet.named("left")(place, 2), meet.named("right")(place, 2))
+
+
+@workflow
+def racing(place: str) -> dict[str, str]:
+    return {name: meet.named(name)(place, 4) for name in ("one", "two", "three", "four")}
+
+
+@node
+def gated(gate: str, context: Context = current()) -> str:
+    saw(context)
+    wait_for(folder() / gate)
+    return gate
+
+
+@workflow
+def held(gate: str) -> list[Any]:
+    return gather(gated(gate), relay.named("quick")("quick"))
+
+
+@workflow
+def handed(gate: str) -> Any:
+    return relay.named("child")(gated(gate))
+
+
+@workflow
+def mixing(number: int, seconds: float) -> list[Any]:
+    return gather(after.named("slow")(number, seconds), relay.named("quick")(number))
+
+
+@node(queue="doomed")
+def survive(gate: str, context: Context = current()) -> int:
+    """Take this whole worker process down, the first time."""
+    saw(context)
+    first = folder() / gate
+    if not first.exists():
+        first.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return context.attempt
+
+
+@workflow
+def surviving(gate: str) -> Any:
+    return relay.options(queue="doomed").named("child")(survive(gate))
+
+
+# Retries.
+
+
+class Declined(Exception):
+    pass
+
+
+@node
+def fail_until(attempt: int, context: Context = current()) -> int:
+    saw(context)
+    if context.attempt < attempt:
+        raise ConnectionError(f"attempt {context.attempt} failed")
+    return context.attempt
+
+
+@workflow
+def by_default(attempt: int) -> Any:
+    return relay.named("child")(fail_until(attempt))
+
+
+_fixed = Retry(attempts=4, backoff="fixed", base_s=0.03)
+_exponential = Retry(attempts=4, base_s=0.02)
+_jittered = Retry(attempts=4, backoff="fixed", base_s=0.1, jitter=0.5)
+
+
+@workflow
+def backoffs(attempt: int) -> list[int]:
+    return [
+        fail_until.options(retry=_fixed).named("fixed")(attempt),
+        fail_until.options(retry=_exponential).named("exponential")(attempt),
+        fail_until.options(retry=_jittered).named("jittered")(attempt),
+    ]
+
+
+@workflow
+def quickly(attempt: int) -> Any:
+    return relay.named("child")(fail_until.options(retry=QUICK)(attempt))
+
+
+@node(retry=Retry(attempts=5, base_s=0.01))
+def give_up(reason: str, context: Context = current()) -> str:
+    saw(context)
+    raise Unrecoverable(reason)
+
+
+@workflow
+def giving_up(reason: str) -> Any:
+    return relay.named("child")(give_up(reason))
+
+
+@node(retry=Retry(attempts=5, base_s=0.01, give_up_on=Declined))
+def decline(card: str, context: Context = current()) -> str:
+    saw(context)
+    raise Declined(card)
+
+
+@workflow
+def declining(card: str) -> str:
+    return decline(card)
+
+
+@node(retry=QUICK, on_failure="continue")
+def insured(value: str) -> str:
+    raise LookupError(f"no insurance for {value}")
+
+
+@node
+def without(value: str, insurance: str = "none", context: Context = current()) -> dict[str, Any]:
+    error = context.errors["insured"]
+    return {"insurance": insurance, "error": error.message, "type": error.type, "attempt": error.attempt}
+
+
+@workflow
+def continuing(value: str) -> dict[str, Any]:
+    return without(value, insured(value))
+
+
+@node(retry=Retry(attempts=1))
+def ask_later(gate: str, context: Context = current()) -> int:
+    saw(context)
+    asked = folder() / gate
+    if not asked.exists():
+        asked.touch()
+        raise RetryLater(0.05, "busy")
+    return context.attempt
+
+
+@workflow
+def asking_later(gate: str) -> int:
+    return ask_later(gate)
+
+
+# Times.
+
+
+@node(timeout_s=0.15, retry=Retry(attempts=2, base_s=0.01))
+def overrun(context: Context = current()) -> str:
+    saw(context)
+    until = time.monotonic() + PATIENCE_S
+    while time.monotonic() < until:
+        pass
+    return "too late"
+
+
+@node(timeout_s=0.15, retry=Retry(attempts=2, base_s=0.01))
+async def overrun_async(context: Context = current()) -> str:
+    saw(context)
+    await asyncio.sleep(PATIENCE_S)
+    return "too late"
+
+
+@workflow
+def overrunning() -> str:
+    return overrun()
+
+
+@workflow
+def overrunning_async() -> str:
+    return overrun_async()
+
+
+@node(timeout_s=0.1, retry=Retry(attempts=2, base_s=0.01))
+def return_late(gate: str, context: Context = current()) -> str:
+    """Swallow what interrupts it, and return long after its time."""
+    saw(context)
+    if context.attempt > 1:
+        return "second"
+    until = time.monotonic() + PATIENCE_S
+    while not (folder() / gate).exists() and time.monotonic() < until:
+        try:
+            time.sleep(0.005)
+        except BaseException:  # noqa: BLE001, S110 - that is what it is here for
+            pass
+    saw(context, returned=True)
+    return "first"
+
+
+@workflow
+def returning_late(gate: str) -> str:
+    return return_late(gate)
+
+
+@node(timeout_s=0.1, retry=Retry(attempts=2, base_s=0.01))
+async def return_late_async(gate: str, context: Context = current()) -> str:
+    saw(context)
+    if context.attempt > 1:
+        return "second"
+    until = time.monotonic() + PATIENCE_S
+    while not (folder() / gate).exists() and time.monotonic() < until:
+        try:
+            await asyncio.sleep(0.005)
+        except asyncio.CancelledError:
+            pass
+    saw(context, returned=True)
+    return "first"
+
+
+@workflow
+def returning_late_async(gate: str) -> str:
+    return return_late_async(gate)
+
+
+@node(delay_s=0)
+def at_once(value: int) -> int:
+    return value
+
+
+@workflow
+def without_delay(value: int) -> int:
+    return at_once(relay(value))
+
+
+# What goes wrong otherwise.
+
+
+@node(retry=QUICK)
+def leave(code: int, context: Context = current()) -> None:
+    saw(context)
+    raise SystemExit(code)
+
+
+@workflow
+def leaving(code: int) -> None:
+    return leave(code)
+
+
+class Upheaval(BaseException):
+    pass
+
+
+@node(retry=QUICK)
+def revolt(text: str, context: Context = current()) -> None:
+    saw(context)
+    raise Upheaval(text)
+
+
+@node(retry=QUICK)
+async def revolt_async(text: str, context: Context = current()) -> None:
+    saw(context)
+    raise Upheaval(text)
+
+
+@workflow
+def revolting(text: str) -> None:
+    return revolt(text)
+
+
+@workflow
+def revolting_async(text: str) -> None:
+    return revolt_async(text)
+
+
+@node
+def strange(context: Context = current()) -> Any:
+    saw(context)
+    return {"given": [1, object()]}
+
+
+@workflow
+def unserialisable() -> Any:
+    return strange()
+
+
+@node
+def many_bytes(mebibytes: int) -> str:
+    return "x" * (mebibytes * 1024 * 1024)
+
+
+@node
+def count_bytes(text: str) -> int:
+    return len(text)
+
+
+@workflow
+def large(mebibytes: int) -> int:
+    return count_bytes(many_bytes(mebibytes))
+
+
+@node
+def wants_number(number: int, context: Context = current()) -> int:
+    saw(context)
+    return number
+
+
+@workflow
+def mismatched(value: Any) -> int:
+    return wants_number(relay(value))
