@@ -14,13 +14,14 @@ from spane.authoring.registry import default as default_registry
 from spane.authoring.workflow import Bound, Workflow
 from spane.control.execution import Execution
 from spane.control.starting import Starter, StartOptions, split
-from spane.control.waiting import InProcess, Listener, Waiter
+from spane.control.waiting import InProcess, Waiter
 from spane.errors import UnknownExecution
 from spane.model.state import ExecutionState
 from spane.runtime.broker import InProcessBroker, NodeBroker, SpaneBroker
 from spane.runtime.clients import blocking_client, command_client
 from spane.runtime.clock import VirtualClock
 from spane.runtime.keys import Keys
+from spane.runtime.listener import Listener
 from spane.runtime.store import Limits, Store
 from spane.runtime.worker_process import WorkerOptions
 from spane.settings import Settings

@@ -6,19 +6,15 @@ import time
 from collections.abc import Iterator
 from typing import Protocol
 
-import redis
-
 from spane.control import reading
 from spane.errors import ExecutionStalled, ResultTimeout
 from spane.model.event import Event
 from spane.model.state import ExecutionState
 from spane.runtime.broker import InProcessBroker
-from spane.runtime.clients import translate
 from spane.runtime.clock import VirtualClock
 from spane.runtime.store import Store
 
 _TURN_S = 1.0
-_KEPT_MS = 60_000
 
 
 class Waiter(Protocol):
@@ -32,32 +28,6 @@ class Waiter(Protocol):
 
     def close(self) -> None:
         """Let go of what it waits with."""
-
-
-class Listener:
-    """Waits in Redis, on a connection made for blocking."""
-
-    def __init__(self, store: Store, client: redis.Redis) -> None:
-        self._store = store
-        self._client = client
-
-    def until_ended(self, execution: str, timeout_s: float) -> None:
-        """Wait for the token that the last transition leaves; it goes back at once, so that everybody is told."""
-        key = self._store.keys.waiter(execution)
-        try:
-            if self._client.blpop([key], max(0.01, timeout_s)):
-                self._client.rpush(key, "1")
-                self._client.pexpire(key, _KEPT_MS)
-        except redis.RedisError as error:
-            raise translate(error) from error
-
-    def until_event(self, after: str, timeout_s: float) -> None:
-        """Wait for an entry of the stream."""
-        self._store.await_events(self._client, after, timeout_s)
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._client.close()
 
 
 class InProcess:
@@ -80,7 +50,7 @@ class InProcess:
         else:
             time.sleep(min(timeout_s, max(0, due_ms) / 1000, 0.05))
 
-    def until_event(self, after: str, timeout_s: float) -> None:  # noqa: ARG002 - nothing in process can block on a stream
+    def until_event(self, after: str, timeout_s: float) -> None:
         """Give the worker's threads a turn."""
         time.sleep(min(timeout_s, 0.01))
 

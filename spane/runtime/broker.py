@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import redis
 from dramatiq import Broker, Consumer, Message, MessageProxy, Worker
@@ -173,7 +173,7 @@ class SpaneBroker(NodeBroker, RedisBroker):
     ) -> None:
         options.setdefault("maintenance_chance", 0)
         self._node_hooks = {}
-        super().__init__(**options)
+        super().__init__(**options)  # type: ignore[no-untyped-call]
         self._set_up_nodes(store or Store(self.client, Keys()), registry, worker_options, default_queue)
 
     def consume(self, queue_name: str, prefetch: int = 1, timeout: int = 5000) -> Consumer:
@@ -201,6 +201,22 @@ class SpaneBroker(NodeBroker, RedisBroker):
         if delay is None:
             self.client.lpush(self.store.keys.wake(message.queue_name), "1")
         return sent
+
+
+class Messages(Protocol):
+    """Messages of a user's own actors on one queue."""
+
+    def next(self) -> MessageProxy | None:
+        """Return the next message if there is one, without waiting."""
+
+    def look(self) -> None:
+        """Look for messages at the next turn."""
+
+    def done(self, message: MessageProxy, *, failed: bool) -> None:
+        """Acknowledge or reject a message."""
+
+    def requeue(self, messages: Iterable[MessageProxy]) -> None:
+        """Return unprocessed messages to their queue."""
 
 
 class _Messages:
@@ -255,7 +271,7 @@ class _Messages:
 class NodeConsumer(Consumer):
     """Brings messages of one queue and, by way of the process's pump, nodes of all queues."""
 
-    def __init__(self, process: WorkerProcess, messages: Any, queue: str, timeout: int) -> None:
+    def __init__(self, process: WorkerProcess, messages: Messages, queue: str, timeout: int) -> None:
         self._process = process
         self._messages = messages
         self._timeout_s = timeout / 1000

@@ -79,7 +79,7 @@ def _options(url: str) -> dict[str, Any]:
     scheme, separator, rest = url.partition("://")
     known = {"valkey": "redis", "valkeys": "rediss"}.get(scheme, scheme)
     try:
-        return dict(parse_url(f"{known}{separator}{rest}"))  # type: ignore[no-untyped-call]
+        return dict(parse_url(f"{known}{separator}{rest}"))
     except ValueError as error:
         raise StoreUnavailable(
             f"{masked(url)!r} is no URL of a Redis ({masked(str(error))}). Write it like redis://host:6379/0, "

@@ -41,7 +41,9 @@ SUSPECTS_S = 0.25
 class Pump:
     """Outbox, registry of live claims and driver of the batches; shared by all consumers of the process."""
 
-    def __init__(self, store: Store, *, threads: int, on_loop: int, wire: Wire | LocalWire, bell: Bell | LocalBell) -> None:
+    def __init__(
+        self, store: Store, *, threads: int, on_loop: int, wire: Wire | LocalWire, bell: Bell | LocalBell
+    ) -> None:
         self.store = store
         self.threads = threads
         self.on_loop = on_loop
@@ -68,6 +70,8 @@ class Pump:
         self._completed: deque[float] = deque(maxlen=4 * threads)
         self._asleep = False
         self._broken = False
+        self._held: set[str] = set()
+        self._strays = 0
         self._suspects = 0
         self._suspected_at = 0.0
         self._names: dict[str, str] = {}
@@ -102,6 +106,16 @@ class Pump:
         """Make the driver look at once."""
         self._hot = self._loop_hot = True
         self._bell.ring()
+
+    def compare(self, held: int) -> None:
+        """Take in how many attempts Redis says this process holds.
+
+        More than it knows of, twice in a row, means that a call was carried out after its connection was given up
+        (it stood in the socket of a Redis that hung): the next step adopts what came of it.
+        """
+        self._strays = self._strays + 1 if held > len(self._held) else 0
+        if self._strays > 1:
+            self._bell.ring()
 
     @property
     def in_flight(self) -> int:
@@ -149,7 +163,7 @@ class Pump:
     def _step(self, timeout_s: float) -> None:
         """Send what finished and fetch what there is room for; with neither to do, sleep until something happens."""
         try:
-            if self._broken:
+            if self._broken or self._strays > 1:
                 self._recover()
             batch = self._drain_outbox()
             room, loop_room = self._room()
@@ -240,13 +254,13 @@ class Pump:
         limits = self.store.limits
         extra: Any = 0
         spends = 0
-        if type(outcome) is Succeeded:
+        if isinstance(outcome, Succeeded):
             kind, payload = "s", outcome.raw
             if len(payload) > limits.inline_value_bytes:
                 payload = BLOB_MARK + claim.token.encode()
-        elif type(outcome) is RetryAt:
+        elif isinstance(outcome, RetryAt):
             kind, payload, extra, spends = "r", encode_error(outcome.error), outcome.delay_ms, int(outcome.spends)
-        elif type(outcome) is Unfit:
+        elif isinstance(outcome, Unfit):
             kind, payload, extra = "u", outcome.fingerprint.encode(), outcome.reason
         else:
             kind, payload = "f", encode_error(outcome.error)
@@ -278,6 +292,7 @@ class Pump:
             if isinstance(reply, Exception):
                 self._refused(claim, outcome, reply)
                 continue
+            self._held.discard(claim.token)
             code = reply[0]
             if code == b"ok":
                 if reply[1]:
@@ -286,7 +301,9 @@ class Pump:
                     self._accept(reply[2])
                     handed += 1
             elif code == b"fenced":
-                _logger.warning("%r came too late: another attempt has the node now, so its outcome was dropped.", claim)
+                _logger.warning(
+                    "%r came too late: another attempt has the node now, so its outcome was dropped.", claim
+                )
         self._handed = self._handed + 1 if handed else 0
 
     def _refused(self, claim: Claim, outcome: Outcome, reply: Exception) -> None:
@@ -321,6 +338,7 @@ class Pump:
     def _accept(self, row: Any) -> bool:
         """Take a claim in; returns whether it is one for the event loop."""
         claim = Claim(row)
+        self._held.add(claim.token)
         if claim.on_loop:
             self._loop_claims += 1
         if claim.flag:
@@ -331,15 +349,15 @@ class Pump:
 
     def _recover(self) -> None:
         """After a lost reply: adopt what is leased to this session without its knowing."""
-        known = [*self._unstarted, *self._running, *(claim.token for claim, _ in self._outbox)]
         self._load_scripts()
-        reply = self._wire.call([self.store.command("resync", self.session, *known)])[0]
+        reply = self._wire.call([self.store.command("resync", self.session, *self._held)])[0]
         if isinstance(reply, Exception):
             raise StoreUnavailable(f"Redis does not answer yet: {reply}")
         for row in reply:
             self._accept(row)
-        _logger.info("Redis answers again; %d attempts adopted.", len(reply))
+        _logger.info("Redis answers; %d attempts adopted.", len(reply))
         self._broken = False
+        self._strays = 0
         self._hot = self._loop_hot = True
 
     # Giving back.
@@ -349,7 +367,9 @@ class Pump:
         if not self._unstarted or len(self._running) < self.threads:
             return
         horizon = time.monotonic() - UNSTARTED_S
-        self.give_back([claim for claim in list(self._unstarted.values()) if claim.fetched_at < horizon and not claim.on_loop])
+        self.give_back(
+            [claim for claim in list(self._unstarted.values()) if claim.fetched_at < horizon and not claim.on_loop]
+        )
 
     def give_back(self, claims: Iterable[Claim]) -> None:
         """Return claims that have not started to the front of their queues, with nothing charged to them."""
@@ -357,6 +377,7 @@ class Pump:
         if not mine:
             return
         for claim in mine:
+            self._held.discard(claim.token)
             self._loop_claims -= claim.on_loop
             self._suspects -= bool(claim.flag)
         arguments = [part for claim in mine for part in (claim.execution, claim.node, claim.token)]

@@ -67,8 +67,18 @@ class StartReply:
 class Store:
     """The transitions of one partition, over one command client."""
 
-    def __init__(self, client: redis.Redis, keys: Keys, *, clock: Clock | None = None, limits: Limits | None = None, shebang: bool = True) -> None:
+    def __init__(
+        self,
+        client: redis.Redis,
+        keys: Keys,
+        *,
+        clock: Clock | None = None,
+        limits: Limits | None = None,
+        shebang: bool = True,
+    ) -> None:
         self.client = client
+        #: The same without types: redis-py's say that every reply may be anything.
+        self._read: Any = client
         self.keys = keys
         self.clock = clock or RedisClock()
         self.limits = limits or Limits()
@@ -144,23 +154,25 @@ class Store:
     def rescue(self, most: int = 500) -> int:
         """Take back attempts of dead sessions; call again while the answer is not 0."""
         limits = self.limits
-        return int(
-            self.call("rescue", self.clock.injected, most, limits.retention_ms, limits.dead_letter_retention_ms)
-        )
+        kept = limits.retention_ms, limits.dead_letter_retention_ms
+        return int(self.call("rescue", self.clock.injected, most, *kept, limits.lease_ms))
 
     def sweep(self, most: int = 100) -> tuple[int, int]:
         """Look over executions for what was lost beside the scripts: (looked over, set right)."""
         limits = self.limits
         seen, mended = self.call(
-            "sweep", self.clock.injected, limits.patience_ms, most, limits.events_kept, limits.dead_letter_retention_ms
-        )
+            "sweep", self.clock.injected, limits.patience_ms, most, limits.events_kept,
+            limits.dead_letter_retention_ms, limits.retention_ms,
+        )  # fmt: skip
         return int(seen), int(mended)
 
-    def renew(self, session: str, last_notice: str) -> tuple[bool, int, list[tuple[str, str]]]:
-        """Renew a session: (was it alive, fingerprints nobody fits, notices as (id, text))."""
-        alive, unfit, *notices = self.call("renew", self.clock.injected, session, self.limits.lease_ms, last_notice)
+    def renew(self, session: str, last_notice: str) -> tuple[bool, int, int, list[tuple[str, str]]]:
+        """Renew a session: (was it alive, fingerprints nobody fits, attempts it holds, notices as (id, text))."""
+        alive, unfit, held, *notices = self.call(
+            "renew", self.clock.injected, session, self.limits.lease_ms, last_notice
+        )
         texts = [part.decode() for part in notices]
-        return bool(alive), int(unfit), list(zip(texts[::2], texts[1::2], strict=True))
+        return bool(alive), int(unfit), int(held), list(zip(texts[::2], texts[1::2], strict=True))
 
     def leave(self, session: str) -> None:
         """End a session that holds nothing."""
@@ -178,7 +190,7 @@ class Store:
         """Write a suspect's start mark; False when the attempt has lost the node."""
         return bool(self.call("mark", execution, node, token))
 
-    def progress(self, execution: str, node: str, token: str, done: int, total: int) -> None:
+    def progress(self, execution: str, node: str, token: str, done: float, total: float) -> None:
         """Record how far a running node has come."""
         self.call("progress", self.clock.injected, execution, node, token, done, total)
 
@@ -191,19 +203,19 @@ class Store:
     def plan_page(self, plan_hash: str, page: int) -> layout.PlanPage | None:
         """Return one page of a plan's nodes; None if the plan is not there."""
         with _translated():
-            raw = self.client.hget(self.keys.plan(plan_hash), f"s:{page}")
+            raw = self._read.hget(self.keys.plan(plan_hash), f"s:{page}")
         return layout.read_page(raw) if raw else None
 
     def plan_head(self, plan_hash: str) -> layout.PlanHead:
         """Return a plan's head."""
         with _translated():
-            raw = self.client.hget(self.keys.plan(plan_hash), "head")
+            raw = self._read.hget(self.keys.plan(plan_hash), "head")
         return layout.read_head(raw)
 
     def fields(self, execution: str, *names: str) -> list[str | None]:
         """Return fields of `x:<execution>`."""
         with _translated():
-            values = self.client.hmget(self.keys.execution(execution), list(names))
+            values = self._read.hmget(self.keys.execution(execution), list(names))
         return [value.decode() if value is not None else None for value in values]
 
     def status(self, execution: str) -> str:
@@ -216,7 +228,7 @@ class Store:
     def everything(self, execution: str) -> dict[str, str]:
         """Return all of `x:<execution>`; grows with the graph, for display only."""
         with _translated():
-            fields = self.client.hgetall(self.keys.execution(execution))
+            fields = self._read.hgetall(self.keys.execution(execution))
         if not fields:
             raise UnknownExecution(execution)
         return {name.decode(): value.decode() for name, value in fields.items()}
@@ -226,7 +238,7 @@ class Store:
         found: dict[str, bytes] = {}
         with _translated():
             for part in layout.parts(names, 500):
-                values = self.client.hmget(self.keys.outputs(execution), list(part))
+                values = self._read.hmget(self.keys.outputs(execution), list(part))
                 found.update((name, value) for name, value in zip(part, values, strict=True) if value is not None)
         return {name: self.resolve(execution, value) for name, value in found.items()}
 
@@ -235,7 +247,7 @@ class Store:
         if not value.startswith(BLOB_MARK):
             return value
         with _translated():
-            blob = self.client.hget(self.keys.blobs(execution), value[1:])
+            blob = self._read.hget(self.keys.blobs(execution), value[1:])
         if blob is None:
             raise UnknownExecution(execution)
         return bytes(blob)
@@ -243,12 +255,12 @@ class Store:
     def active(self) -> list[str]:
         """Return the ids of executions that have not ended."""
         with _translated():
-            return sorted(entry.decode() for entry in self.client.zrange(self.keys.active, 0, -1))
+            return sorted(entry.decode() for entry in self._read.zrange(self.keys.active, 0, -1))
 
     def next_due_ms(self) -> int | None:
         """Return the milliseconds until the next timer is due, None without one."""
         with _translated():
-            head = self.client.zrange(self.keys.timers, 0, 0, withscores=True)
+            head = self._read.zrange(self.keys.timers, 0, 0, withscores=True)
         return None if not head else int(head[0][1]) - self.clock.now_ms()
 
     def nothing_queued(self) -> bool:
@@ -256,32 +268,27 @@ class Store:
         prefix = self.keys.prefix
         with _translated():
             # fakeredis keeps lists that ran empty, so their lengths have to be asked.
-            lists = [key for key in self.client.keys(f"{prefix}q:*") if b"@" not in key] + [f"{prefix}sp"]
-            held = self.client.keys(f"{prefix}w:*")
-            return not any(self.client.llen(key) for key in lists) and not any(self.client.hlen(key) for key in held)
+            lists = [key for key in self._read.keys(f"{prefix}q:*") if b"@" not in key] + [f"{prefix}sp"]
+            held = self._read.keys(f"{prefix}w:*")
+            return not any(self._read.llen(key) for key in lists) and not any(self._read.hlen(key) for key in held)
 
     def last_event(self) -> str:
         """Return the stream id of the last event, '' without one."""
         with _translated():
-            entries: Any = self.client.xrevrange(self.keys.events, count=1)
+            entries: Any = self._read.xrevrange(self.keys.events, count=1)
         return str(entries[0][0].decode()) if entries else ""
-
-    def await_events(self, waiting: redis.Redis, after: str, timeout_s: float) -> None:
-        """Wait until an event comes after stream id `after`, or the time is over."""
-        with _translated():
-            waiting.xread({self.keys.events: after}, count=1, block=max(1, round(timeout_s * 1000)))
 
     def unfit(self) -> dict[str, str]:
         """Return the fingerprints that no worker has fitted, and why."""
         with _translated():
-            return {key.decode(): value.decode() for key, value in self.client.hgetall(self.keys.unfit).items()}
+            return {key.decode(): value.decode() for key, value in self._read.hgetall(self.keys.unfit).items()}
 
     def events(self, after: str = "-", count: int = 1000) -> Iterator[Event]:
         """Yield events from stream id `after` (exclusive, or '-' for all there are) to now."""
         start = after
         while True:
             with _translated():
-                entries = self.client.xrange(self.keys.events, start if start == "-" else f"({start}", "+", count)
+                entries = self._read.xrange(self.keys.events, start if start == "-" else f"({start}", "+", count)
             for entry_id, fields in entries:
                 for letter, body in fields.items():
                     yield from read_entry(entry_id.decode(), letter.decode(), body.decode())

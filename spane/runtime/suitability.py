@@ -150,7 +150,7 @@ def _configured(client: redis.Redis, name: str) -> str | None:
 
 def _hello(client: redis.Redis) -> dict[str, Any]:
     # HELLO needs no permission beyond being connected; without an argument it changes nothing.
-    answer = _ask(lambda: client.execute_command("HELLO"))  # type: ignore[no-untyped-call]
+    answer = _ask(lambda: client.execute_command("HELLO"))
     if not isinstance(answer, list):
         return {}
     texts = [part.decode() if isinstance(part, bytes) else part for part in answer]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import select
 import socket
+import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -64,9 +65,10 @@ class Wire:
             self.drop()
             raise StoreUnavailable(f"Lost the connection to Redis: {error}") from error
 
-    def socket(self) -> socket.socket | None:
-        """Return the socket, to select on; None for an in-process store."""
-        return getattr(self._connection, "_sock", None)
+    def socket(self) -> socket.socket:
+        """Return the socket of a connection that stands, to select on."""
+        found: socket.socket = self._connection._sock  # noqa: SLF001 - redis-py has no public way to select on it
+        return found
 
     def drop(self) -> None:
         """Close the connection."""
@@ -151,8 +153,6 @@ class LocalBell:
     """A bell for an in-process store: wakes by a condition, and looks again after a short while."""
 
     def __init__(self) -> None:
-        import threading
-
         self._event = threading.Event()
 
     def ring(self) -> None:
