@@ -16,6 +16,7 @@ so that a partition fits one slot of a Redis Cluster.
     sp                      list    cursors of children not yet released             until done
     dl                      zset    dead letters `execution|node` by time            own retention
     key:<workflow>:<key>    string  execution and digest of its inputs               run + 24 h
+    lease                   hash    session -> length of its lease in ms             the session
     unfit                   hash    fingerprint -> why no worker fitted              until adopted
     active                  zset    executions by when they were last swept          while they run
     ev, ctl                 stream  facts; notices to workers                        trimmed; 10 min

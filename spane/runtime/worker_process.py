@@ -53,7 +53,9 @@ class WorkerOptions:
 class WorkerProcess:
     """The node-running half of a broker in one process, between worker boot and worker shutdown."""
 
-    def __init__(self, broker: NodeBroker, store: Store, registry: Registry, options: WorkerOptions, *, threads: int) -> None:
+    def __init__(
+        self, broker: NodeBroker, store: Store, registry: Registry, options: WorkerOptions, *, threads: int
+    ) -> None:
         self.broker = broker
         self.store = store
         self.registry = registry
@@ -86,7 +88,7 @@ class WorkerProcess:
     def boot(self) -> None:
         """Make scripts, session and actors ready; start the service loops."""
         self.store.load_scripts()
-        _, _, notices = self.store.renew(self.pump.session, "0")
+        *_, notices = self.store.renew(self.pump.session, "0")
         self._last_notice = notices[-1][0] if notices else "0"
         self.declare_actors()
         for service in (
@@ -191,7 +193,8 @@ class WorkerProcess:
     # Services.
 
     def _renew(self) -> float:
-        alive, unfit, notices = self.store.renew(self.pump.session, self._last_notice)
+        alive, unfit, held, notices = self.store.renew(self.pump.session, self._last_notice)
+        self.pump.compare(held)
         if not alive:
             _logger.warning("This worker's lease had run out; its attempts were taken over and will be fenced.")
         for notice_id, text in notices:
@@ -259,4 +262,12 @@ def chain_sigterm(stop_claiming: Callable[[], None]) -> None:
     signal.signal(signal.SIGTERM, handle)
 
 
-__all__ = ["ACTOR_PREFIX", "UNKNOWN_ACTOR", "WorkerOptions", "WorkerProcess", "chain_sigterm", "check_fit", "fingerprint"]
+__all__ = [
+    "ACTOR_PREFIX",
+    "UNKNOWN_ACTOR",
+    "WorkerOptions",
+    "WorkerProcess",
+    "chain_sigterm",
+    "check_fit",
+    "fingerprint",
+]

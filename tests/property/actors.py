@@ -67,8 +67,9 @@ def worker(world: World, number: int) -> Actor:
     while True:
         try:
             if world.clock.ms >= renewed_ms + RENEW_MS or world.clock.ms < renewed_ms:
-                yield ("renew", world.clock.injected, hands.session, LEASE_MS, "0")
+                _, _, held, *_ = yield ("renew", world.clock.injected, hands.session, LEASE_MS, "0")
                 renewed_ms = world.clock.ms
+                hands.broken = hands.broken or held > len(hands.known)
             elif hands.broken:
                 hands.accept((yield ("resync", hands.session, *hands.known)))
                 hands.broken = False
@@ -118,7 +119,7 @@ def _begin(world: World, hands: Hands) -> Actor:
     claim = hands.unstarted.pop(0)
     if claim.flag:
         # A mark whose reply is lost may stand; the attempt is not run, and comes to its end as one that is put off.
-        hands.finished.append((claim, ("r", b"{}", 10, 0)))
+        hands.finished.append((claim, ("r", error_of(claim.node, claim.attempt), 10, 0)))
         world.marked[claim.token] = 1
         held = yield ("mark", claim.execution, claim.node, claim.token)
         hands.finished.remove(next(entry for entry in hands.finished if entry[0] is claim))
@@ -157,7 +158,7 @@ def rescuer(world: World) -> Actor:
     """Take over from sessions whose lease ran out."""
     while True:
         try:
-            taken = yield ("rescue", world.clock.injected, 2, *_KEPT)
+            taken = yield ("rescue", world.clock.injected, 2, *_KEPT, LEASE_MS)
         except Lost:
             taken = 0
         if not taken:
@@ -168,7 +169,7 @@ def sweeper(world: World) -> Actor:
     """Set right what was lost beside the scripts."""
     while True:
         try:
-            _, mended = yield ("sweep", world.clock.injected, LIMITS.patience_ms, 100, 100_000, LIMITS.dead_letter_retention_ms)
+            _, mended = yield ("sweep", world.clock.injected, LIMITS.patience_ms, 100, 100_000, *reversed(_KEPT))
             world.mended += mended
         except Lost:
             world.hints_lost = True  # What it said is unknown.

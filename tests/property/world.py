@@ -249,10 +249,11 @@ class World:
     def _disturb(self, fault: str, rng: random.Random) -> None:
         client = self.store.client
         lists = sorted(key for key in client.keys(f"{self.store.keys.prefix}q:*") if client.llen(key))
-        if fault == "clock back":
-            self.clock.ms -= rng.choice((1_000, 60_000, 3_600_000))
-        elif fault == "clock forward":
-            self.clock.ms += rng.choice((1_000, 60_000, 3_600_000))
+        if fault in ("clock back", "clock forward"):
+            step_ms = rng.choice((1_000, 60_000, 3_600_000)) * (-1 if fault == "clock back" else 1)
+            self.clock.ms += step_ms
+            for actor in self.actors:  # Only the server's clock is stepped; everybody else waits as long as before.
+                actor.busy_until_ms += step_ms
         elif fault == "script flush":
             client.script_flush()
         elif lists and fault == "duplicate hint":
@@ -284,8 +285,8 @@ class World:
         """Let dead sessions and stale hints be cleared away, as a worker would in time; returns the store."""
         self.clock.ms += 4_000_000
         for _ in range(60):
-            self.call("rescue", self.clock.injected, 500, LIMITS.retention_ms, LIMITS.dead_letter_retention_ms)
-            self.call("sweep", self.clock.injected, 0, 100, 100_000, LIMITS.dead_letter_retention_ms)
+            self.call("rescue", self.clock.injected, 500, LIMITS.retention_ms, LIMITS.dead_letter_retention_ms, LEASE_MS)
+            self.call("sweep", self.clock.injected, 0, 100, 100_000, LIMITS.dead_letter_retention_ms, LIMITS.retention_ms)
             lanes = [f"{queue}{lane}" for queue in QUEUES for lane in ("", "~")]
             suspects = ",".join(f"{lane}!" for lane in lanes)
             self.call(

@@ -24,7 +24,10 @@ local session, execution, node, token, kind, payload = ARGV[2], ARGV[3], ARGV[4]
 local attempt, duration = ARGV[8], ARGV[9]
 local X = P .. 'x:' .. execution
 local r = redis.call('HMGET', X, node, '@st', '@pl', '@pr', '@open', '@run')
-if not r[2] then return {'gone'} end
+if not r[2] then
+  redis.call('HDEL', P .. 'w:' .. session, execution .. '|' .. node)
+  return {'gone'}
+end
 local letter, holder, failures, crashes, since, flag
 if r[1] then letter, holder, failures, crashes, since, flag = read_state(r[1]) end
 if holder ~= token then

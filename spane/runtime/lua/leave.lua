@@ -5,4 +5,5 @@
 local P = KEYS[1]
 if redis.call('EXISTS', P .. 'w:' .. ARGV[1]) == 1 then return 0 end
 redis.call('ZREM', P .. 'ses', ARGV[1])
+redis.call('HDEL', P .. 'lease', ARGV[1])
 return 1

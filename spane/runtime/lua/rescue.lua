@@ -2,6 +2,7 @@
 -- Take over from sessions whose lease ran out: each of their attempts goes back to its queue, at most so many a call.
 -- KEYS  1 prefix
 -- ARGV  1 now or ''   2 attempts at most   3 retention in ms   4 retention where a dead letter is left, in ms
+--       5 the caller's own lease in ms
 -- Returns how many attempts were taken back; call again at once while it is not 0.
 -- Events  l, f; F, C, X. Bound: the attempts asked for.
 local P = KEYS[1]
@@ -15,6 +16,14 @@ local P = KEYS[1]
 --@include lose
 local now = clock(ARGV[1])
 stamp(ARGV[1])
+-- A lease that ends later than it is long was renewed before the clock was set back: without this, the dead would be
+-- taken for alive for as long.
+for _, session in ipairs(redis.call('ZRANGEBYSCORE', P .. 'ses', int(now + ARGV[5] + 1000), '+inf', 'LIMIT', 0, 100)) do
+  local ends = now + (redis.call('HGET', P .. 'lease', session) or ARGV[5])
+  if tonumber(redis.call('ZSCORE', P .. 'ses', session)) > ends + 1000 then
+    redis.call('ZADD', P .. 'ses', int(ends), session)
+  end
+end
 local dead = redis.call('ZRANGEBYSCORE', P .. 'ses', '-inf', int(now), 'LIMIT', 0, 1)
 if #dead == 0 then return 0 end
 local held = P .. 'w:' .. dead[1]
@@ -28,6 +37,7 @@ for i = 1, #attempts, 2 do
 end
 if redis.call('EXISTS', held) == 0 then
   redis.call('ZREM', P .. 'ses', dead[1])
+  redis.call('HDEL', P .. 'lease', dead[1])
   return math.max(taken, 1)
 end
 return taken

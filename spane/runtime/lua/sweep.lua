@@ -1,18 +1,27 @@
 #!lua flags=allow-oom
 -- Look over the executions that were not looked over for longest, and set right what got lost beside the scripts:
--- a hint whose list was deleted, a timer or a lease that is gone. A node queued for longer than `patience` whose hint
--- should have been at the head of its list by now (the list is empty, or its head was queued after it) is re-issued.
+-- a hint whose list was deleted, a timer or a lease that is gone. A node queued for longer than `patience` is re-issued
+-- if its hint should have been at the head of its list by now (the head was queued later) and does not stand in it.
 -- KEYS  1 prefix
 -- ARGV  1 now or ''   2 patience in ms   3 executions at most   4 events to keep   5 retention of dead letters in ms
+--       6 retention in ms
 -- Returns {how many were looked over, how many were set right}
--- Appends no event. Bound: the executions asked for, 200 nodes of each a call (a cursor remembers where it was).
+-- Events  l, f; F, C, X for a lease without a session. Bound: the executions asked for, 200 nodes of each a call (a
+-- cursor remembers where it was), 100 searches of a list of at most 2000 hints.
 local P = KEYS[1]
 --@include clock
+--@include event
 --@include queue
 --@include state
+--@include release
+--@include finish
+--@include settle
+--@include lose
 local now = clock(ARGV[1])
+stamp(ARGV[1])
 local patience = tonumber(ARGV[2])
-local mended = 0
+local mended, searches = 0, 0
+local LONGEST_SEARCHED = 2000
 
 local function since_of(hint)
   local execution, node = string.match(hint, '^([^|]+)|(.+)$')
@@ -22,72 +31,76 @@ local function since_of(hint)
   return letter == 'Q' and tonumber(since) or 0
 end
 
-local function hint_is_lost(list, since)
+-- What was given back stands at the head though it is young, so a young head alone proves nothing. A list too long to
+-- be searched is left: whatever stands in it waits anyway, and it will be searched when it has become shorter.
+local function hint_is_lost(list, hint, since)
   local head = redis.call('LINDEX', list, 0)
-  return not head or since_of(head) > tonumber(since) + 1000
+  if not head then return true end
+  if since_of(head) <= since + 1000 or searches >= 100 or redis.call('LLEN', list) > LONGEST_SEARCHED then return false end
+  searches = searches + 1
+  return not redis.call('LPOS', list, hint)
 end
 
-local function mend(execution, X, node, text, plan, priority)
-  local letter, token, failures, crashes, since, flag = read_state(text)
-  if not letter or tonumber(since) + patience > now then return end
-  local hint = execution .. '|' .. node
-  if letter == 'T' then
-    if not redis.call('ZSCORE', P .. 't', 'n|' .. hint) then
-      redis.call('ZADD', P .. 't', int(now), 'n|' .. hint)
-      mended = mended + 1
-    end
-    return
-  end
-  if letter ~= 'Q' and letter ~= 'R' then return end
-  if letter == 'R' then
-    local session = string.match(token, '^([^.]*)')
-    if redis.call('ZSCORE', P .. 'ses', session) then return end
-    redis.call('HDEL', P .. 'w:' .. session, hint)
-  end
-  local profile = redis.call('HGET', P .. 'p:' .. plan, 'p:' .. node)
-  if not profile then return end
-  local _, _, queue, own = read_profile(profile)
-  if letter == 'R' then
-    flag = 's'
-    redis.call('HINCRBY', X, '@run', -1)
-  elseif token ~= '' then
-    return
-  end
-  local list = queue_key(flag == '' and queue or queue .. '!', own ~= '' and own or priority)
-  if letter == 'Q' and not hint_is_lost(list, since) then return end
-  redis.call('HSET', X, node, state('Q', '', failures, crashes, now, flag))
-  redis.call('LPUSH', list, hint)
-  wake(queue)
+local function mend_timer(timer)
+  if redis.call('ZSCORE', P .. 't', timer) then return end
+  redis.call('ZADD', P .. 't', int(now), timer)
   mended = mended + 1
 end
 
-local seen = redis.call('ZRANGEBYSCORE', P .. 'active', '-inf', int(now - patience), 'LIMIT', 0, ARGV[3])
-for _, execution in ipairs(seen) do
+local function mend_lease(execution, node, token)
+  local session = string.match(token, '^([^.]*)')
+  if redis.call('ZSCORE', P .. 'ses', session) then return end
+  redis.call('HDEL', P .. 'w:' .. session, execution .. '|' .. node)
+  lose(execution, node, token, now, ARGV[6], ARGV[5])
+  mended = mended + 1
+end
+
+local function mend(execution, X, node, text, h)
+  local letter, token, failures, crashes, since, flag = read_state(text)
+  since = tonumber(since)
+  -- A time that is still to come was written before the clock was set back.
+  if not letter or (since + patience > now and since <= now + 1000) then return end
+  if letter == 'R' then return mend_lease(execution, node, token) end
+  if h[1] ~= 'running' then return end
+  if letter == 'T' then return mend_timer('n|' .. execution .. '|' .. node) end
+  if letter ~= 'Q' or token ~= '' then return end
+  local profile = redis.call('HGET', P .. 'p:' .. h[2], 'p:' .. node)
+  if not profile then return end
+  local _, _, queue, own = read_profile(profile)
+  local hint, list = execution .. '|' .. node, queue_key(flag == '' and queue or queue .. '!', own ~= '' and own or h[3])
+  if not hint_is_lost(list, hint, since) then return end
+  redis.call('HSET', X, node, state('Q', '', failures, crashes, now, flag))
+  push_front(queue .. (flag == '' and '' or '!'), own ~= '' and own or h[3], hint)
+  mended = mended + 1
+end
+
+local function look_over(execution)
   local X = P .. 'x:' .. execution
   local h = redis.call('HMGET', X, '@st', '@pl', '@pr', '@sw')
-  if not h[1] then
-    redis.call('ZREM', P .. 'active', execution)
-  elseif h[1] == 'scheduled' then
-    if not redis.call('ZSCORE', P .. 't', 's|' .. execution) then
-      redis.call('ZADD', P .. 't', int(now), 's|' .. execution)
-      mended = mended + 1
-    end
-    redis.call('ZADD', P .. 'active', int(now), execution)
-  else
+  local next_page = '0'
+  if h[1] == 'scheduled' then
+    mend_timer('s|' .. execution)
+  elseif h[1] then
     local page = redis.call('HSCAN', X, h[4] or '0', 'COUNT', 200)
-    if h[1] == 'running' then
-      for i = 1, #page[2], 2 do
-        if string.sub(page[2][i], 1, 1) ~= '@' then mend(execution, X, page[2][i], page[2][i + 1], h[2], h[3]) end
-      end
+    for i = 1, #page[2], 2 do
+      if string.sub(page[2][i], 1, 1) ~= '@' then mend(execution, X, page[2][i], page[2][i + 1], h) end
     end
-    if page[1] == '0' then
-      if h[4] then redis.call('HDEL', X, '@sw') end
-      redis.call('ZADD', P .. 'active', int(now), execution)
-    else
-      redis.call('HSET', X, '@sw', page[1])
-    end
+    next_page = page[1]
+    h[1] = redis.call('HGET', X, '@st')
+  end
+  if not h[1] or h[1] == 'completed' or h[1] == 'failed' or h[1] == 'cancelled' then
+    redis.call('ZREM', P .. 'active', execution)
+  elseif next_page ~= '0' then
+    redis.call('HSET', X, '@sw', next_page)
+  else
+    if h[4] then redis.call('HDEL', X, '@sw') end
+    redis.call('ZADD', P .. 'active', int(now), execution)
   end
 end
+
+local seen = redis.call('ZRANGEBYSCORE', P .. 'active', '-inf', int(now - patience), 'LIMIT', 0, ARGV[3])
+if #seen == 0 then seen = redis.call('ZRANGEBYSCORE', P .. 'active', int(now + 1000), '+inf', 'LIMIT', 0, ARGV[3]) end
+for _, execution in ipairs(seen) do look_over(execution) end
 redis.call('XTRIM', P .. 'ev', 'MAXLEN', '~', ARGV[4])
 redis.call('ZREMRANGEBYSCORE', P .. 'dl', '-inf', int(now - ARGV[5]))
 return {#seen, mended}
