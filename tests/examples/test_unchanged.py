@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from examples import census, data_passing, quickstart, retries
 from spane import Engine, ExecutionFailed
 
 ROOT = Path(__file__).parents[2]
@@ -45,23 +44,23 @@ ORDER = {"order": {"id": 7, "country": "AT", "items": [{"name": "tea", "price": 
 
 @pytest.mark.redis
 @pytest.mark.parametrize(
-    ("workflow", "inputs", "expected"),
+    ("module", "workflow", "inputs", "expected"),
     [
-        (quickstart.weather, {"city": "Vienna"}, "Vienna: 12.7 degrees over 3 days"),
-        (quickstart.forecast, {"city": "Lisbon"}, "Lisbon: 18.2 degrees over 2 days"),
-        (data_passing.invoice, ORDER, "Invoice for order 7\n  2 x tea\n  to pay: 15.48"),
-        (retries.shipment, {"parcel": "A-17"}, "A-17: 5.25; insure: no insurance for A-17"),
+        ("quickstart", "weather", {"city": "Vienna"}, "Vienna: 12.7 degrees over 3 days"),
+        ("quickstart", "forecast", {"city": "Lisbon"}, "Lisbon: 18.2 degrees over 2 days"),
+        ("data_passing", "invoice", ORDER, "Invoice for order 7\n  2 x tea\n  to pay: 15.48"),
+        ("retries", "shipment", {"parcel": "A-17"}, "A-17: 5.25; insure: no insurance for A-17"),
     ],
-    ids=lambda value: getattr(value, "name", ""),
+    ids=["weather", "forecast", "invoice", "shipment"],
 )
-def test_an_example_runs_on_redis_with_a_worker(redis_url, workflow, inputs, expected):
-    module = {"weather": "quickstart", "forecast": "quickstart", "invoice": "data_passing", "shipment": "retries"}
-    with Engine(redis_url) as engine, worker(redis_url, module[workflow.name]):
-        assert expected == engine.start(workflow, inputs).result(timeout_s=30)
+def test_an_example_runs_on_redis_with_a_worker(request, redis_url, module, workflow, inputs, expected):
+    example = request.getfixturevalue(module)
+    with Engine(redis_url) as engine, worker(redis_url, module):
+        assert expected == engine.start(getattr(example, workflow), inputs).result(timeout_s=30)
 
 
 @pytest.mark.redis
-def test_the_census_runs_on_redis_with_a_worker(redis_url, tmp_path):
+def test_the_census_runs_on_redis_with_a_worker(census, redis_url, tmp_path):
     with Engine(redis_url) as engine, worker(redis_url, "census"):
         inputs = {"path": str(ROOT / "examples"), "chart": str(tmp_path / "census.svg")}
         shown = engine.start(census.census, inputs).result(timeout_s=30)
@@ -70,7 +69,7 @@ def test_the_census_runs_on_redis_with_a_worker(redis_url, tmp_path):
 
 
 @pytest.mark.redis
-def test_a_hopeless_shipment_fails_on_redis_with_the_node_and_its_error(redis_url):
+def test_a_hopeless_shipment_fails_on_redis_with_the_node_and_its_error(retries, redis_url):
     with Engine(redis_url) as engine, worker(redis_url, "retries"):
         execution = engine.start(retries.hopeless, {"parcel": "A-17"})
         with pytest.raises(ExecutionFailed, match="A-17 is nowhere to be found") as caught:
