@@ -56,12 +56,12 @@ def docs(session: nox.Session) -> None:
 def package(session: nox.Session) -> None:
     """Build the wheel, install it where nothing else is, and run the quickstart from it."""
     session.install("build")
-    dist = Path(session.create_tmp()) / "dist"
-    session.run("python", "-m", "build", "--outdir", str(dist))
-    [wheel] = sorted(dist.glob("*.whl"), key=lambda path: path.stat().st_mtime)[-1:]
-    clean = Path(session.create_tmp()) / "clean"
-    session.run("python", "-m", "venv", "--clear", str(clean))
-    session.run(str(clean / "bin" / "pip"), "install", f"spane[embedded] @ {wheel.resolve().as_uri()}", external=True)
+    work = Path(session.create_tmp()).resolve()
+    session.run("python", "-m", "build", "--outdir", str(work / "dist"))
+    wheel = max((work / "dist").glob("*.whl"), key=lambda path: path.stat().st_mtime)
+    session.run("python", "-m", "venv", "--clear", str(work / "clean"))
+    installed = work / "clean" / "bin"
+    session.run(str(installed / "pip"), "install", f"spane[embedded] @ {wheel.as_uri()}", external=True)
     quickstart = Path("examples/quickstart.py").resolve()
-    session.chdir(clean)  # so that the wheel is imported, not the checkout
-    session.run(str(clean / "bin" / "spane"), "run", str(quickstart), "name=Ada", external=True)
+    session.chdir(work / "clean")  # so that the wheel is imported, not the checkout
+    session.run(str(installed / "spane"), "run", f"{quickstart}:weather", "city=Vienna", external=True)
