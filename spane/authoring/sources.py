@@ -10,7 +10,7 @@ import msgspec
 
 from spane.authoring.references import Reference, point
 from spane.errors import ResultNotSerialisable
-from spane.model import codec
+from spane.model import freezing
 from spane.model.paths import shorten, spell
 from spane.model.plan import Constant, Fields, Items, Source
 
@@ -76,7 +76,7 @@ def own(reference: Reference, trace: Trace) -> Source:
 
 def _constant(value: Any) -> Constant:
     try:
-        return Constant(msgspec.Raw(codec.dump(value)))
+        return Constant(msgspec.Raw(freezing.freeze(value)))
     except ResultNotSerialisable as error:
         raise Unbindable(
             "bad-constant",

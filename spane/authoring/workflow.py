@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -123,9 +122,8 @@ class Workflow(Written, Generic[P, R]):
         """Return the workflow that a JSON definition describes; its node types come from `types`."""
         from spane.graph import definition  # noqa: PLC0415 - a worker reads plans
 
-        read = json.loads(source) if isinstance(source, (str, bytes)) else source
         lookup: Callable[[str], NodeType | None] = (types or registry.default).get
-        draft = definition.read(read, lookup)
+        draft = definition.read(source, lookup)
         return Workflow(draft.workflow, lambda: draft, location=draft.location)
 
     def encode_inputs(self, given: Mapping[str, Any]) -> bytes:

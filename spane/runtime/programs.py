@@ -5,14 +5,17 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable, Mapping
+from functools import partial
 from itertools import takewhile
+from typing import Any
 
 import msgspec
 
 from spane.authoring.registry import Registry
 from spane.model.codec import Reader, compile_source, writer
 from spane.model.node_type import MISSING, NodeType, ParameterKind
-from spane.model.plan import PlanNode
+from spane.model.plan import PlanNode, Source
+from spane.runtime.inheritance import Inheritance
 from spane.runtime.layout import merged_fields
 from spane.runtime.store import Store
 
@@ -59,14 +62,14 @@ class Program:
         "resources", "variadic", "variadic_name", "variadic_reader", "workflow",
     )  # fmt: skip
 
-    def __init__(self, node: PlanNode, shape: Shape, workflow: str) -> None:
+    def __init__(self, node: PlanNode, shape: Shape, workflow: str, inherited: Callable[[Source], Any]) -> None:
         self.node = node
         self.workflow = workflow
         self.fn = shape.node_type.fn
         self.is_async = shape.node_type.is_async
         self.fields = merged_fields(node)
         self.arguments: list[tuple[str, Evaluate, Reader, bool]] = [
-            (name, compile_source(source, node=node.id, parameter=name), *shape.readers.get(name, shape.keywords))
+            (name, compile_source(source, node=node.id, parameter=name), *_reader(shape, name, source, inherited))
             for name, source in node.arguments
         ]
         self.variadic_name, self.variadic_reader = shape.variadic
@@ -82,6 +85,11 @@ class Program:
         )
         self.dump = shape.dump
         self.config = msgspec.json.decode(node.config)
+
+
+def _reader(shape: Shape, name: str, source: Source, inherited: Callable[[Source], Any]) -> tuple[Reader, bool]:
+    reader, required = shape.readers.get(name, shape.keywords)
+    return (Reader(inherited(source)) if reader.annotation is MISSING else reader), required
 
 
 def fingerprint(node: PlanNode) -> str:
@@ -111,6 +119,7 @@ class Programs:
     def __init__(self, store: Store, registry: Registry) -> None:
         self._store = store
         self._registry = registry
+        self._inheritance = Inheritance(registry)
         self._programs: dict[tuple[str, str], Program] = {}
         self._shapes: dict[NodeType, Shape] = {}
         self._pages: dict[tuple[str, int], tuple[str, Mapping[str, PlanNode]]] = {}
@@ -135,7 +144,7 @@ class Programs:
         shape = self._shapes.get(node_type) or self._shapes.setdefault(node_type, Shape(node_type))
         if len(self._programs) > _PROGRAMS_KEPT:
             self._programs.clear()
-        program = self._programs[plan, node] = Program(plan_node, shape, workflow)
+        program = self._programs[plan, node] = Program(plan_node, shape, workflow, partial(self._inheritance.annotation, plan, workflow))
         return program
 
     def _page(self, plan: str, page: int) -> tuple[str, Mapping[str, PlanNode]]:
@@ -155,3 +164,4 @@ class Programs:
         """Drop what was compiled, because node types were replaced."""
         self._programs.clear()
         self._shapes.clear()
+        self._inheritance = Inheritance(self._registry)

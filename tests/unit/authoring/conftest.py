@@ -13,6 +13,7 @@ from spane.authoring import registry
 @pytest.fixture(autouse=True)
 def own_registry():
     before = registry.default.snapshot()
+    registry.default.restore(({}, {}))
     yield registry.default
     registry.default.restore(before)
 
