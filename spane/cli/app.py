@@ -26,7 +26,7 @@ class _Verbs(TyperGroup):
         except KeyboardInterrupt:
             raise typer.Exit(exits.Exit.INTERRUPTED) from None
 
-    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - the signature is click's
+    def list_commands(self, ctx: Any) -> list[str]:
         return list(self.commands)
 
 

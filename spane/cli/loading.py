@@ -43,6 +43,7 @@ def workflows(loaded: ModuleType) -> dict[str, Workflow[..., Any]]:
 
 def choose(loaded: ModuleType, source: str, name: str | None, verb: str) -> Workflow[..., Any]:
     """Return the module's workflow of that name, or its only one."""
+    from spane.authoring.node import Node
     from spane.authoring.workflow import Workflow
 
     there = workflows(loaded)
@@ -51,7 +52,9 @@ def choose(loaded: ModuleType, source: str, name: str | None, verb: str) -> Work
         named = there.get(name) or getattr(loaded, name, None)
         if isinstance(named, Workflow):
             return named
-        what = "is a node; a workflow calls it" if hasattr(loaded, name) else "is not there"
+        what = "is not there" if not hasattr(loaded, name) else "is no workflow"
+        if isinstance(getattr(loaded, name, None), Node):
+            what = "is a node; run a workflow that calls it"
         raise _fault(source, "no-workflow", f"{name!r} {what}. Workflows in {source}: {listed or 'none'}.")
     if not there:
         raise _fault(

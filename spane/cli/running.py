@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-import logging
-import os
-import signal
 import sys
 import time
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from spane.cli import reporting, stores, values
 from spane.cli.exits import Exit
+from spane.cli.interruption import Interruption
 from spane.cli.watching import Watch
 from spane.errors import ExecutionCancelled, ExecutionFailed
 
@@ -26,6 +24,11 @@ if TYPE_CHECKING:
     from spane.model.state import ExecutionState
 
 _PATIENCE_S = 3.0
+_HOW_TO_GO_ON = {
+    "embedded": "Execution {} is kept; run the same command again to go on with it.",
+    "redis": "Execution {0} goes on with its workers; --follow {0} watches it.",
+    "memory": "The execution was in memory only and is gone.",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,25 +58,17 @@ def carry_out(workflow: Workflow[..., Any], pairs: Sequence[str], document: str 
     settings = stores.settings_for(options.store)
     console = reporting.terminal(quiet=options.machine)
     reporting.set_up_logging(settings.log_level, console)
-    previous = signal.signal(signal.SIGTERM, _interrupt)
-    interrupted = None
-    try:
-        with stores.opened(options.store, settings) as opened:
-            execution = _begin(opened, workflow, given, options)
-            with opened.working(options.threads or settings.worker_threads, here=options.work):
-                try:
-                    watch = Watch(opened.engine, execution)
-                    ended = _watch(watch, workflow, opened, options, console)
-                    return _finish(execution, workflow, watch, ended, options)
-                except KeyboardInterrupt:
-                    interrupted = execution.id
-                    if opened.kind == "embedded":
-                        reporting.say("Stopping. What runs may finish; Ctrl-C again stops at once.")
-                    raise
-    except KeyboardInterrupt:
-        _leave(interrupted, opened.kind if interrupted else None)
-    finally:
-        signal.signal(signal.SIGTERM, previous)
+    with Interruption() as interruption, stores.opened(options.store, settings) as opened:
+        execution = _begin(opened, workflow, given, options)
+        interruption.means = _HOW_TO_GO_ON[opened.kind].format(execution.id)
+        with opened.working(options.threads or settings.worker_threads, here=options.work):
+            watch = Watch(opened.engine, execution)
+            ended = _watch(watch, workflow, opened, options, console, interruption)
+            if ended is not None:
+                return _finish(execution, workflow, watch, ended, options)
+            if opened.kind == "embedded":
+                reporting.say("Stopping. What runs may finish; Ctrl-C again stops at once.")
+    return interruption.end()
 
 
 def _begin(
@@ -101,9 +96,14 @@ def _begin(
 
 
 def _watch(
-    watch: Watch, workflow: Workflow[..., Any], opened: stores.Opened, options: RunOptions, console: Console | None
-) -> ExecutionState:
-    """Show the execution until it has ended."""
+    watch: Watch,
+    workflow: Workflow[..., Any],
+    opened: stores.Opened,
+    options: RunOptions,
+    console: Console | None,
+    interruption: Interruption,
+) -> ExecutionState | None:
+    """Show the execution until it has ended, and return how; None when the user wants to stop."""
     picture: Any = nullcontext()
     if console is not None:
         from spane.cli.picture import Picture
@@ -121,9 +121,9 @@ def _watch(
             if hint_due and not watch.claimed and time.monotonic() > patient_until:
                 hint_due = False
                 reporting.say(f"No worker has taken it yet. Start one: dramatiq spane.worker {workflow.__module__}")
-            if ended is not None:
+            if ended is not None or interruption.asked:
                 return ended
-    raise AssertionError("an execution ends")
+    return None
 
 
 def _finish(
@@ -148,20 +148,3 @@ def _finish(
     if not options.machine:
         reporting.complain_of(failure)
     return Exit.CANCELLED if isinstance(failure, ExecutionCancelled) else Exit.FAILED
-
-
-def _interrupt(signum: int, frame: Any) -> NoReturn:  # noqa: ARG001 - the signature is signal's
-    raise KeyboardInterrupt
-
-
-def _leave(execution: str | None, kind: stores.Kind | None) -> NoReturn:
-    """Say how to go on, and end at once: a node that is still running would hold the process up."""
-    if execution is not None and kind == "embedded":
-        reporting.say(f"Interrupted. Execution {execution} is kept; run the same command again to go on with it.")
-    elif execution is not None and kind == "redis":
-        reporting.say(f"Interrupted. Execution {execution} goes on with its workers; --follow {execution} watches it.")
-    elif execution is not None:
-        reporting.say("Interrupted. The execution was in memory only and is gone.")
-    sys.stdout.flush()
-    logging.shutdown()
-    os._exit(Exit.INTERRUPTED)

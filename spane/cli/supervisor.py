@@ -100,13 +100,13 @@ class _Supervisor:
         slot.start_at = now + slot.pause_s
         exits.complain(f"worker process {pid} ended with {_ending(code)}; it is replaced in {slot.pause_s:.1f} s.")
 
-    def _stop(self, signum: int, frame: Any) -> None:  # noqa: ARG002 - the signature is signal's
+    def _stop(self, signum: int, frame: Any) -> None:
         # The second signal goes on to the masters as well; for dramatiq it means at once.
         self._stopping = True
         self._interrupted = self._interrupted or signum == signal.SIGINT
         self._tell(signal.SIGTERM)
 
-    def _restart(self, signum: int, frame: Any) -> None:  # noqa: ARG002 - the signature is signal's
+    def _restart(self, signum: int, frame: Any) -> None:
         self._tell(signal.SIGHUP)
 
     def _tell(self, signum: signal.Signals) -> None:

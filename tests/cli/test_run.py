@@ -1,0 +1,114 @@
+import json
+
+import pytest
+
+MEMORY = ("--store", "memory")
+
+
+def test_a_result_is_all_that_stands_on_stdout(run):
+    done = run("run", "shop.py:pack", "name=tea", 'order={"id": 1, "items": ["a", "b"]}', *MEMORY)
+    assert (0, "tea x 2\n", "") == (done.returncode, done.stdout, done.stderr)
+
+
+def test_what_is_no_text_is_printed_as_json(run):
+    done = run("run", "shop.py:numbers", "n=4", *MEMORY)
+    assert {"n": 4, "twice": 8} == json.loads(done.stdout)
+
+
+def test_without_a_redis_it_runs_on_the_embedded_store(run, folder):
+    done = run("run", "shop.py:numbers", "n=4")
+    assert (0, "") == (done.returncode, done.stderr)
+    assert (folder / ".spane").is_dir()
+
+
+def test_a_value_is_text_where_the_input_is_text(run):
+    assert "7 x 0\n" == run("run", "shop.py:pack", "name=7", 'order={"id": 1}', *MEMORY).stdout
+
+
+@pytest.mark.parametrize("given", ['{"n": 4}', "@inputs.json", "-"])
+def test_inputs_come_as_one_document_from_anywhere(run, folder, given):
+    (folder / "inputs.json").write_text('{"n": 4}')
+    done = run("run", "shop.py:numbers", "--input", given, *MEMORY, stdin='{"n": 4}')
+    assert 8 == json.loads(done.stdout)["twice"]
+
+
+def test_a_name_and_value_win_over_the_document(run):
+    done = run("run", "shop.py:numbers", "n=5", "--input", '{"n": 4}', *MEMORY)
+    assert 10 == json.loads(done.stdout)["twice"]
+
+
+def test_inputs_that_do_not_fit_are_all_named(run):
+    done = run("run", "shop.py:pack", 'order={"id": "x"}', "nam=1", *MEMORY)
+    assert 2 == done.returncode
+    for expected in ("name: it is missing", "order.id", "nam: the workflow has no such input"):
+        assert expected in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["tea"], "'tea' is no input; write name=value, with the inputs n."),
+        (["--input", "{"], "--input cannot be read as JSON"),
+        (["--input", "[]"], "--input is a JSON list; inputs are an object"),
+        (["--input", "@nowhere.json"], "--input cannot be read as JSON: [Errno 2]"),
+    ],
+)
+def test_inputs_that_cannot_be_read_are_refused(run, arguments, message):
+    done = run("run", "shop.py:numbers", *arguments, *MEMORY)
+    assert 2 == done.returncode
+    assert message in done.stderr
+
+
+def test_a_failure_shows_the_users_traceback_and_nothing_of_the_engine(run):
+    done = run("run", "shop.py:failing", "what=tea")
+    assert (1, "") == (done.returncode, done.stdout)
+    assert "node 'sell' failed after 2 attempts with LookupError: tea is sold out" in done.stderr
+    assert 'shop.py", line' in done.stderr
+    assert "spane/" not in done.stderr
+    assert 1 == done.stderr.count("Traceback")
+
+
+def test_json_is_one_document_of_the_whole_execution(run):
+    told = json.loads(run("run", "shop.py:numbers", "n=4", "--json", *MEMORY).stdout)
+    assert ("numbers", "completed", {"n": 4, "twice": 8}) == (told["workflow"], told["status"], told["result"])
+    assert ("succeeded", 1) == (told["nodes"]["double"]["state"], told["nodes"]["double"]["attempt"])
+
+
+def test_json_tells_of_a_failure_too(run):
+    done = run("run", "shop.py:failing", "what=tea", "--json", *MEMORY)
+    told = json.loads(done.stdout)
+    assert (1, "failed", "sell") == (done.returncode, told["status"], told["error"]["node"])
+    assert "builtins:LookupError" == told["error"]["type"]
+    assert "" == done.stderr
+
+
+def test_events_are_lines_of_json_and_the_last_one_is_the_end(run):
+    done = run("run", "shop.py:failing", "what=tea", "--events", *MEMORY)
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    kinds = [line["kind"] for line in lines]
+    assert "execution_started" == kinds[0]
+    assert ["node_claimed", "node_retrying", "node_claimed", "node_failed"] == [
+        kind for kind in kinds if kind.startswith("node_")
+    ]
+    assert ("end", "failed") == (lines[-1]["kind"], lines[-1]["status"])
+
+
+def test_a_workflow_that_goes_on_without_a_failed_node_completes(run):
+    told = json.loads(run("run", "shop.py:mixed", "why=rain", "--json", *MEMORY).stdout)
+    assert ("completed", "so be it") == (told["status"], told["result"])
+    assert {"sulk": "failed", "shrug": "succeeded"} == {node: row["state"] for node, row in told["nodes"].items()}
+
+
+def test_a_store_that_cannot_be_reached_has_its_own_exit_code(run):
+    done = run("run", "shop.py:numbers", "n=4", "--store", "redis://localhost:1")
+    assert 4 == done.returncode
+    assert "Redis cannot be reached" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_settings_at_fault_are_named_all_at_once(run):
+    done = run("run", "shop.py:numbers", "n=4", SPANE_LEASE_S="-1", SPANE_LOG_LEVEL="loud")
+    assert 2 == done.returncode
+    assert "SPANE_LEASE_S" in done.stderr
+    assert "SPANE_LOG_LEVEL" in done.stderr

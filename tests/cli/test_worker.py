@@ -1,0 +1,137 @@
+import json
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from spane import Engine
+
+pytestmark = pytest.mark.redis
+
+
+def children(pid):
+    """Return the ids of a process's children."""
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def wait_until(condition):
+    deadline = time.monotonic() + 30
+    while not (found := condition()):
+        assert time.monotonic() < deadline, "it did not happen within 30 s"
+        time.sleep(0.02)
+    return found
+
+
+def test_a_worker_runs_what_was_started_elsewhere(run, start, redis_url):
+    worker = start("worker", "shop.py", "-p", "1", "-t", "2", SPANE_REDIS_URL=redis_url)
+    done = run("run", "shop.py:numbers", "n=4", SPANE_REDIS_URL=redis_url)
+    assert (0, 8) == (done.returncode, json.loads(done.stdout)["twice"])
+    worker.send_signal(signal.SIGTERM)
+    worker.communicate(timeout=60)
+    assert 0 == worker.returncode
+
+
+def test_there_are_as_many_processes_as_asked_for_and_options_reach_dramatiq(start, redis_url):
+    worker = start("worker", "shop", "-Q", "default", "-p", "2", "-t", "3", SPANE_REDIS_URL=redis_url)
+    masters = wait_until(lambda: len(found := children(worker.pid)) == 2 and found)
+    command = Path(f"/proc/{masters[0]}/cmdline").read_text().split("\0")
+    assert ["dramatiq", "spane.worker", "shop", "-Q", "default", "--processes", "1", "--threads", "3"] == command[2:-1]
+
+
+def until_ready(worker, count=1):
+    """Wait until so many processes can run nodes; a master looks after a process from then on."""
+    for line in worker.stderr:
+        count -= "ready for action" in line
+        if not count:
+            return
+
+
+@pytest.mark.crash
+def test_a_process_that_dies_is_back_within_two_seconds_and_its_neighbour_goes_on(start, redis_url):
+    worker = start("worker", "shop", "-p", "2", "-t", "1", SPANE_REDIS_URL=redis_url)
+    until_ready(worker, 2)
+    masters = children(worker.pid)
+    os.kill(children(masters[0])[0], signal.SIGKILL)
+    killed = time.monotonic()
+    replaced = wait_until(lambda: len(found := children(worker.pid)) == 2 and set(found) != set(masters) and found)
+    wait_until(lambda: all(map(children, replaced)))
+    assert masters[1] in replaced
+    assert time.monotonic() - killed < 4  # 2 s, on a machine that does something else as well
+
+
+@pytest.mark.crash
+def test_a_node_that_kills_its_process_runs_again(run, start, folder, redis_url):
+    start("worker", "shop", "-p", "1", "-t", "1", SPANE_REDIS_URL=redis_url)
+    done = run("run", "shop.py:poison", f"folder={folder}", SPANE_REDIS_URL=redis_url)
+    assert (0, "survived\n") == (done.returncode, done.stdout)
+
+
+@pytest.mark.crash
+def test_workers_do_not_outlive_a_supervisor_that_was_killed(start, redis_url):
+    worker = start("worker", "shop", "-p", "1", "-t", "1", SPANE_REDIS_URL=redis_url)
+    until_ready(worker)
+    [master] = children(worker.pid)
+    worker.kill()
+    wait_until(lambda: not Path(f"/proc/{master}").exists())
+
+
+def test_a_module_that_cannot_be_imported_stops_the_worker(start, redis_url):
+    worker = start("worker", "nothing_like_this", "-p", "2", SPANE_REDIS_URL=redis_url)
+    _, told = worker.communicate(timeout=60)
+    assert 2 == worker.returncode
+    assert "No module named 'nothing_like_this'" in told
+    assert "dramatiq cannot start a worker" in told
+
+
+def test_a_redis_that_is_away_is_said_before_any_process_starts(run):
+    done = run("worker", "shop", SPANE_REDIS_URL="redis://localhost:1")
+    assert 4 == done.returncode
+    assert "Redis cannot be reached" in done.stderr
+
+
+def test_a_file_of_another_folder_is_told_where_to_run(run, folder, redis_url):
+    (folder / "src" / "pkg").mkdir(parents=True)
+    (folder / "src" / "pkg" / "__init__.py").touch()
+    (folder / "src" / "pkg" / "flows.py").touch()
+    done = run("worker", "src/pkg/flows.py", SPANE_REDIS_URL=redis_url)
+    assert 2 == done.returncode
+    assert f"src/pkg/flows.py is module 'pkg.flows' of {folder / 'src'}" in done.stderr
+
+
+def test_run_says_that_no_worker_takes_it_and_a_cancelled_execution_has_its_own_exit_code(start, redis_url):
+    process = start("run", "shop.py:numbers", "n=4", SPANE_REDIS_URL=redis_url)
+    assert "No worker has taken it yet. Start one: dramatiq spane.worker shop\n" == process.stderr.readline()
+    with Engine(redis_url) as engine:
+        [execution] = engine.executions()
+        execution.cancel("not needed")
+    out, told = process.communicate(timeout=60)
+    assert (3, "") == (process.returncode, out)
+    assert "was cancelled: not needed" in told
+
+
+def test_run_can_work_here_and_watch_an_execution_that_is_there(run, redis_url):
+    done = run("run", "shop.py:numbers", "n=4", "--work", "--json", SPANE_REDIS_URL=redis_url)
+    execution = json.loads(done.stdout)["execution"]
+    again = run("run", "shop.py:numbers", "--follow", execution, SPANE_REDIS_URL=redis_url)
+    assert 8 == json.loads(again.stdout)["twice"]
+
+
+def test_a_key_starts_once(run, redis_url):
+    documents = [
+        json.loads(
+            run("run", "shop.py:numbers", "n=4", "--key", "k", "--work", "--json", SPANE_REDIS_URL=redis_url).stdout
+        )
+        for _ in range(2)
+    ]
+    assert documents[0]["execution"] == documents[1]["execution"]
+
+
+def test_interrupted_on_redis_the_execution_goes_on_with_its_workers(start, redis_url):
+    process = start("run", "shop.py:numbers", "n=4", SPANE_REDIS_URL=redis_url)
+    process.stderr.readline()
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=60)
+    assert 130 == process.returncode
+    assert "goes on with its workers; --follow" in told
