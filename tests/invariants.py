@@ -153,6 +153,9 @@ def _check_execution(store: Store, story: Replay, pending: Pending, *, ended: bo
             # What was queued when an execution began to end may have lost its hint: nobody will start it.
             if lost and not ExecutionState(status).ended and (status == "running" or entry[0] == "R"):
                 bad("I5", lost)
+        held = pending.leases.get(f"{story.execution}|{node}")
+        if held is not None and (entry is None or entry[0] != "R" or entry[1] != held):
+            bad("I7", f"{node} is leased as {held}, but its entry says {entry}")
     for node in letters:
         bad("I8", f"{node} is no node of its plan")
     _check_outputs(store, story, bad)
@@ -205,6 +208,8 @@ def _check_outputs(store: Store, story: Replay, bad) -> None:
             bad("I8", f"{name} succeeded, but its stored output is {value!r}")
         if node.state == "failed" and (value is None or not value.startswith(b"!")):
             bad("I8", f"{name} failed, but its stored error is {value!r}")
+        if node.state == "failed" and store.client.zscore(store.keys.dead_letters, f"{story.execution}|{name}") is None:
+            bad("I8", f"{name} failed, but it is no dead letter")
         if node.state not in ("succeeded", "failed") and value is not None:
             bad("I10", f"{name} is {node.state}, but has an output")
     for name in stored:

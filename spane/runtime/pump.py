@@ -382,7 +382,8 @@ class Pump:
             self._suspects -= bool(claim.flag)
         arguments = [part for claim in mine for part in (claim.execution, claim.node, claim.token)]
         try:
-            self._wire.call([self.store.command("give_back", self.store.clock.injected, self.session, *arguments)])
+            injected, kept_ms = self.store.clock.injected, self.store.kept_ms
+            self._wire.call([self.store.command("give_back", injected, self.session, *kept_ms, *arguments)])
         except StoreUnavailable:
             self._broken = True  # Resync finds them leased to us and adopts them; if we are gone, the lease ends.
 

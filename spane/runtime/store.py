@@ -183,8 +183,13 @@ class Store:
         returned = 0
         for part in layout.parts(attempts, 500):
             flat = (item for attempt in part for item in attempt)
-            returned += int(self.call("give_back", self.clock.injected, session, *flat))
+            returned += int(self.call("give_back", self.clock.injected, session, *self.kept_ms, *flat))
         return returned
+
+    @property
+    def kept_ms(self) -> tuple[int, int]:
+        """How long an ended execution is kept: as a rule, and where it left a dead letter."""
+        return self.limits.retention_ms, self.limits.dead_letter_retention_ms
 
     def mark(self, execution: str, node: str, token: str) -> bool:
         """Write a suspect's start mark; False when the attempt has lost the node."""

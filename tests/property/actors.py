@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from spane.model.plan import Plan
+from spane.model.plan import Plan, PlanNode
 from spane.runtime.claim import Claim
-from tests.property.world import LEASE_MS, LIMITS, QUEUES, Actor, Lost, Pause, World, error_of, nodes_of, start_of
+from tests.property.world import LEASE_MS, LIMITS, QUEUES, Actor, Death, Lost, Pause, World, error_of, nodes_of, start_of
 
 RENEW_MS = 1_500
 THREADS = 3
+#: What a node needs whose code only some workers have.
+NEWER = "newer"
 _KEPT = (LIMITS.retention_ms, LIMITS.dead_letter_retention_ms)
 
 
@@ -20,18 +23,21 @@ def client(world: World, plan: Plan, number: int) -> Actor:
     """Start an execution, again and again until it is acknowledged, and once more with the same key."""
     rng = random.Random(f"{world.schedule.seed}/client{number}")
     start = start_of(plan, number, rng.choice((0, 0, 0, 400)))
+    if number % 2:
+        start = replace(start, key="", digest="")
     for repeat in range(1 + (rng.random() < 0.5)):
+        if repeat and start.key:
+            start = replace(start, execution=f"{start.execution}again")
         while True:
             try:
                 code, execution = yield ("start", *world.store.start_arguments(start))
             except Lost:
                 continue
             break
-        expected = (b"ok", b"again") if repeat == 0 else (b"again",)
-        assert code in expected, f"start answered {code!r}"
-        assert execution.decode() == start.execution
-        if start.execution not in world.started:
-            world.started.append(start.execution)
+        if code not in ((b"ok", b"again") if repeat == 0 else (b"again",)) or execution != b"x%d" % number:
+            world.complain("I1", f"start number {repeat} answered {code!r}, {execution!r}")
+        if execution.decode() not in world.started:
+            world.started.append(execution.decode())
         yield Pause(rng.randrange(0, 3_000))
 
 
@@ -43,6 +49,7 @@ class Hands:
     unstarted: list[Claim] = field(default_factory=list)
     running: list[Claim] = field(default_factory=list)
     finished: list[tuple[Claim, tuple[Any, ...]]] = field(default_factory=list)
+    newer: bool = False
     sequence: int = 0
     broken: bool = False
 
@@ -63,6 +70,7 @@ def worker(world: World, number: int) -> Actor:
     world.sessions += 1
     hands = Hands(f"s{number}x{world.sessions}")
     rng = random.Random(f"{world.schedule.seed}/{hands.session}")
+    hands.newer = rng.random() < 0.5
     renewed_ms = -RENEW_MS
     while True:
         try:
@@ -89,12 +97,12 @@ def _work(world: World, hands: Hands, rng: random.Random) -> Actor:
         yield from _commit(world, hands, rng)
     elif choice == "finish":
         claim = hands.running.pop(rng.randrange(len(hands.running)))
-        hands.finished.append((claim, _outcome(world, claim)))
+        hands.finished.append((claim, _outcome(world, hands, claim)))
     elif choice == "begin":
         yield from _begin(world, hands)
     elif choice == "return":
         claim = hands.unstarted.pop()
-        yield ("give_back", world.clock.injected, hands.session, claim.execution, claim.node, claim.token)
+        yield ("give_back", world.clock.injected, hands.session, *_KEPT, claim.execution, claim.node, claim.token)
     elif choice == "fetch":
         yield from _fetch(world, hands, room, rng)
     else:
@@ -102,7 +110,8 @@ def _work(world: World, hands: Hands, rng: random.Random) -> Actor:
 
 
 def _fetch(world: World, hands: Hands, room: int, rng: random.Random) -> Actor:
-    lanes, loops = ",".join(QUEUES), ",".join(f"{queue}~" for queue in QUEUES)
+    fitting = ("", f"@{NEWER}") if hands.newer or world.calm else ("",)
+    lanes, loops = (",".join(f"{queue}{lane}{fit}" for queue in QUEUES for fit in fitting) for lane in ("", "~"))
     suspects = ",".join(f"{queue}{lane}!" for queue in QUEUES for lane in ("", "~"))
     idle = not any(claim.flag for claim in (*hands.unstarted, *hands.running))
     reply = yield (
@@ -125,21 +134,34 @@ def _begin(world: World, hands: Hands) -> Actor:
         hands.finished.remove(next(entry for entry in hands.finished if entry[0] is claim))
         if not held:
             return
+    if _behaviour(world, claim)["kills"]:
+        yield Death()
     hands.running.append(claim)
     yield Pause(10)
 
 
-def _outcome(world: World, claim: Claim) -> tuple[Any, ...]:
-    """Return (kind, payload, delay or reason, spends) of a node that fails as often as its config says."""
-    number = int(claim.execution[1:])
-    node = nodes_of(world.plans[number])[claim.node]
-    fails = json.loads(bytes(node.config))["fails"]
-    if claim.attempt <= fails:
-        kind = "r" if claim.attempt < node.retry.attempts else "f"
+def _outcome(world: World, hands: Hands, claim: Claim) -> tuple[Any, ...]:
+    """Return (kind, payload, delay or reason, spends) of a node that behaves as its config says."""
+    if _behaviour(world, claim)["newer"] and not hands.newer and not world.calm:
+        return "u", NEWER.encode(), "it needs newer code", 0
+    if claim.attempt <= _behaviour(world, claim)["fails"]:
+        kind = "r" if claim.attempt < _node(world, claim).retry.attempts else "f"
         return kind, error_of(claim.node, claim.attempt), 300, 1
-    values = dict(zip(claim.fields, claim.values or (), strict=True))
-    inputs = {name: None if value is None else value.decode() for name, value in values.items()}
-    return "s", json.dumps({"node": claim.node, "from": inputs}).encode(), 0, 0
+    merged = {name: digest(value) for name, value in zip(claim.fields, claim.values or (), strict=True)}
+    return "s", json.dumps({"by": claim.token, "from": merged}).encode(), 0, 0
+
+
+def _node(world: World, claim: Claim) -> PlanNode:
+    return nodes_of(world.plans[int(claim.execution[1:])])[claim.node]
+
+
+def _behaviour(world: World, claim: Claim) -> Any:
+    return json.loads(bytes(_node(world, claim).config))
+
+
+def digest(value: bytes | None) -> str | None:
+    """Return what a node says of a value that it was given."""
+    return None if value is None else hashlib.sha256(value).hexdigest()[:8]
 
 
 def _commit(world: World, hands: Hands, rng: random.Random) -> Actor:

@@ -9,6 +9,19 @@ import msgspec
 
 from spane.model.plan import Output, Plan, PlanNode, RetryPolicy
 
+#: How many of a node's tries fail, whether it kills its worker, and whether it needs newer code than some have.
+_BEHAVIOURS = tuple(
+    msgspec.Raw(b'{"fails":%d,"kills":%s,"newer":%s}' % behaviour)
+    for behaviour, weight in (
+        ((0, b"false", b"false"), 15),
+        ((1, b"false", b"false"), 5),
+        ((9, b"false", b"false"), 3),
+        ((0, b"true", b"false"), 1),
+        ((0, b"false", b"true"), 1),
+    )
+    for _ in range(weight)
+)
+
 Edges = Mapping[str, tuple[str, ...]]
 
 
@@ -65,7 +78,7 @@ def _plan(edges: Edges, rng: random.Random, workflow: str) -> Plan:
                 delay_ms=rng.choice((0, 0, 0, 0, 0, 0, 0, 700)),
                 retry=RetryPolicy(attempts=rng.choice((1, 2, 3)), backoff="fixed", base_s=0.3),
                 on_failure="continue" if rng.random() < 0.3 else "fail",
-                config=msgspec.Raw(rng.choice((b'{"fails":0}', b'{"fails":0}', b'{"fails":0}', b'{"fails":1}', b'{"fails":9}'))),
+                config=rng.choice(_BEHAVIOURS),
             )
         )
     return Plan(workflow, tuple(nodes))
@@ -75,7 +88,7 @@ def _made(edges_of: Callable[[random.Random], Edges]) -> Callable[[random.Random
     return lambda rng, workflow: _plan(edges_of(rng), rng, workflow)
 
 
-#: `shape(rng, workflow) -> Plan`. A node's config says how many of its tries fail.
+#: `shape(rng, workflow) -> Plan`. A node's config says how it behaves.
 SHAPES: dict[str, Callable[[random.Random, str], Plan]] = {
     "chain": _made(_chain),
     "diamond": _made(_diamond),

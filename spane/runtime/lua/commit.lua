@@ -50,23 +50,19 @@ redis.call('HDEL', P .. 'w:' .. session, execution .. '|' .. node)
 if kind == 'r' or kind == 'u' then
   -- The node comes back: later by a timer, or to a worker that fits. An execution that is ending keeps it parked.
   if ARGV[11] == '1' then failures = failures + 1 end
-  local again = kind == 'u' and 'Q' or h.status == 'running' and 'T' or 'P'
-  if kind == 'r' then
-    event('r', facts .. '|' .. ARGV[10] .. '|' .. payload)
-    if again == 'P' then put_aside(execution, 'node|' .. node, h.status) end
-    if again == 'T' then set_timer('n|' .. execution .. '|' .. node, now + tonumber(ARGV[10]), queue) end
+  if flag == 'm' then flag = 's' end
+  local again = h.status ~= 'running' and 'P' or kind == 'r' and 'T' or 'Q'
+  if kind == 'r' then event('r', facts .. '|' .. ARGV[10] .. '|' .. payload)
+  else event('k', execution .. '|' .. node .. '|' .. ARGV[10]) end
+  if again == 'P' then
+    put_aside(execution, 'node|' .. node, h.status)
+  elseif again == 'T' then
+    set_timer('n|' .. execution .. '|' .. node, now + tonumber(ARGV[10]), queue)
   else
-    event('k', execution .. '|' .. node .. '|' .. ARGV[10])
     redis.call('HSET', P .. 'unfit', payload, ARGV[10])
     push(queue .. '@' .. payload, own, execution .. '|' .. node)
   end
-  local fields = {node, state(again, token, failures, crashes, now, flag), '@run', int(h.run - 1)}
-  if h.run == 1 and (h.status == 'failing' or h.status == 'cancelling') then
-    local ended = h.status == 'failing' and 'failed' or 'cancelled'
-    finish(execution, ended, now, ARGV[14], ARGV[15], fields, redis.call('HGET', X, ended == 'failed' and '@bad' or '@why') or '')
-  else
-    redis.call('HSET', X, unpack(fields))
-  end
+  run_no_more(execution, h, now, ARGV[14], ARGV[15], {node, state(again, token, failures, crashes, now, flag)})
   return {'ok', 0}
 end
 local succeeded = kind == 's'

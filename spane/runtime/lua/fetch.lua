@@ -8,7 +8,7 @@
 --       9 queues of suspects   10 how many suspects (0 or 1)   11 how many timers at most
 -- Returns {milliseconds to the next timer or -1, 1 if work was left for threads else 0, the same for the event loop,
 --         row, row, ...}
--- Events  c (one for the batch), k. Bound: the nodes asked for, their parents up to 500 each, the timers, 500 children.
+-- Events  c (one for the batch), k, h. Bound: the nodes asked for, their parents up to 500 each, the timers, 500 children.
 local P = KEYS[1]
 --@include clock
 --@include event
@@ -37,6 +37,11 @@ end
 
 local function claim(hint, suspects)
   local execution, node = string.match(hint, '^([^|]+)|(.+)$')
+  if not execution then
+    -- Nothing can be done for a hint that names nobody, but whoever put it there should hear of it.
+    event('h', '|' .. string.gsub(string.sub(hint, 1, 200), '[^%w%p ]', '?'))
+    return false
+  end
   local X = P .. 'x:' .. execution
   local h = redis.call('HMGET', X, node, '@st', '@pl', '@pr', '@run')
   if not h[1] then return false end
@@ -44,6 +49,7 @@ local function claim(hint, suspects)
   if letter ~= 'Q' then return false end
   if h[2] ~= 'running' then park(execution, node, h[2], failures, crashes, flag); return false end
   local profile = redis.call('HGET', P .. 'p:' .. h[3], 'p:' .. node)
+  if not profile then plan_is_gone(execution, node, h[3]); return false end
   if flag ~= '' and not suspects then
     local _, _, queue, own = read_profile(profile)
     push(queue .. '!', own ~= '' and own or h[4], hint)

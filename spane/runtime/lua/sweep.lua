@@ -33,12 +33,23 @@ end
 
 -- What was given back stands at the head though it is young, so a young head alone proves nothing. A list too long to
 -- be searched is left: whatever stands in it waits anyway, and it will be searched when it has become shorter.
+local function may_hold(list, hint)
+  if searches >= 100 or redis.call('LLEN', list) > LONGEST_SEARCHED then return true end
+  searches = searches + 1
+  return redis.call('LPOS', list, hint)
+end
+
 local function hint_is_lost(list, hint, since)
   local head = redis.call('LINDEX', list, 0)
-  if not head then return true end
-  if since_of(head) <= since + 1000 or searches >= 100 or redis.call('LLEN', list) > LONGEST_SEARCHED then return false end
-  searches = searches + 1
-  return not redis.call('LPOS', list, hint)
+  return not head or (since_of(head) > since + 1000 and not may_hold(list, hint))
+end
+
+-- A node that no worker fitted stands in the list of one of the fingerprints; if it does not, it is offered to all again.
+local function unfit_hint_is_lost(queue, priority, hint)
+  for _, fingerprint in ipairs(redis.call('HKEYS', P .. 'unfit')) do
+    if may_hold(queue_key(queue .. '@' .. fingerprint, priority), hint) then return false end
+  end
+  return true
 end
 
 local function mend_timer(timer)
@@ -63,14 +74,18 @@ local function mend(execution, X, node, text, h)
   if letter == 'R' then return mend_lease(execution, node, token) end
   if h[1] ~= 'running' then return end
   if letter == 'T' then return mend_timer('n|' .. execution .. '|' .. node) end
-  if letter ~= 'Q' or token ~= '' then return end
+  if letter ~= 'Q' then return end
   local profile = redis.call('HGET', P .. 'p:' .. h[2], 'p:' .. node)
   if not profile then return end
   local _, _, queue, own = read_profile(profile)
-  local hint, list = execution .. '|' .. node, queue_key(flag == '' and queue or queue .. '!', own ~= '' and own or h[3])
-  if not hint_is_lost(list, hint, since) then return end
+  local hint, priority = execution .. '|' .. node, own ~= '' and own or h[3]
+  local lane = flag == '' and queue or queue .. '!'
+  local lost
+  if token == '' then lost = hint_is_lost(queue_key(lane, priority), hint, since)
+  else lost = unfit_hint_is_lost(queue, priority, hint) end
+  if not lost then return end
   redis.call('HSET', X, node, state('Q', '', failures, crashes, now, flag))
-  push_front(queue .. (flag == '' and '' or '!'), own ~= '' and own or h[3], hint)
+  push_front(lane, priority, hint)
   mended = mended + 1
 end
 

@@ -23,3 +23,17 @@ local function finish(execution, status, now, kept_ms, dead_kept_ms, fields, tai
     redis.call('PEXPIRE', P .. 'p:' .. h[3], kept_ms + 86400000)
   end
 end
+
+-- Write the `fields` of an attempt that ended without an outcome and so runs no more. In an execution that is ending,
+-- the last of those ends it. `h` is its status and how many attempts ran with this one.
+local function run_no_more(execution, h, now, kept_ms, dead_kept_ms, fields)
+  fields[#fields + 1] = '@run'; fields[#fields + 1] = int(h.run - 1)
+  local X = P .. 'x:' .. execution
+  if h.run > 1 or (h.status ~= 'failing' and h.status ~= 'cancelling') then
+    redis.call('HSET', X, unpack(fields))
+  elseif h.status == 'failing' then
+    finish(execution, 'failed', now, kept_ms, dead_kept_ms, fields, redis.call('HGET', X, '@bad'))
+  else
+    finish(execution, 'cancelled', now, kept_ms, dead_kept_ms, fields, redis.call('HGET', X, '@why') or '')
+  end
+end

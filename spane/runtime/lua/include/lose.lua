@@ -33,15 +33,7 @@ local function lose(execution, node, token, now, kept_ms, dead_kept_ms)
     return
   end
   local ending = h.status == 'failing' or h.status == 'cancelling'
-  local fields = {node, state(ending and 'P' or 'Q', '', failures, crashes, now, 's'), '@run', int(h.run - 1)}
-  if not ending then
-    redis.call('HSET', X, unpack(fields))
-    push(queue .. '!', own ~= '' and own or h.priority, execution .. '|' .. node)
-    return
-  end
-  put_aside(execution, 'node|' .. node, h.status)
-  if h.run > 1 then redis.call('HSET', X, unpack(fields)); return end
-  local ended = h.status == 'failing' and 'failed' or 'cancelled'
-  finish(execution, ended, now, kept_ms, dead_kept_ms, fields,
-    redis.call('HGET', X, ended == 'failed' and '@bad' or '@why') or '')
+  if ending then put_aside(execution, 'node|' .. node, h.status)
+  else push(queue .. '!', own ~= '' and own or h.priority, execution .. '|' .. node) end
+  run_no_more(execution, h, now, kept_ms, dead_kept_ms, {node, state(ending and 'P' or 'Q', '', failures, crashes, now, 's')})
 end

@@ -1,8 +1,18 @@
 -- Queue what is due: retries and delays (`n|execution|node`) and scheduled starts (`s|execution`).
 -- Returns the milliseconds until the next timer, or -1.
+
+-- Say once in an execution that its plan is not here. What needed it stays as it is; the sweep offers it again.
+local function plan_is_gone(execution, node, plan_hash)
+  if redis.call('HSETNX', P .. 'x:' .. execution, '@np', '1') == 1 then
+    event('k', execution .. '|' .. node .. '|plan ' .. plan_hash .. ' is not in the store; put it there again by starting its workflow')
+  end
+end
+
 local function begin(execution, X, plan, priority, now)
   local ready, cursors, fields = {}, {}, {}
-  release(execution, plan, redis.call('HGET', plan, 'roots'), execution .. '|roots|1', ready, cursors)
+  local roots = redis.call('HGET', plan, 'roots')
+  if not roots then return plan_is_gone(execution, '', redis.call('HGET', X, '@pl')) end
+  release(execution, plan, roots, execution .. '|roots|1', ready, cursors)
   enqueue(execution, ready, priority, now, fields)
   for _, cursor in ipairs(cursors) do redis.call('RPUSH', P .. 'sp', cursor) end
   fields[#fields + 1] = '@st'; fields[#fields + 1] = 'running'
@@ -33,7 +43,7 @@ local function promote(now, most)
     local kind, execution, node = string.match(timer, '^(%a)|([^|]+)|?(.*)$')
     if kind == 'n' then
       promote_node(execution, node, now)
-    else
+    elseif kind == 's' then
       local X = P .. 'x:' .. execution
       local h = redis.call('HMGET', X, '@st', '@pl', '@pr')
       if h[1] == 'scheduled' then begin(execution, X, P .. 'p:' .. h[2], h[3], now) end

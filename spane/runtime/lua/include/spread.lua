@@ -4,6 +4,7 @@ local function spread(now)
   local cursor = redis.call('LPOP', P .. 'sp')
   if not cursor then return false end
   local execution, field, chunk = string.match(cursor, '^([^|]+)|([^|]+)|(%d+)$')
+  if not execution then return true end
   local X = P .. 'x:' .. execution
   local h = redis.call('HMGET', X, '@st', '@pl', '@pr', '@open')
   if h[1] == 'failing' or h[1] == 'failed' or h[1] == 'paused' then
@@ -13,6 +14,11 @@ local function spread(now)
   if h[1] ~= 'running' then return true end
   local plan = P .. 'p:' .. h[2]
   local text = redis.call('HGET', plan, chunk == '0' and field or field .. ':' .. chunk)
+  if not text then
+    put_aside(execution, 'cursor|' .. cursor, 'noplan')
+    plan_is_gone(execution, '', h[2])
+    return true
+  end
   local ready, cursors, fields = {}, {}, {}
   release(execution, plan, text, execution .. '|' .. field .. '|' .. int(chunk + 1), ready, cursors)
   enqueue(execution, ready, h[3], now, fields)

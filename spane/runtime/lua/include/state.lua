@@ -11,8 +11,10 @@ end
 -- A node's field `p:<node>` in its plan is `page;type;queue;priority;flags;fields`: where its full text stands,
 -- what to call, where it queues, its own priority or '', flags (k: children go on when it fails; b: too many
 -- parents to carry), and the fields of o:<execution> that are merged for it.
+-- Where a plan is gone (it is lost data: plans outlive their executions) the default queue stands for the node's own,
+-- so that its message comes to a worker and `fetch` says so.
 local function read_profile(text)
-  return string.match(text, '^(%d+);([^;]*);([^;]*);([^;]*);([^;]*);(.*)$')
+  return string.match(text or '0;;default;;;', '^(%d+);([^;]*);([^;]*);([^;]*);([^;]*);(.*)$')
 end
 
 -- Write fields of x:<execution>, in parts that Lua's stack can carry.
