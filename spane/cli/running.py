@@ -66,6 +66,8 @@ def carry_out(workflow: Workflow[..., Any], pairs: Sequence[str], document: str 
             ended = _watch(watch, workflow, opened, options, console, interruption)
             if ended is not None:
                 return _finish(execution, workflow, watch, ended, options)
+            if opened.kind == "memory":
+                interruption.end()  # there is nothing to bring to an end in order
             if opened.kind == "embedded":
                 reporting.say("Stopping. What runs may finish; Ctrl-C again stops at once.")
     return interruption.end()

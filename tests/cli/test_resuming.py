@@ -71,9 +71,7 @@ def test_other_inputs_and_new_start_another_execution_and_the_first_goes_on_besi
 def test_in_memory_nothing_is_kept_and_that_is_said(start, pipes):
     process = start("run", "shop.py:held", f"folder={pipes}", "--store", "memory")
     (pipes / "at").open().close()
-    process.send_signal(signal.SIGINT)
-    let_go(pipes)
-    _, told = process.communicate(timeout=60)
+    _, told = interrupt(process)
     assert 130 == process.returncode
     assert "in memory only and is gone" in told
 
