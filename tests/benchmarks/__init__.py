@@ -8,6 +8,10 @@ All peers use one redis-server, emptied between them, two worker processes each,
     fan-100       one, a hundred side by side, a join that reads them all
     layered       ten layers of ten, each node reading the whole layer before it
 
+Workflows are submitted by one producer with what the peer offers for many: `start_many` in chunks of 500 for SPANE,
+`send` and `run` one by one for Dramatiq, which has nothing for many. Layers that plain Dramatiq needs between layers, and
+the join that SPANE's last layer needs, are not counted as nodes. "Commands" are all that Redis ran, inside scripts too.
+
 A batch is timed from the first submit until the last node of every workflow has signalled, submitting included. Signals go to a
 redis-server of their own over a raw socket, at the same cost for every peer. Before each repetition some workflows
 run to wake what has backed off. CPU is that of everything started: both servers, workers, driver. Figures are medians of

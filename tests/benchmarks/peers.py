@@ -98,7 +98,7 @@ class PlainDramatiq:
 class Spane:
     """SPANE under `dramatiq spane.worker`."""
 
-    share = 1.0
+    share = 2.0
 
     def __init__(self, name: str, url: str, threads: int, processes: int = 2) -> None:
         flows = import_module("tests.benchmarks.spane_flows")
