@@ -141,6 +141,9 @@ class Pump:
         claim = self._take()
         if claim is None:
             self._step(timeout_s)
+            if not self.ready and (self._hot or self._outbox):
+                # Whatever woke the pump is seen to before the consumer looks at anything else.
+                self._step(timeout_s)
             claim = self._take()
         return claim
 
