@@ -20,7 +20,7 @@ class Claim:
 
     __slots__ = (
         "attempt", "duration_us", "execution", "exception", "failures", "fetched_at", "fields", "flag", "interrupted",
-        "node", "on_loop", "outcome", "page", "plan", "program", "queue", "started_at", "token", "type", "values",
+        "node", "on_loop", "outcome", "page", "plan", "program", "queue", "started_at", "thread", "token", "type", "values",
     )  # fmt: skip
 
     _profiles: ClassVar[dict[bytes, tuple[int, str, str, bool, tuple[str, ...]]]] = {}
@@ -47,6 +47,7 @@ class Claim:
         self.outcome: Outcome | None = None
         self.exception: BaseException | None = None
         self.interrupted = False
+        self.thread = 0
         self.program: Any = None
 
     def __repr__(self) -> str:

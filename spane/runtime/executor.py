@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from spane.authoring.context import CURRENT, Context
 from spane.authoring.parents import Parents
 from spane.authoring.resources import Resources
-from spane.errors import NodeTimeout, ValueMismatch, ValueTooLarge
+from spane.errors import NodeTimeout, ResultNotSerialisable, ValueMismatch, ValueTooLarge
 from spane.model import codec
 from spane.model.outcome import NodeError, RetryAt, Succeeded, Unfit, decode_error
 from spane.runtime.programs import DoesNotFit, Program, Programs
@@ -124,9 +124,7 @@ class Executor:
             elif required:
                 raise _absent(node, name)
         if program.parents is not None:
-            kwargs[program.parents] = Parents(
-                {parent: _JSON.read(raw) for parent, raw in outputs.items()}
-            )
+            kwargs[program.parents] = Parents({parent: _JSON.read(raw) for parent, raw in outputs.items()})
         args: list[Any] = []
         if program.positional or program.variadic:
             args = [kwargs.pop(name) for name in program.positional if name in kwargs]
@@ -195,9 +193,13 @@ class Executor:
 
     def fail(self, claim: Claim, program: Program, error: BaseException) -> None:
         """Settle the outcome of a failed attempt and raise it the way Dramatiq should see it."""
+        if isinstance(error, AttemptInterrupted) and not claim.interrupted:
+            raise AttemptFailed("handed back when the worker stopped") from error
         if isinstance(error, AttemptInterrupted):
             # The watchdog has settled this attempt already; what is raised here only tells Dramatiq.
             error = timed_out(claim, program.node.timeout_ms or 0)
+        elif isinstance(error, ResultNotSerialisable):
+            error = _returned_by(claim.node, error)
         outcome = classify(program.node.retry, error, node=claim.node, attempt=claim.attempt, skip_frames=1)
         claim.outcome = outcome
         claim.exception = error
@@ -206,6 +208,13 @@ class Executor:
         if self.quiet:
             raise AttemptFailed(str(error)) from error
         raise error
+
+
+def _returned_by(node: str, error: ResultNotSerialisable) -> ResultNotSerialisable:
+    """Return the codec's error with the node that it cannot know."""
+    named = ResultNotSerialisable(f"Node {node!r} returned a value that is refused. {error}", node=node, **error.__dict__)
+    named.__cause__ = error.__cause__
+    return named.with_traceback(error.__traceback__)
 
 
 def timed_out(claim: Claim, timeout_ms: int) -> NodeTimeout:

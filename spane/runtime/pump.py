@@ -102,6 +102,11 @@ class Pump:
             self._asleep = False
             self._bell.ring()
 
+    def forsake(self) -> list[Claim]:
+        """Stop caring about what runs on threads, and return it: its outcomes will be dropped."""
+        claims = [claim for claim in self.running if not claim.on_loop]
+        return [claim for claim in claims if self._running.pop(claim.token, None) is not None]
+
     def wake(self) -> None:
         """Make the driver look at once."""
         self._hot = self._loop_hot = True

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from dramatiq import Actor, MessageProxy
 from dramatiq.message import Message
+from dramatiq.middleware.threading import raise_thread_exception
 
 from spane.authoring.registry import Registry
 from spane.authoring.resources import Resources
@@ -26,7 +27,7 @@ from spane.runtime.programs import Programs, check_fit, fingerprint
 from spane.runtime.pump import Pump
 from spane.runtime.retry import classify
 from spane.runtime.store import Store
-from spane.runtime.watchdog import Watchdog
+from spane.runtime.watchdog import AttemptInterrupted, Watchdog
 from spane.runtime.wire import Bell, LocalBell, LocalWire, Wire
 
 if TYPE_CHECKING:
@@ -128,8 +129,26 @@ class WorkerProcess:
         return queues
 
     def stop_claiming(self) -> None:
-        """Claim nothing more; what runs goes on."""
-        self.pump.draining = True
+        """Claim nothing more; what runs goes on until the grace is over."""
+        if not self.pump.draining:
+            self.pump.draining = True
+            timer = threading.Timer(self.options.grace_s, self._hand_back)
+            timer.daemon = True
+            timer.start()
+
+    def _hand_back(self) -> None:
+        """Let other workers have what still runs on threads when the grace is over; no attempt is charged."""
+        late = self.pump.forsake()
+        if not late:
+            return
+        _logger.warning("%d nodes ran past the shutdown grace and go to other workers: %s", len(late), late)
+        try:
+            self.store.give_back(self.pump.session, [(claim.execution, claim.node, claim.token) for claim in late])
+        except StoreUnavailable:
+            _logger.warning("Redis does not answer; they are taken over when their lease ends.")
+        for claim in late:
+            if claim.thread:
+                raise_thread_exception(claim.thread, AttemptInterrupted)
 
     def shut_down(self) -> None:
         """Flush what is done, give back what is not started, and end the session."""
@@ -168,6 +187,7 @@ class WorkerProcess:
         """Run a claim on this worker thread: the function of every node's actor."""
         if not self.pump.begin(claim):
             return
+        claim.thread = threading.get_ident()
         if claim.flag and not self.store.mark(claim.execution, claim.node, claim.token):
             return
         self.executor.run(claim)
