@@ -10,6 +10,7 @@ An entry of the stream has one field: its name is the kind's letter, its value t
     X       execution_cancelled   execution, generation, reason
     G       execution_failing     execution, node
     Y       execution_cancelling  execution, reason
+    h       hint_dropped          (no execution), what stood in the queue, unreadable
     c       nodes_claimed         session, then `execution|node|token|attempt` for each, joined by `;`
     s       node_succeeded        execution, node, token, attempt, duration_us, child handed over, its token
     f       node_failed           execution, node, token, attempt, duration_us, policy, error (JSON)
@@ -40,6 +41,7 @@ class EventKind(StrEnum):
     EXECUTION_CANCELLED = "execution_cancelled"
     EXECUTION_FAILING = "execution_failing"
     EXECUTION_CANCELLING = "execution_cancelling"
+    HINT_DROPPED = "hint_dropped"
     NODE_CLAIMED = "node_claimed"
     NODE_SUCCEEDED = "node_succeeded"
     NODE_FAILED = "node_failed"
@@ -78,6 +80,7 @@ _EXECUTION_KINDS: dict[str, tuple[EventKind, tuple[str, ...]]] = {
     "X": (EventKind.EXECUTION_CANCELLED, ("generation", "reason")),
     "G": (EventKind.EXECUTION_FAILING, ("node",)),
     "Y": (EventKind.EXECUTION_CANCELLING, ("reason",)),
+    "h": (EventKind.HINT_DROPPED, ("hint",)),
 }
 
 _NODE_KINDS: dict[str, tuple[EventKind, tuple[str, ...]]] = {
@@ -101,7 +104,17 @@ def read_entry(entry_id: str, letter: str, body: str) -> Iterator[Event]:
         session, _, rest = body.partition("|")
         for claim in rest.split(";"):
             execution, node, token, attempt = claim.split("|")
-            yield Event(entry_id, at_ms, EventKind.NODE_CLAIMED, execution, node, token, int(attempt), None, {"session": session})
+            yield Event(
+                entry_id,
+                at_ms,
+                EventKind.NODE_CLAIMED,
+                execution,
+                node,
+                token,
+                int(attempt),
+                None,
+                {"session": session},
+            )
         return
     if letter in _EXECUTION_KINDS:
         kind, names = _EXECUTION_KINDS[letter]

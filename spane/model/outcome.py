@@ -102,4 +102,16 @@ class Unfit:
 
 Outcome = Succeeded | Failed | RetryAt | Unfit
 
-__all__ = ["Failed", "NodeError", "Outcome", "RetryAt", "Succeeded", "Unfit", "class_name", "decode_error", "describe", "encode_error", "error_type"]
+__all__ = [
+    "Failed",
+    "NodeError",
+    "Outcome",
+    "RetryAt",
+    "Succeeded",
+    "Unfit",
+    "class_name",
+    "decode_error",
+    "describe",
+    "encode_error",
+    "error_type",
+]

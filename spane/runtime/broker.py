@@ -8,6 +8,7 @@ Only this module, the consumer below and `lua/recover_messages.lua` know how Dra
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -19,7 +20,7 @@ from dramatiq.actor import Actor
 from dramatiq.brokers.redis import RedisBroker
 from dramatiq.brokers.stub import StubBroker
 from dramatiq.common import current_millis, dq_name
-from dramatiq.errors import ConnectionClosed, QueueJoinTimeout
+from dramatiq.errors import ConnectionClosed, DecodeError, QueueJoinTimeout
 from dramatiq.middleware import (
     AgeLimit,
     Callbacks,
@@ -49,6 +50,8 @@ else:
 _NOT_FOR_NODES = (AgeLimit, Callbacks, Pipelines, Retries, ShutdownNotifications, TimeLimit)
 _STOCK_LOOK_S = 1.0
 _RECOVERY_S = 15.0
+
+_logger = logging.getLogger("spane.broker")
 
 
 class NodeBroker(Mixed):
@@ -243,9 +246,25 @@ class _Messages:
             self._more = bool(self._fetched)
             if not self._fetched:
                 return None
-        message = Message.decode(self._fetched.popleft())
+        data = self._fetched.popleft()
+        message = _decoded(data)
+        if message is None:
+            self._reject(data)
+            return None
         self._held.add(message.message_id)
         return MessageProxy(message)
+
+    def _reject(self, data: bytes) -> None:
+        """Make a dead letter of a message that cannot be decoded. Its id is only known to Redis: it is looked for."""
+        broker, queue = self._broker, self._queue
+        acks = f"{broker.namespace}:__acks__.{broker.broker_id}.{queue}"
+        for raw in broker.client.smembers(acks):
+            message_id = raw.decode(errors="replace")
+            if message_id not in self._held and broker.client.hget(f"{broker.namespace}:{queue}.msgs", raw) == data:
+                _logger.error(
+                    "Message %r of queue %r cannot be decoded and is a dead letter now: %.200r", message_id, queue, data
+                )
+                broker.do_nack(queue, raw)
 
     def look(self) -> None:
         """Ask Redis at the next turn."""
@@ -266,6 +285,14 @@ class _Messages:
         ids = [message.options["redis_message_id"] for message in messages]
         if ids:
             self._broker.do_requeue(self._queue, *ids)
+
+
+def _decoded(data: bytes) -> Message[Any] | None:
+    try:
+        message: Message[Any] = Message.decode(data)
+    except DecodeError:
+        return None
+    return message if "redis_message_id" in message.options else None
 
 
 class NodeConsumer(Consumer):

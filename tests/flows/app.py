@@ -6,6 +6,7 @@ What a node saw stands in `<folder>/<execution>.jsonl`; a gate is a file that a 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -306,10 +307,8 @@ def return_late(gate: str, context: Context = current()) -> str:
         return "second"
     until = time.monotonic() + PATIENCE_S
     while not (folder() / gate).exists() and time.monotonic() < until:
-        try:
+        with contextlib.suppress(BaseException):
             time.sleep(0.005)
-        except BaseException:  # noqa: BLE001, S110 - that is what it is here for
-            pass
     saw(context, returned=True)
     return "first"
 
@@ -326,10 +325,8 @@ async def return_late_async(gate: str, context: Context = current()) -> str:
         return "second"
     until = time.monotonic() + PATIENCE_S
     while not (folder() / gate).exists() and time.monotonic() < until:
-        try:
+        with contextlib.suppress(asyncio.CancelledError):
             await asyncio.sleep(0.005)
-        except asyncio.CancelledError:
-            pass
     saw(context, returned=True)
     return "first"
 

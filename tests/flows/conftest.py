@@ -26,6 +26,7 @@ from tests.servers import RedisServer
 _WITHIN_S = 20.0
 #: Short enough that a takeover is quick, long enough for a machine that is busy.
 PACE = {"lease_s": 1.5, "renew_s": 0.3, "sweep_s": 0.1}
+SIZES = {"max_value_bytes": 12 * 1024 * 1024}
 
 
 def until(what: str, happened: Callable[[], Any], within_s: float = _WITHIN_S) -> Any:
@@ -104,7 +105,7 @@ def workers(
     url: str, folder: Path, *arguments: str, log: str = "workers.log", **settings: str
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run `dramatiq spane.worker` on the app; what it writes stands in the folder."""
-    pace = {f"SPANE_{name.upper()}": str(value) for name, value in PACE.items()}
+    pace = {f"SPANE_{name.upper()}": str(value) for name, value in (PACE | SIZES).items()}
     environment = {**os.environ, **pace, **settings, "SPANE_REDIS_URL": url, "SPANE_FLOWS_FOLDER": str(folder)}
     command = [sys.executable, "-m", "dramatiq", "spane.worker", "tests.flows.app", "tests.flows.actors", *arguments]
     with (folder / log).open("ab") as output:
@@ -140,23 +141,27 @@ def flows_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def real(flows_folder: Path) -> Iterator[Place]:
     """A Redis with AOF and two worker processes, for the whole session."""
-    with RedisServer() as server, Engine(settings=Settings(redis_url=server.url, **PACE)) as engine:
-        with workers(server.url, flows_folder, "-p", "2", "-t", "4", "-Q", "default") as process:
+    log = flows_folder / "workers.log"
+    with (
+        RedisServer() as server,
+        Engine(settings=Settings(redis_url=server.url, **PACE)) as engine,
+        workers(server.url, flows_folder, "-p", "2", "-t", "4", "-Q", "default") as process,
+    ):
 
-            def ready() -> bool:
-                assert process.poll() is None, (flows_folder / "workers.log").read_text()
-                return sessions(engine) >= 2
+        def ready() -> bool:
+            assert process.poll() is None, log.read_text()
+            return sessions(engine) >= 2
 
-            until("the start of two workers", ready)
-            yield Place("workers", engine, flows_folder, server, flows_folder / "workers.log")
-            assert process.poll() is None, "the workers ended during the session"
+        until("the start of two workers", ready)
+        yield Place("real", engine, flows_folder, server, log)
+        assert process.poll() is None, "the workers ended during the session"
 
 
 @pytest.fixture
 def in_process(flows_folder: Path) -> Iterator[Place]:
     """An engine in this process whose waits cost no real time."""
     before = registry.default.snapshot()
-    with Engine.in_memory(virtual_time=True) as engine:
+    with Engine.in_memory(settings=Settings(**SIZES), virtual_time=True) as engine:
         yield Place("in_process", engine, flows_folder)
     registry.default.restore(before)
 
@@ -169,8 +174,9 @@ def place(request: pytest.FixtureRequest) -> Place:
 
 @pytest.fixture(autouse=True)
 def worker_log(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Print what the workers wrote during a test; pytest shows it if the test failed."""
-    yield
+    """Repeat what the workers wrote during a test; pytest shows it if the test failed."""
     log = request.getfixturevalue("flows_folder") / "workers.log"
+    before = log.stat().st_size if log.exists() else 0
+    yield
     if log.exists():
-        print(log.read_text()[-4000:])
+        sys.stdout.write(log.read_text()[before:])
