@@ -421,3 +421,9 @@ def wants_number(number: int, context: Context = current()) -> int:
 @workflow
 def mismatched(value: Any) -> int:
     return wants_number(relay(value))
+
+
+@workflow
+def handed_elsewhere(gate: str) -> Any:
+    """Wait for a gate on a queue that only a test's own workers read."""
+    return relay.options(queue="doomed").named("child")(gated.options(queue="doomed")(gate))
