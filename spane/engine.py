@@ -17,11 +17,13 @@ from spane.control.starting import Starter, StartOptions, split
 from spane.control.waiting import InProcess, Waiter
 from spane.errors import UnknownExecution
 from spane.model.state import ExecutionState
-from spane.runtime.broker import InProcessBroker, NodeBroker, SpaneBroker
+from spane.runtime.broker import SpaneBroker
 from spane.runtime.clients import blocking_client, command_client
 from spane.runtime.clock import VirtualClock
+from spane.runtime.in_process import InProcessBroker
 from spane.runtime.keys import Keys
 from spane.runtime.listener import Listener
+from spane.runtime.node_broker import NodeBroker
 from spane.runtime.store import Limits, Store
 from spane.runtime.worker_process import WorkerOptions
 from spane.settings import Settings

@@ -10,8 +10,8 @@ from spane.control import reading
 from spane.errors import ExecutionStalled, ResultTimeout
 from spane.model.event import Event
 from spane.model.state import ExecutionState
-from spane.runtime.broker import InProcessBroker
 from spane.runtime.clock import VirtualClock
+from spane.runtime.in_process import InProcessBroker
 from spane.runtime.store import Store
 
 _TURN_S = 1.0

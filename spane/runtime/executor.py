@@ -212,7 +212,9 @@ class Executor:
 
 def _returned_by(node: str, error: ResultNotSerialisable) -> ResultNotSerialisable:
     """Return the codec's error with the node that it cannot know."""
-    named = ResultNotSerialisable(f"Node {node!r} returned a value that is refused. {error}", node=node, **error.__dict__)
+    named = ResultNotSerialisable(
+        f"Node {node!r} returned a value that is refused. {error}", node=node, **error.__dict__
+    )
     named.__cause__ = error.__cause__
     return named.with_traceback(error.__traceback__)
 

@@ -11,7 +11,7 @@ from spane.runtime.retry import AttemptRetried
 from spane.runtime.worker_process import chain_sigterm
 
 if TYPE_CHECKING:
-    from spane.runtime.broker import NodeBroker
+    from spane.runtime.node_broker import NodeBroker
 
 
 class Attempts(Middleware):

@@ -144,7 +144,9 @@ class Programs:
         shape = self._shapes.get(node_type) or self._shapes.setdefault(node_type, Shape(node_type))
         if len(self._programs) > _PROGRAMS_KEPT:
             self._programs.clear()
-        program = self._programs[plan, node] = Program(plan_node, shape, workflow, partial(self._inheritance.annotation, plan, workflow))
+        program = self._programs[plan, node] = Program(
+            plan_node, shape, workflow, partial(self._inheritance.annotation, plan, workflow)
+        )
         return program
 
     def _page(self, plan: str, page: int) -> tuple[str, Mapping[str, PlanNode]]:

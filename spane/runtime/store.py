@@ -174,6 +174,10 @@ class Store:
         texts = [part.decode() for part in notices]
         return bool(alive), int(unfit), int(held), list(zip(texts[::2], texts[1::2], strict=True))
 
+    def wake(self, queue: str) -> None:
+        """Wake an idle worker of a queue."""
+        self.call("wake", queue)
+
     def leave(self, session: str) -> None:
         """End a session that holds nothing."""
         self.call("leave", session)

@@ -31,7 +31,7 @@ from spane.runtime.watchdog import AttemptInterrupted, Watchdog
 from spane.runtime.wire import Bell, LocalBell, LocalWire, Wire
 
 if TYPE_CHECKING:
-    from spane.runtime.broker import NodeBroker
+    from spane.runtime.node_broker import NodeBroker
 
 _logger = logging.getLogger("spane.worker")
 

@@ -16,8 +16,8 @@ from spane.authoring.node import Node
 from spane.authoring.workflow import Bound, Workflow
 from spane.engine import Engine, Execution
 from spane.model.state import ExecutionState
-from spane.runtime.broker import InProcessBroker
 from spane.runtime.clock import VirtualClock
+from spane.runtime.in_process import InProcessBroker
 from spane.settings import Settings
 from spane.testing import failures
 from spane.testing.replacing import Replacement, ReplacingRegistry

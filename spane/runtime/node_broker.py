@@ -1,0 +1,137 @@
+"""What the brokers share: the process that runs nodes, and hooks that nodes' messages pass without detours."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from dramatiq import Broker, MessageProxy, Worker
+from dramatiq.actor import Actor
+from dramatiq.middleware import (
+    AgeLimit,
+    Callbacks,
+    Middleware,
+    MiddlewareError,
+    Pipelines,
+    Retries,
+    ShutdownNotifications,
+    TimeLimit,
+)
+
+from spane.authoring.registry import Registry
+from spane.authoring.registry import default as default_registry
+from spane.ops.services import Service
+from spane.runtime.middleware import Attempts, NodeLifecycle
+from spane.runtime.store import Store
+from spane.runtime.worker_process import UNKNOWN_ACTOR, WorkerOptions, WorkerProcess
+
+if TYPE_CHECKING:
+    Mixed = Broker
+else:
+    Mixed = object
+
+#: Dramatiq's default middleware has nothing to say about nodes (their actors switch it off), so their hooks are left out.
+_NOT_FOR_NODES = (AgeLimit, Callbacks, Pipelines, Retries, ShutdownNotifications, TimeLimit)
+
+
+class NodeBroker(Mixed):
+    """Mixed into a Dramatiq broker, it makes the broker carry nodes."""
+
+    store: Store
+    registry: Registry
+    worker_options: WorkerOptions
+    process: WorkerProcess | None
+    default_queue: str
+
+    def _set_up_nodes(
+        self, store: Store, registry: Registry | None, options: WorkerOptions | None, default_queue: str
+    ) -> None:
+        self.store = store
+        self.registry = registry or default_registry
+        self.worker_options = options or WorkerOptions()
+        self.default_queue = default_queue
+        self.process = None
+        self._workers = 0
+        self._node_hooks: dict[str, list[Any]] = {}
+        for middleware in (NodeLifecycle(), Attempts()):
+            self.add_middleware(middleware)
+
+    def open_process(self, worker: Worker) -> WorkerProcess:
+        """Open this process's node-running half, for a Dramatiq worker that boots; a second worker shares it."""
+        self._workers += 1
+        if self.process is not None:
+            self.process.pump.threads += worker.worker_threads
+            return self.process
+        self.process = WorkerProcess(
+            self, self.store, self.registry, self.worker_options, threads=worker.worker_threads
+        )
+        if UNKNOWN_ACTOR not in self.actors:
+            Actor(
+                self.process.run_claim,
+                broker=self,
+                actor_name=UNKNOWN_ACTOR,
+                queue_name=self.default_queue,
+                priority=0,
+                options={},
+            )
+        self.actors[UNKNOWN_ACTOR].fn = self.process.run_claim
+        self.process.boot()
+        return self.process
+
+    def drain_process(self) -> None:
+        """Claim nothing more, unless another worker goes on."""
+        if self.process is not None and self._workers == 1:
+            self.process.stop_claiming()
+
+    def exception_of(self, execution: str) -> BaseException | None:
+        """In process: return the exception that ended an execution, the user's own object."""
+        bad = self.store.fields(execution, "@bad")[0]
+        return None if self.process is None or bad is None else self.process.exceptions.get((execution, bad))
+
+    def close_process(self) -> None:
+        """Close it, once the last worker has stopped."""
+        self._workers -= 1
+        if self.process is not None and self._workers == 0:
+            process, self.process = self.process, None
+            process.shut_down()
+
+    def services(self) -> list[Service]:
+        """Return what else has to be done again and again in a process of this broker."""
+        return []
+
+    def add_middleware(self, middleware: Middleware, **where: Any) -> None:
+        super().add_middleware(middleware, **where)
+        self._node_hooks = {}
+
+    def _hooks(self, signal: str) -> list[Any]:
+        """Return the hooks of one signal that a node's message has to pass, in order."""
+        found = self._node_hooks.get(signal)
+        if found is None:
+            found = self._node_hooks[signal] = [
+                getattr(middleware, signal)
+                for middleware in self.middleware
+                if not isinstance(middleware, _NOT_FOR_NODES)
+                and getattr(type(middleware), signal, None) is not getattr(Middleware, signal)
+            ]
+        return found
+
+    def emit_before(self, signal: str, *args: Any, **kwargs: Any) -> None:
+        if args and isinstance(args[0], MessageProxy) and "spane" in args[0].options:
+            for hook in self._hooks("before_" + signal):
+                try:
+                    hook(self, *args, **kwargs)
+                except MiddlewareError:
+                    raise
+                except Exception:
+                    self.logger.critical("Unexpected failure in %s of %r.", signal, hook, exc_info=True)
+        else:
+            super().emit_before(signal, *args, **kwargs)
+
+    def emit_after(self, signal: str, *args: Any, **kwargs: Any) -> None:
+        if args and isinstance(args[0], MessageProxy) and "spane" in args[0].options:
+            for hook in reversed(self._hooks("after_" + signal)):
+                try:
+                    hook(self, *args, **kwargs)
+                except Exception:
+                    self.logger.critical("Unexpected failure in %s of %r.", signal, hook, exc_info=True)
+        else:
+            super().emit_after(signal, *args, **kwargs)
