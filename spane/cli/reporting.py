@@ -41,8 +41,9 @@ def set_up_logging(level: str, console: Console | None) -> None:
         logging.basicConfig(level=level.upper(), format="%(message)s", datefmt="%X", handlers=[handler])
     else:
         logging.basicConfig(level=level.upper(), format="%(levelname)s %(name)s: %(message)s")
-    # A node's failure is told once, with the user's own traceback; Dramatiq would add the engine's.
-    logging.getLogger("dramatiq").setLevel(logging.CRITICAL)
+    # A node's failure is told once, with the user's own traceback; workers would add the engine's.
+    for name in ("dramatiq", "spane.lane"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 def say(message: str) -> None:

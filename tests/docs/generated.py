@@ -1,0 +1,102 @@
+"""The parts of the pages that are made from the code.
+
+`python -m tests.docs.generated` writes them anew; a test fails when they are stale.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from pathlib import Path
+
+from spane.cli.exits import Exit
+from spane.model import state
+from spane.settings import ORIGINAL_NAMES, PREFIX, Settings
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted(ROOT.glob("docs/*.md"))
+PART = re.compile(r"(<!-- generated: ([\w ]+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
+
+_EXITS = {
+    Exit.OK: "done; `spane run`: the execution completed",
+    Exit.FAILED: "the execution failed",
+    Exit.USAGE: "usage, settings, a workflow or its inputs are at fault; nothing was started",
+    Exit.CANCELLED: "the execution was cancelled",
+    Exit.STORE: "the store cannot be reached, or would lose what it is given",
+    Exit.INTERRUPTED: "interrupted by Ctrl-C or SIGTERM",
+}
+
+
+def diagram(transitions: Mapping[StrEnum, frozenset[StrEnum]], first: StrEnum) -> str:
+    """Return a Mermaid state diagram of a table of transitions."""
+    lines = [f"    [*] --> {first}"]
+    for source, targets in transitions.items():
+        lines += [f"    {source} --> {target}" for target in type(source) if target in targets]
+        if source.ended:  # type: ignore[attr-defined]
+            lines.append(f"    {source} --> [*]")
+    return "\n".join(["```mermaid", "stateDiagram-v2", *lines, "```"])
+
+
+def settings() -> str:
+    """Return a table of all settings."""
+    rows = ["| variable | default | says | also read |", "|---|---|---|---|"]
+    for name, field in Settings.model_fields.items():
+        default = field.get_default()
+        shown = (
+            "number of cores"
+            if name == "worker_processes"
+            else ""
+            if default in (None, frozenset())
+            else f"`{default}`"
+        )
+        other = f"`{ORIGINAL_NAMES[name]}`" if name in ORIGINAL_NAMES else ""
+        rows.append(f"| `{PREFIX}{name.upper()}` | {shown} | {field.description} | {other} |")
+    return "\n".join(rows)
+
+
+def exit_codes() -> str:
+    """Return a table of the exit codes."""
+    return "\n".join(["| code | meaning |", "|---|---|", *(f"| {code.value} | {_EXITS[code]} |" for code in Exit)])
+
+
+def spoken(verb: str) -> str:
+    """Return what `spane VERB --help` says."""
+    told = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            f"import sys; sys.argv = ['spane', {verb!r}, '--help']; from spane.cli import main; main()",
+        ],
+        env={"COLUMNS": "100", "PYTHONPATH": str(ROOT), "LC_ALL": "C.UTF-8", "PATH": ""},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    return f"```text\n{told.strip()}\n```"
+
+
+PARTS: dict[str, Callable[[], str]] = {
+    "node states": lambda: diagram(state.NODE_TRANSITIONS, state.NodeState.WAITING),
+    "execution states": lambda: diagram(state.EXECUTION_TRANSITIONS, state.ExecutionState.SCHEDULED),
+    "settings": settings,
+    "exit codes": exit_codes,
+    **{f"help {verb}": lambda verb=verb: spoken(verb) for verb in ("run", "graph", "check", "worker")},
+}
+
+
+def fresh(page: str) -> str:
+    """Return a page with its generated parts made anew."""
+    return PART.sub(lambda part: f"{part[1]}\n{PARTS[part[2]]()}\n\n{part[4]}", page)
+
+
+def main() -> None:
+    """Write all pages anew."""
+    for path in PAGES:
+        path.write_text(fresh(path.read_text()))
+
+
+if __name__ == "__main__":
+    main()
