@@ -21,9 +21,10 @@ import redis
 
 from spane.errors import StoreUnavailable
 from spane.model.ids import new_session_id
-from spane.model.outcome import Failed, NodeError, Outcome, RetryAt, Succeeded, Unfit, encode_error
+from spane.model.outcome import Failed, NodeError, Outcome
 from spane.runtime.claim import Claim
-from spane.runtime.store import BLOB_MARK, Store
+from spane.runtime.commands import Commands
+from spane.runtime.store import Store
 from spane.runtime.wire import Bell, LocalBell, LocalWire, Wire
 
 _logger = logging.getLogger("spane.pump")
@@ -61,7 +62,7 @@ class Pump:
         self._unstarted: dict[str, Claim] = {}
         self._running: dict[str, Claim] = {}
         self._loop_claims = 0
-        self._sequence = 0
+        self._commands = Commands(store, self.session)
         self._hot = True
         self._loop_hot = True
         self._next_due_s = IDLE_S
@@ -74,7 +75,6 @@ class Pump:
         self._strays = 0
         self._suspects = 0
         self._suspected_at = 0.0
-        self._names: dict[str, str] = {}
         self._turn = threading.Condition()
         self._driver: threading.Thread | None = None
 
@@ -229,11 +229,8 @@ class Pump:
         commit_at: list[int] = []
         hand = "" if self.draining or self._handed >= HAND_OVERS else ",".join(self._lanes(room, loop_room, len(batch)))
         for claim, outcome in batch:
-            payload = outcome.raw if isinstance(outcome, Succeeded) else b""
-            if len(payload) > self.store.limits.inline_value_bytes:
-                commands.append(self.store.command("put_blob", claim.execution, claim.token, payload))
-            commit_at.append(len(commands))
-            commands.append(self._commit(claim, outcome, hand))
+            commands += self._commands.commit(claim, outcome, hand)
+            commit_at.append(len(commands) - 1)
         fetches = room > 0 or loop_room > 0
         if fetches:
             commands.append(self._fetch(room, loop_room))
@@ -254,45 +251,15 @@ class Pump:
             names += [f"{queue}~" for queue in self.queues]
         return names
 
-    def _token(self) -> str:
-        self._sequence += 1
-        return f"{self.session}.{self._sequence:x}"
-
-    def _commit(self, claim: Claim, outcome: Outcome, hand: str) -> tuple[Any, ...]:
-        limits = self.store.limits
-        extra: Any = 0
-        spends = 0
-        if isinstance(outcome, Succeeded):
-            kind, payload = "s", outcome.raw
-            if len(payload) > limits.inline_value_bytes:
-                payload = BLOB_MARK + claim.token.encode()
-        elif isinstance(outcome, RetryAt):
-            kind, payload, extra, spends = "r", encode_error(outcome.error), outcome.delay_ms, int(outcome.spends)
-        elif isinstance(outcome, Unfit):
-            kind, payload, extra = "u", outcome.fingerprint.encode(), outcome.reason
-        else:
-            kind, payload = "f", encode_error(outcome.error)
-        return self.store.command(
-            "commit", self.store.clock.injected, self.session, claim.execution, claim.node, claim.token, kind, payload,
-            claim.attempt, claim.duration_us, extra, spends, self._token(), hand, limits.retention_ms,
-            limits.dead_letter_retention_ms,
-        )  # fmt: skip
-
     def _fetch(self, room: int, loop_room: int) -> tuple[Any, ...]:
-        fitting = self.fitting
-        threads = [*self.queues, *(f"{queue}@{name}" for queue in self.queues for name in fitting)]
-        loop = [f"{queue}~" for queue in self.queues] + [f"{queue}~@{n}" for queue in self.queues for n in fitting]
-        suspects = [f"{queue}{lane}!" for queue in self.queues for lane in ("", "~")]
         now = self._looked_at = time.monotonic()
-        idle = self._suspects <= 0 and len(self._running) < self.threads and not self._unstarted
-        if idle and now >= self._suspected_at + SUSPECTS_S:
+        on_threads = len(self._running) - self._loop_claims
+        suspects = self._suspects <= 0 and on_threads < self.threads and not self._unstarted
+        if suspects and now >= self._suspected_at + SUSPECTS_S:
             self._suspected_at = now
         else:
-            suspects = []
-        return self.store.command(
-            "fetch", self.store.clock.injected, self.session, self.store.limits.lease_ms, self._token() + ".",
-            ",".join(threads), room, ",".join(loop), loop_room, ",".join(suspects), 1, 100,
-        )  # fmt: skip
+            suspects = False
+        return self._commands.fetch(self.queues, self.fitting, room, loop_room, suspects=suspects)
 
     def _read_commits(self, batch: list[tuple[Claim, Outcome]], replies: list[Any]) -> None:
         handed = 0
@@ -341,7 +308,7 @@ class Pump:
         self._next_due_s = IDLE_S if next_due < 0 else min(IDLE_S, max(next_due, 0) / 1000 + 0.0005)
 
     def _load_scripts(self) -> None:
-        self._wire.call([("SCRIPT", "LOAD", script.text) for script in self.store.scripts.values()])
+        self._wire.call(self._commands.load())
 
     def _accept(self, row: Any) -> bool:
         """Take a claim in; returns whether it is one for the event loop."""
@@ -358,7 +325,7 @@ class Pump:
     def _recover(self) -> None:
         """After a lost reply: adopt what is leased to this session without its knowing."""
         self._load_scripts()
-        reply = self._wire.call([self.store.command("resync", self.session, *self._held)])[0]
+        reply = self._wire.call([self._commands.resync(self._held)])[0]
         if isinstance(reply, Exception):
             raise StoreUnavailable(f"Redis does not answer yet: {reply}")
         for row in reply:
@@ -372,7 +339,7 @@ class Pump:
 
     def _give_back_stale(self) -> None:
         """Return nodes that no thread has started in time; somebody else may have one free."""
-        if not self._unstarted or len(self._running) < self.threads:
+        if not self._unstarted or len(self._running) - self._loop_claims < self.threads:
             return
         horizon = time.monotonic() - UNSTARTED_S
         self.give_back(
@@ -388,10 +355,8 @@ class Pump:
             self._held.discard(claim.token)
             self._loop_claims -= claim.on_loop
             self._suspects -= bool(claim.flag)
-        arguments = [part for claim in mine for part in (claim.execution, claim.node, claim.token)]
         try:
-            injected, kept_ms = self.store.clock.injected, self.store.kept_ms
-            self._wire.call([self.store.command("give_back", injected, self.session, *kept_ms, *arguments)])
+            self._wire.call([self._commands.give_back(mine)])
         except StoreUnavailable:
             self._broken = True  # Resync finds them leased to us and adopts them; if we are gone, the lease ends.
 

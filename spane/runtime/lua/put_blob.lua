@@ -1,4 +1,4 @@
-#!lua
+#!lua flags=allow-oom
 -- Keep a value that is too large to stand inline, until its execution retires. Sent right before the commit that
 -- refers to it; one whose commit is fenced goes with the execution.
 -- KEYS  1 prefix      ARGV  1 execution   2 name   3 value (opaque)

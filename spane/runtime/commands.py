@@ -1,0 +1,85 @@
+"""The commands that a worker session sends: transitions with their arguments, ready for the wire."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import Any
+
+from spane.model.outcome import Outcome, RetryAt, Succeeded, Unfit, encode_error
+from spane.runtime.claim import Claim
+from spane.runtime.layout import ASYNC_SUFFIX
+from spane.runtime.store import BLOB_MARK, Store
+
+Command = tuple[Any, ...]
+
+_TIMERS_A_FETCH = 100
+
+
+class Commands:
+    """Builds one session's commands. Every token it gives out is new: the session and a running number."""
+
+    def __init__(self, store: Store, session: str) -> None:
+        self._store = store
+        self._session = session
+        self._number = 0
+
+    def _token(self) -> str:
+        self._number += 1
+        return f"{self._session}.{self._number:x}"
+
+    def commit(self, claim: Claim, outcome: Outcome, hand: str) -> list[Command]:
+        """Commit an outcome, the last command; a large value goes ahead of it. `hand` lists queues for `commit.lua`."""
+        store, limits = self._store, self._store.limits
+        ahead: list[Command] = []
+        extra: Any = 0
+        spends = 0
+        if isinstance(outcome, Succeeded):
+            kind, payload = "s", outcome.raw
+            if len(payload) > limits.inline_value_bytes:
+                ahead = [store.command("put_blob", claim.execution, claim.token, payload)]
+                payload = BLOB_MARK + claim.token.encode()
+        elif isinstance(outcome, RetryAt):
+            kind, payload, extra, spends = "r", encode_error(outcome.error), outcome.delay_ms, int(outcome.spends)
+        elif isinstance(outcome, Unfit):
+            kind, payload, extra = "u", outcome.fingerprint.encode(), outcome.reason
+        else:
+            kind, payload = "f", encode_error(outcome.error)
+        return [
+            *ahead,
+            store.command(
+                "commit", store.clock.injected, self._session, claim.execution, claim.node, claim.token, kind, payload,
+                claim.attempt, claim.duration_us, extra, spends, self._token(), hand, limits.retention_ms,
+                limits.dead_letter_retention_ms,
+            ),
+        ]  # fmt: skip
+
+    def fetch(
+        self, queues: Iterable[str], fitting: Collection[str], room: int, loop_room: int, *, suspects: bool
+    ) -> Command:
+        """Fetch for threads and event loop; `fitting` are fingerprints whose parked nodes this process can run."""
+        threads = [name for queue in queues for name in (queue, *(f"{queue}@{one}" for one in fitting))]
+        loop = [
+            name
+            for queue in queues
+            for name in (queue + ASYNC_SUFFIX, *(f"{queue}{ASYNC_SUFFIX}@{one}" for one in fitting))
+        ]
+        under_suspicion = [f"{queue}{lane}!" for queue in queues for lane in ("", ASYNC_SUFFIX)] if suspects else []
+        store = self._store
+        return store.command(
+            "fetch", store.clock.injected, self._session, store.limits.lease_ms, self._token() + ".",
+            ",".join(threads), room, ",".join(loop), loop_room, ",".join(under_suspicion), 1, _TIMERS_A_FETCH,
+        )  # fmt: skip
+
+    def give_back(self, claims: Iterable[Claim]) -> Command:
+        """Return unstarted claims."""
+        store = self._store
+        attempts = [part for claim in claims for part in (claim.execution, claim.node, claim.token)]
+        return store.command("give_back", store.clock.injected, self._session, *store.kept_ms, *attempts)
+
+    def resync(self, tokens: Iterable[str]) -> Command:
+        """Ask for what the session holds besides these tokens."""
+        return self._store.command("resync", self._session, *tokens)
+
+    def load(self) -> list[Command]:
+        """Load every script."""
+        return [("SCRIPT", "LOAD", script.text) for script in self._store.scripts.values()]
