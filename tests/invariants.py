@@ -95,9 +95,8 @@ def leftovers(store: Store) -> list[Violation]:
                 found.append(Violation("I7", key, f"it holds {client.llen(key)} tokens"))
         elif name not in _LASTING and client.pttl(key) == -1 and _size(store, key):
             found.append(Violation("I7", key, "it never expires"))
-    for execution in client.zrange(store.keys.active, 0, -1):
-        found.append(Violation("I7", execution.decode(), "it is still active"))
-    return found
+    active = client.zrange(store.keys.active, 0, -1)
+    return found + [Violation("I7", execution.decode(), "it is still active") for execution in active]
 
 
 def report(violations: Iterable[Violation]) -> str:
@@ -120,7 +119,9 @@ def _size(store: Store, key: str) -> int:
 def _plan(store: Store, plan_hash: str, known: dict[str, dict[str, PlanNode]]) -> dict[str, PlanNode]:
     if plan_hash not in known:
         pages = range(store.plan_head(plan_hash).pages)
-        known[plan_hash] = {name: node for page in pages for name, node in store.plan_page(plan_hash, page).by_id.items()}
+        known[plan_hash] = {
+            name: node for page in pages for name, node in store.plan_page(plan_hash, page).by_id.items()
+        }
     return known[plan_hash]
 
 
@@ -162,7 +163,9 @@ def _check_execution(store: Store, story: Replay, pending: Pending, *, ended: bo
     return found
 
 
-def _check_counters(fields: dict[str, str], letters: dict[str, list[str]], pending: Pending, story: Replay, bad) -> None:
+def _check_counters(
+    fields: dict[str, str], letters: dict[str, list[str]], pending: Pending, story: Replay, bad
+) -> None:
     running = sum(entry[0] == "R" for entry in letters.values())
     if int(fields["@run"]) != running:
         bad("I7", f"@run is {fields['@run']}, but {running} nodes run")

@@ -239,7 +239,7 @@ class Replay:
         if self.status not in ("running", "scheduled", "completed") and set(letters) & set("QT"):
             letters += "P"
         if entry is None:
-            pending_spread = told.state in ("queued", "delayed") and not self.status == "completed"
+            pending_spread = told.state in ("queued", "delayed") and self.status != "completed"
             return None if told.state == "waiting" or pending_spread else f"{name} is {told.state}, but has no entry"
         letter, token, failures, crashes = entry[0], entry[1], int(entry[2]), int(entry[3])
         if letter not in letters:
@@ -251,7 +251,9 @@ class Replay:
         return None
 
 
-def replay(events: Iterable[Event], plan_of: Callable[[str], dict[str, PlanNode]], found: list[Violation]) -> dict[str, Replay]:
+def replay(
+    events: Iterable[Event], plan_of: Callable[[str], dict[str, PlanNode]], found: list[Violation]
+) -> dict[str, Replay]:
     """Tell all events again, execution by execution; violations are appended to `found`."""
     stories: dict[str, Replay] = {}
     last = (0, 0)

@@ -10,7 +10,19 @@ from typing import Any
 
 from spane.model.plan import Plan, PlanNode
 from spane.runtime.claim import Claim
-from tests.property.world import LEASE_MS, LIMITS, QUEUES, Actor, Death, Lost, Pause, World, error_of, nodes_of, start_of
+from tests.property.world import (
+    LEASE_MS,
+    LIMITS,
+    QUEUES,
+    Actor,
+    Death,
+    Lost,
+    Pause,
+    World,
+    error_of,
+    nodes_of,
+    start_of,
+)
 
 RENEW_MS = 1_500
 THREADS = 3
@@ -27,7 +39,7 @@ def client(world: World, plan: Plan, number: int) -> Actor:
         start = replace(start, key="", digest="")
     for repeat in range(1 + (rng.random() < 0.5)):
         if repeat and start.key:
-            start = replace(start, execution=f"{start.execution}again")
+            start = replace(start, execution=f"{start.execution}-again")
         while True:
             try:
                 code, execution = yield ("start", *world.store.start_arguments(start))
@@ -152,7 +164,7 @@ def _outcome(world: World, hands: Hands, claim: Claim) -> tuple[Any, ...]:
 
 
 def _node(world: World, claim: Claim) -> PlanNode:
-    return nodes_of(world.plans[int(claim.execution[1:])])[claim.node]
+    return nodes_of(world.plans[int(claim.execution[1:].partition("-")[0])])[claim.node]
 
 
 def _behaviour(world: World, claim: Claim) -> Any:
@@ -194,7 +206,7 @@ def sweeper(world: World) -> Actor:
             _, mended = yield ("sweep", world.clock.injected, LIMITS.patience_ms, 100, 100_000, *reversed(_KEPT))
             world.mended += mended
         except Lost:
-            world.hints_lost = True  # What it said is unknown.
+            world.lost_by_hand = True  # What it said is unknown.
         yield Pause(1_000)
 
 

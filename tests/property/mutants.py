@@ -1,0 +1,145 @@
+"""Mutants: the transitions with one thing wrong. A checker that lets one live proves nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A change of text in one script, or in all that include it. `old` must stand there."""
+
+    name: str
+    old: str
+    new: str
+    script: str | None = None
+
+    def change(self, script: str, text: str) -> str:
+        """Return the text of a script with the fault in it."""
+        return text.replace(self.old, self.new) if self.script in (None, script) else text
+
+    def applied(self, seen: list[str]) -> Callable[[str, str], str]:
+        """Return the change, noting in `seen` the scripts that it changed."""
+
+        def mutate(script: str, text: str) -> str:
+            changed = self.change(script, text)
+            if changed != text:
+                seen.append(script)
+            return changed
+
+        return mutate
+
+
+_LEASE_CLEARED = "redis.call('HDEL', P .. 'w:' .. session, execution .. '|' .. node)\nif kind"
+
+MUTANTS = (
+    Mutant("no fence", "if holder ~= token then", "if false then", "commit"),
+    Mutant("a commit is taken twice", "if letter ~= 'R' then return {'again'} end", "", "commit"),
+    Mutant(
+        "a fenced attempt writes its output",
+        "if holder ~= token then",
+        "redis.call('HSET', P .. 'o:' .. execution, node, payload)\nif holder ~= token then",
+        "commit",
+    ),
+    Mutant("the join is one early", "== tonumber(need)", "== tonumber(need) - 1"),
+    Mutant("the join is one late", "== tonumber(need)", "== tonumber(need) + 1"),
+    Mutant("arrivals share a bit", "P .. 'j:' .. execution, bit, 1", "P .. 'j:' .. execution, 0, 1"),
+    Mutant("a claim without a lease", "  lease(session, execution, node, token)\n", "", "fetch"),
+    Mutant("a child handed over without a lease", "  lease(session, execution, given, ARGV[12])\n", "", "commit"),
+    Mutant("a child handed over does not count", "run = run + 1", "run = run"),
+    Mutant("the lease outlives the commit", _LEASE_CLEARED, "if kind", "commit"),
+    Mutant(
+        "split: the result now, the children never",
+        "if #ready > 0 then enqueue(execution, ready, priority, now, fields) end",
+        "",
+    ),
+    Mutant(
+        "split: the state now, the hint never",
+        "redis.call('RPUSH', entry[1], unpack",
+        "redis.call('LLEN', entry[1]) local _ = (unpack",
+    ),
+    Mutant(
+        "the rest of a fan-out is forgotten",
+        "for _, cursor in ipairs(cursors) do redis.call('RPUSH', P .. 'sp', cursor) end",
+        "",
+    ),
+    Mutant(
+        "the rest of the rest is forgotten",
+        "for _, another in ipairs(cursors) do redis.call('RPUSH', P .. 'sp', another) end",
+        "",
+        "fetch",
+    ),
+    Mutant("cursors do not count", "int(h[4] + #ready + #cursors - 1)", "int(h[4] + #ready - 1)", "fetch"),
+    Mutant("a duplicate hint is claimed", "if letter ~= 'Q' then return false end", "", "fetch"),
+    Mutant("an ending execution starts nodes", "if h[2] ~= 'running' then park", "if false then park", "fetch"),
+    Mutant("a failing execution releases children", "if goes_on and status == 'running' then", "if goes_on then"),
+    Mutant(
+        "completed one node early",
+        "elseif open == 0 then status = 'completed' end",
+        "elseif open <= 1 then status = 'completed' end",
+    ),
+    Mutant("failed while siblings run", "if run > 0 then\n        fields", "if run > 99 then\n        fields"),
+    Mutant("cancelled while nodes run", "if h[2] == '0' then", "if true then", "cancel"),
+    Mutant("a start key is not looked at", "  if holder then\n", "  if false then\n", "start"),
+    Mutant(
+        "a start is taken twice", "if redis.call('EXISTS', X) == 1 then return {'again', execution} end", "", "start"
+    ),
+    Mutant("what is given back is given to nobody", "      push_front(flag", "      type(flag", "give_back"),
+    Mutant(
+        "a rescue takes nothing back", "  lose(execution, node, attempts[i + 1], now, ARGV[3], ARGV[4])\n", "", "rescue"
+    ),
+    Mutant("the last given back ends nothing", "if h.run > 1 or (h.status", "if h.run > 0 or (h.status"),
+    Mutant("resync finds nothing", "for i = 1, #held, 2 do", "for i = 1, 0, 2 do", "resync"),
+    Mutant(
+        "a lost node is not queued",
+        "else push(queue .. '!', own ~= '' and own or h.priority, execution .. '|' .. node) end",
+        "else local _ = 0 end",
+    ),
+    Mutant(
+        "the clock's step back is not seen",
+        "if tonumber(redis.call('ZSCORE', P .. 'ses', session)) > ends + 1000 then",
+        "if false then",
+        "rescue",
+    ),
+    Mutant("neighbours are charged", "if flag == 'm' then crashes = crashes + 1 end", "crashes = crashes + 1"),
+    Mutant("a poison node is never charged", "if flag == 'm' then crashes = crashes + 1 end", ""),
+    Mutant(
+        "a mark outlives its attempt", "  if flag == 'm' then flag = 's' end\n  local again", "  local again", "commit"
+    ),
+    Mutant("failures do not count", "failures = failures + 1", "failures = failures + 0", "commit"),
+    Mutant(
+        "a retry without a timer",
+        "    set_timer('n|' .. execution .. '|' .. node, now + tonumber(ARGV[10]), queue)\n",
+        "",
+        "commit",
+    ),
+    Mutant(
+        "a due timer is dropped",
+        "    push(flag == '' and queue or queue .. '!', own ~= '' and own or h[4], execution .. '|' .. node)\n",
+        "",
+        "fetch",
+    ),
+    Mutant("an ended execution is kept for ever", "  redis.call('PEXPIRE', X, kept_ms)\n", ""),
+    Mutant("an ended execution holds its plan", "'refs', -1)", "'refs', 0)"),
+    Mutant(
+        "a dead letter is not kept",
+        "  redis.call('ZADD', P .. 'dl', int(now), execution .. '|' .. node)\n",
+        "",
+        "commit",
+    ),
+    Mutant("no event for a rescue", "  event('l', execution", "  local _ = (execution"),
+    Mutant(
+        "two terminal events",
+        "  event(letter, execution .. '|' .. h[1]",
+        "  event(letter, execution .. '|' .. h[1]) event(letter, execution .. '|' .. h[1]",
+    ),
+    Mutant("the sweep finds no lost hint", "  if not lost then return end\n", "  do return end\n", "sweep"),
+    Mutant("the sweep doubts every hint", "  if not lost then return end\n", "", "sweep"),
+    Mutant(
+        "the sweep finds no lost lease",
+        "if letter == 'R' then return mend_lease",
+        "if false then return mend_lease",
+        "sweep",
+    ),
+)
