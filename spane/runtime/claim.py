@@ -13,9 +13,9 @@ class Claim:
     """What `fetch`, `commit` (a child handed over) or `resync` leased to this process.
 
     It travels as the only argument of a Dramatiq message, is run by the executor, and comes back to the pump
-    with its `outcome`. `values` stands in the order of `fields`, as stored; None where the worker has to
-    read them itself. `attempt` counts from 1 and does not count crashes; `on_loop` tells whether the node was
-    planned to run on the event loop.
+    with its `outcome`. `values` stands in the order of `fields`, as stored; None where the worker has to read them
+    itself. `sent` is the output that this process has just sent, for a child that takes nothing else. `attempt`
+    counts from 1 and does not count crashes; `on_loop` tells whether the node was planned to run on the event loop.
     """
 
     __slots__ = (
@@ -25,7 +25,7 @@ class Claim:
 
     _profiles: ClassVar[dict[bytes, tuple[int, str, str, bool, tuple[str, ...]]]] = {}
 
-    def __init__(self, row: Sequence[Any]) -> None:
+    def __init__(self, row: Sequence[Any], sent: bytes | None = None) -> None:
         execution, node, token, plan, profile, failures, _crashes, flag, _priority, values = row
         known = self._profiles.get(profile)
         if known is None:
@@ -40,7 +40,7 @@ class Claim:
         self.failures = int(failures)
         self.attempt = self.failures + 1
         self.flag = bytes(flag)
-        self.values: list[bytes | None] | None = values
+        self.values: list[bytes | None] | None = values if isinstance(values, list) else [sent] if sent else None
         self.fetched_at = time.monotonic()
         self.started_at = 0.0
         self.duration_us = 0

@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Any
 from dramatiq import Broker, MessageProxy, Worker
 from dramatiq.middleware import Middleware
 
-from spane.runtime.retry import AttemptRetried
+from spane.model.outcome import Outcome
+from spane.model.plan import RetryPolicy
+from spane.runtime.claim import Claim
+from spane.runtime.retry import AttemptRetried, classify
 from spane.runtime.worker_process import chain_sigterm
 
 if TYPE_CHECKING:
@@ -33,10 +36,7 @@ class Attempts(Middleware):
             claim.outcome = _settle_foreign(claim, exception)
 
 
-def _settle_foreign(claim: Any, exception: BaseException) -> Any:
-    from spane.model.plan import RetryPolicy
-    from spane.runtime.retry import classify
-
+def _settle_foreign(claim: Claim, exception: BaseException) -> Outcome:
     policy = claim.program.node.retry if claim.program is not None else RetryPolicy()
     return classify(policy, exception, node=claim.node, attempt=claim.attempt)
 

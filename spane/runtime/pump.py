@@ -21,7 +21,7 @@ import redis
 
 from spane.errors import StoreUnavailable
 from spane.model.ids import new_session_id
-from spane.model.outcome import Failed, NodeError, Outcome
+from spane.model.outcome import Failed, NodeError, Outcome, Succeeded
 from spane.runtime.claim import Claim
 from spane.runtime.commands import Commands
 from spane.runtime.store import Store
@@ -273,7 +273,7 @@ class Pump:
                 if reply[1]:
                     self._hot = self._loop_hot = True
                 if len(reply) > 2:
-                    self._accept(reply[2])
+                    self._accept(reply[2], outcome)
                     handed += 1
             elif code == b"fenced":
                 _logger.warning(
@@ -310,9 +310,9 @@ class Pump:
     def _load_scripts(self) -> None:
         self._wire.call(self._commands.load())
 
-    def _accept(self, row: Any) -> bool:
-        """Take a claim in; returns whether it is one for the event loop."""
-        claim = Claim(row)
+    def _accept(self, row: Any, before: Outcome | None = None) -> bool:
+        """Take a claim in; returns whether it is one for the event loop. `before` is the outcome it follows from."""
+        claim = Claim(row, before.raw if isinstance(before, Succeeded) else None)
         self._held.add(claim.token)
         if claim.on_loop:
             self._loop_claims += 1

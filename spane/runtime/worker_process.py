@@ -23,7 +23,7 @@ from spane.ops.services import Service, Services
 from spane.runtime.claim import Claim
 from spane.runtime.executor import Executor, timed_out
 from spane.runtime.lane import AsyncLane
-from spane.runtime.programs import Programs, check_fit, fingerprint
+from spane.runtime.programs import Programs
 from spane.runtime.pump import Pump
 from spane.runtime.retry import classify
 from spane.runtime.store import Store
@@ -37,6 +37,8 @@ _logger = logging.getLogger("spane.worker")
 
 #: Actors of nodes carry this prefix, so a user's own actors never clash with them.
 ACTOR_PREFIX = "spane."
+#: Runs nodes whose type this worker does not know: they are parked for one that does.
+UNKNOWN_ACTOR = "spane:unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,9 +264,6 @@ class WorkerProcess:
         return self.lane.run(coroutine)
 
 
-UNKNOWN_ACTOR = "spane:unknown"
-
-
 def chain_sigterm(stop_claiming: Callable[[], None]) -> None:
     """Stop claiming as soon as SIGTERM comes, before Dramatiq looks at it (its loop wakes once a second)."""
     if threading.current_thread() is not threading.main_thread():
@@ -280,14 +279,3 @@ def chain_sigterm(stop_claiming: Callable[[], None]) -> None:
             signal.raise_signal(signal.SIGTERM)
 
     signal.signal(signal.SIGTERM, handle)
-
-
-__all__ = [
-    "ACTOR_PREFIX",
-    "UNKNOWN_ACTOR",
-    "WorkerOptions",
-    "WorkerProcess",
-    "chain_sigterm",
-    "check_fit",
-    "fingerprint",
-]

@@ -83,6 +83,8 @@ else finish(execution, status, now, ARGV[14], ARGV[15], fields, tail) end
 if given then
   lease(session, execution, given, ARGV[12])
   local child = redis.call('HGET', P .. 'p:' .. h.plan, 'p:' .. given)
-  return {'ok', queued, row(execution, given, ARGV[12], h.plan, child, 0, 0, '', h.priority)}
+  -- A child that takes this output and nothing else gets 1 for it: the worker still has what it sent.
+  local merged = string.sub(child, -#node - 1) == ';' .. node and 1
+  return {'ok', queued, row(execution, given, ARGV[12], h.plan, child, 0, 0, '', h.priority, merged)}
 end
 return {'ok', queued}

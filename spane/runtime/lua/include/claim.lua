@@ -4,7 +4,10 @@ local function lease(session, execution, node, token)
   redis.call('HSET', P .. 'w:' .. session, execution .. '|' .. node, token)
 end
 
-local function row(execution, node, token, plan, profile, failures, crashes, flag, priority)
-  local _, _, _, _, flags, fields = read_profile(profile)
-  return {execution, node, token, plan, profile, failures, crashes, flag, priority, merge(execution, flags, fields)}
+local function row(execution, node, token, plan, profile, failures, crashes, flag, priority, merged)
+  if not merged then
+    local _, _, _, _, flags, fields = read_profile(profile)
+    merged = merge(execution, flags, fields)
+  end
+  return {execution, node, token, plan, profile, failures, crashes, flag, priority, merged}
 end
