@@ -1,0 +1,47 @@
+"""A worker that is killed loses nothing, and another takes its attempts over within seconds."""
+
+from __future__ import annotations
+
+import random
+import statistics
+
+import pytest
+
+from spane.model.event import EventKind
+from tests.crash.cluster import Load, Watch, counted
+
+KILLS = counted(6, 60)
+#: Default settings: what is left of a lease of 5 s, a rescue each 0.5 s, and the claim.
+TAKEN_OVER_WITHIN_MS = 7_000
+
+
+@pytest.mark.timeout(120 + KILLS * 15)
+def test_a_worker_killed_under_load_is_taken_over_and_nothing_is_lost(cluster):
+    rng, times_ms, watch = random.Random(1), [], Watch(cluster)
+    with Load(cluster):
+        for _ in range(KILLS):
+            watch.commits(rng.randrange(10, 80))
+            times_ms.append(_kill_one(cluster, watch, rng))
+    cluster.check()
+    times_ms.sort()
+    p99_ms = times_ms[min(len(times_ms) - 1, round(0.99 * len(times_ms)))]
+    print(
+        f"\n{KILLS} kills, {len(cluster.started)} executions: taken over after p50 {statistics.median(times_ms):.0f} ms, "
+        f"p99 {p99_ms:.0f} ms, at most {times_ms[-1]:.0f} ms"
+    )
+    assert p99_ms <= TAKEN_OVER_WITHIN_MS
+
+
+def _kill_one(cluster, watch: Watch, rng: random.Random) -> float:
+    """Kill a worker; returns the milliseconds until the first of its attempts was claimed elsewhere."""
+    cluster.kill(rng.choice(cluster.workers))
+    seconds, microseconds = cluster.store.client.time()
+    killed_ms = seconds * 1000 + microseconds / 1000
+    cluster.start_worker(wait=False)
+    lost: set[tuple[str, str | None]] = set()
+    for event in watch.events():
+        if event.kind is EventKind.NODE_LOST:
+            lost.add((event.execution, event.node))
+        if event.kind is EventKind.NODE_CLAIMED and (event.execution, event.node) in lost:
+            return event.at_ms - killed_ms
+    raise AssertionError
