@@ -123,7 +123,7 @@ class Engine:
             default_queue=settings.default_queue,
         )
         engine = cls.__new__(cls)
-        engine._assemble(settings, broker, InProcess(store, broker, virtual_time=virtual_time))
+        engine._assemble(settings, broker, InProcess(store, broker, virtual_time=virtual_time))  # noqa: SLF001 - it is our own
         return engine
 
     def __enter__(self) -> Self:

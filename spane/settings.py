@@ -180,7 +180,7 @@ def _check_redis_url(url: str) -> None:
 class _OriginalNames(PydanticBaseSettingsSource):
     """The variables of the TypeScript original; SHUTDOWN_TIMEOUT is in milliseconds there."""
 
-    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:  # noqa: ARG002
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
         variable = ORIGINAL_NAMES.get(field_name, "")
         value: Any = os.environ.get(variable) or None
         if value is not None and variable in _IN_MILLISECONDS:

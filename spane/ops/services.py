@@ -14,8 +14,10 @@ _logger = logging.getLogger("spane.services")
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """Something to be done again and again. `run_once` returns after how many seconds it wants its next turn;
-    `retry_s` is the pause after a failure."""
+    """Something to be done again and again.
+
+    `run_once` returns after how many seconds it wants its next turn; `retry_s` is the pause after a failure.
+    """
 
     name: str
     run_once: Callable[[], float]

@@ -19,7 +19,7 @@ class Claim:
     """
 
     __slots__ = (
-        "attempt", "duration_us", "execution", "exception", "failures", "fetched_at", "fields", "flag", "interrupted",
+        "attempt", "duration_us", "exception", "execution", "failures", "fetched_at", "fields", "flag", "interrupted",
         "node", "on_loop", "outcome", "page", "plan", "program", "queue", "started_at", "thread", "token", "type", "values",
     )  # fmt: skip
 

@@ -45,6 +45,7 @@ class NodeConsumer(Consumer):
             process.pump.queues = (*process.pump.queues, queue)
 
     def __next__(self) -> MessageProxy | None:
+        """Return the next message or node, waiting for one as long as Dramatiq asked."""
         try:
             message = self._messages.next()
         except redis.RedisError:
@@ -69,18 +70,21 @@ class NodeConsumer(Consumer):
         return self._messages.outstanding
 
     def ack(self, message: MessageProxy) -> None:
+        """Acknowledge a message; for a node, hand its outcome to the pump."""
         if "spane" in message.options:
             self._process.finish(message)
         else:
             self._messages.done(message, failed=False)
 
     def nack(self, message: MessageProxy) -> None:
+        """Reject a message; for a node, hand its outcome to the pump."""
         if "spane" in message.options:
             self._process.finish(message)
         else:
             self._messages.done(message, failed=True)
 
     def requeue(self, messages: Iterable[MessageProxy]) -> None:
+        """Return what was not processed to where it came from."""
         theirs = []
         for message in messages:
             if "spane" in message.options:
@@ -90,4 +94,5 @@ class NodeConsumer(Consumer):
         self._messages.requeue(theirs)
 
     def close(self) -> None:
+        """Let another consumer drive the pump."""
         self._process.pump.yield_turn()

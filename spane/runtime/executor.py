@@ -72,7 +72,7 @@ class Executor:
             raw = program.dump(result)
             self._check_size(claim, raw)
             claim.outcome = Succeeded(raw)
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - user code was called, and whatever it raised is the outcome
             self.fail(claim, program, error)
         finally:
             if token is not None:
@@ -91,7 +91,7 @@ class Executor:
             raw = program.dump(result)
             self._check_size(claim, raw)
             claim.outcome = Succeeded(raw)
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - user code was called, and whatever it raised is the outcome
             self.fail(claim, program, error)
         finally:
             claim.duration_us = int((time.monotonic() - claim.started_at) * 1e6)

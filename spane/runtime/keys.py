@@ -1,5 +1,6 @@
-"""Every Redis key, with its type, what it holds and how long it lives. All keys of one partition share a hash tag,
-so that a partition fits one slot of a Redis Cluster.
+"""Every Redis key, with its type, what it holds and how long it lives.
+
+All keys of one partition share a hash tag, so that a partition fits one slot of a Redis Cluster.
 
     key                     type    holds                                            lives
     x:<execution>           hash    status, counts, state of every started node      until retired
@@ -41,39 +42,39 @@ class Keys:
         return f"{self.namespace}:{{{self.partition}}}:"
 
     def execution(self, execution: str) -> str:
-        """The state of an execution and of its nodes."""
+        """Return the key of the state of an execution and of its nodes."""
         return f"{self.prefix}x:{execution}"
 
     def outputs(self, execution: str) -> str:
-        """Inputs and outputs of an execution."""
+        """Return the key of inputs and outputs of an execution."""
         return f"{self.prefix}o:{execution}"
 
     def blobs(self, execution: str) -> str:
-        """Large values of an execution."""
+        """Return the key of large values of an execution."""
         return f"{self.prefix}b:{execution}"
 
     def plan(self, plan_hash: str) -> str:
-        """A stored plan."""
+        """Return the key of a stored plan."""
         return f"{self.prefix}p:{plan_hash}"
 
     def queue(self, queue: str, priority: int) -> str:
-        """Hints of one queue at one priority."""
+        """Return the key of hints of one queue at one priority."""
         return f"{self.prefix}q:{queue}:{priority}"
 
     def wake(self, queue: str) -> str:
-        """The wake token of a queue."""
+        """Return the key of the wake token of a queue."""
         return f"{self.prefix}wake:{queue}"
 
     def waiter(self, execution: str) -> str:
-        """Where whoever waits for an execution's end listens."""
+        """Return where whoever waits for an execution's end listens."""
         return f"{self.prefix}r:{execution}"
 
     def session(self, session: str) -> str:
-        """What a worker session holds."""
+        """Return the key of what a worker session holds."""
         return f"{self.prefix}w:{session}"
 
     def start_key(self, workflow: str, key: str) -> str:
-        """Which execution a start key belongs to."""
+        """Return where it stands which execution a start key belongs to."""
         return f"{self.prefix}key:{workflow}:{key}"
 
     @property

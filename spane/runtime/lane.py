@@ -61,7 +61,7 @@ class AsyncLane:
         except BaseException as error:
             message.stuff_exception(error)
             if not isinstance(error, Retry):
-                _logger.error("Node %r failed with an unhandled exception.", claim, exc_info=True)
+                _logger.exception("Node %r failed with an unhandled exception.", claim)
             self._broker.emit_after("process_message", message, exception=error)
         finally:
             finish(claim)

@@ -99,6 +99,7 @@ class NodeBroker(Mixed):
         return []
 
     def add_middleware(self, middleware: Middleware, **where: Any) -> None:
+        """Add a middleware, as Dramatiq does."""
         super().add_middleware(middleware, **where)
         self._node_hooks = {}
 
@@ -115,6 +116,7 @@ class NodeBroker(Mixed):
         return found
 
     def emit_before(self, signal: str, *args: Any, **kwargs: Any) -> None:
+        """Emit a signal; a node's message passes only hooks that have something to say about nodes."""
         if args and isinstance(args[0], MessageProxy) and "spane" in args[0].options:
             for hook in self._hooks("before_" + signal):
                 try:
@@ -127,6 +129,7 @@ class NodeBroker(Mixed):
             super().emit_before(signal, *args, **kwargs)
 
     def emit_after(self, signal: str, *args: Any, **kwargs: Any) -> None:
+        """Emit a signal, like `emit_before`, in reverse order."""
         if args and isinstance(args[0], MessageProxy) and "spane" in args[0].options:
             for hook in reversed(self._hooks("after_" + signal)):
                 try:

@@ -89,9 +89,8 @@ class Pump:
 
     def finish(self, claim: Claim, outcome: Outcome | None) -> None:
         """Take a claim's outcome, unless something settled it before."""
-        if self._running.pop(claim.token, None) is None:
-            if self._unstarted.pop(claim.token, None) is None:
-                return
+        if self._running.pop(claim.token, None) is None and self._unstarted.pop(claim.token, None) is None:
+            return
         self._outbox.append((claim, outcome or _rejected(claim)))
         if claim.on_loop:
             self._loop_claims -= 1

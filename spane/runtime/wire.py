@@ -10,6 +10,7 @@ import select
 import socket
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import hiredis
@@ -110,10 +111,8 @@ class Bell:
 
     def ring(self) -> None:
         """Wake the pump from any thread."""
-        try:
+        with suppress(BlockingIOError):  # The buffer is full of rings not heard yet: the pump will wake.
             self._far.send(b"\0")
-        except BlockingIOError:
-            pass  # The buffer is full of rings not heard yet: the pump will wake.
 
     def wait(self, keys: Sequence[str], timeout_s: float) -> bool:
         """Wait for a ring or a token; returns whether a token came.

@@ -17,7 +17,7 @@ from dramatiq.middleware.threading import raise_thread_exception
 
 from spane.authoring.registry import Registry
 from spane.authoring.resources import Resources
-from spane.errors import StoreUnavailable
+from spane.errors import SpaneError, StoreUnavailable
 from spane.model.outcome import Failed, Outcome
 from spane.ops.services import Service, Services
 from spane.runtime.claim import Claim
@@ -126,8 +126,8 @@ class WorkerProcess:
         for workflow in self.registry.workflows():
             try:
                 queues.update(node.queue for node in workflow.plan.nodes)
-            except Exception as error:
-                _logger.error("Workflow %r cannot be planned, so it cannot be started: %s", workflow.name, error)
+            except SpaneError as error:
+                _logger.error("Workflow %r cannot be planned, so it cannot be started: %s", workflow.name, error)  # noqa: TRY400 - the message says it all
         return queues
 
     def stop_claiming(self) -> None:

@@ -24,17 +24,17 @@ def inherited_line(x: int) -> Line:
 
 
 @node
-def inherited_whole(line) -> str:  # noqa: ANN001 - the rule under test
+def inherited_whole(line) -> str:
     return type(line).__name__
 
 
 @node
-def inherited_part(point) -> str:  # noqa: ANN001
+def inherited_part(point) -> str:
     return type(point).__name__
 
 
 @node
-def inherited_input(given) -> str:  # noqa: ANN001
+def inherited_input(given) -> str:
     return type(given).__name__
 
 
