@@ -1,4 +1,4 @@
-"""Fixtures for every test that needs a real Redis."""
+"""Fixtures for every test that needs a real Redis, and for those that run pytest inside."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ import pytest
 import redis
 
 from tests.servers import RedisServer, StartServer, binary_or_skip
+
+# pytest takes it from a conftest at the top of the tests only.
+pytest_plugins = ["pytester"]
 
 
 @pytest.fixture(scope="session")

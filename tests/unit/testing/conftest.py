@@ -1,8 +1,7 @@
-"""The fixture `spane` for runs in which the package is not installed, and pytest runs inside tests."""
+"""The fixture `spane` for runs in which the package is not installed."""
 
 from __future__ import annotations
 
 from spane.testing.plugin import spane
 
-pytest_plugins = ["pytester"]
 __all__ = ["spane"]
