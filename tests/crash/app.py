@@ -109,7 +109,7 @@ def layered(n: int) -> int:
 
 
 @node(retry=Retry(attempts=1))
-def gated(gate: str, fails: bool, context: Context = current()) -> int:
+def at_gate(gate: str, fails: bool, context: Context = current()) -> int:
     tell(context)
     wait_for(gate)
     if fails:
@@ -119,12 +119,12 @@ def gated(gate: str, fails: bool, context: Context = current()) -> int:
 
 @workflow
 def waiting(gate: str, fails: bool = False) -> int:
-    return gated(gate, fails)
+    return at_gate(gate, fails)
 
 
 @workflow
 def waiting_wide(gate: str) -> list[int]:
-    return [gated.named(f"gated_{i}")(gate, False) for i in range(12)]
+    return [at_gate.named(f"at_gate_{i}")(gate, False) for i in range(12)]
 
 
 @node(retry=QUICK)
