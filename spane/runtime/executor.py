@@ -17,9 +17,9 @@ from pydantic import ValidationError
 from spane.authoring.context import CURRENT, Context
 from spane.authoring.parents import Parents
 from spane.authoring.resources import Resources
-from spane.errors import NodeTimeout, ResultNotSerialisable, ValueMismatch, ValueTooLarge
+from spane.errors import NodeTimeout, ResultNotSerialisable, StoreError, StoreUnavailable, ValueMismatch, ValueTooLarge
 from spane.model import codec
-from spane.model.outcome import NodeError, RetryAt, Succeeded, Unfit, decode_error
+from spane.model.outcome import NodeError, RetryAt, Succeeded, Unfit, decode_error, describe
 from spane.runtime.programs import DoesNotFit, Program, Programs
 from spane.runtime.retry import AttemptFailed, AttemptRetried, classify
 from spane.runtime.store import BLOB_MARK, ERROR_MARK, Store
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger("spane.node")
 _JSON = codec.Reader(Any)
+#: How long an attempt waits that could not start because Redis was away.
+PUT_OFF_MS = 200
 _BLOB, _ERROR = BLOB_MARK[0], ERROR_MARK[0]
 
 
@@ -53,7 +55,7 @@ class Executor:
             AttemptRetried: the attempt failed and will be tried again.
             BaseException: the user's own, when the attempt was the last.
         """
-        program = self.prepare(claim)
+        program = self.prepare(claim) if not claim.flag or self.admit(claim) else None
         if program is None:
             return
         token = None
@@ -81,7 +83,8 @@ class Executor:
 
     async def run_on_loop(self, claim: Claim) -> None:
         """Run a claimed async node on the event loop; otherwise like `run`."""
-        program = self.prepare(claim)
+        admitted = not claim.flag or await asyncio.to_thread(self.admit, claim)
+        program = self.prepare(claim) if admitted else None
         if program is None:
             return
         try:
@@ -96,11 +99,29 @@ class Executor:
         finally:
             claim.duration_us = int((time.monotonic() - claim.started_at) * 1e6)
 
+    def admit(self, claim: Claim) -> bool:
+        """Write the start mark of a suspect; without it, it must not run, and is put off."""
+        try:
+            if self.store.mark(claim.execution, claim.node, claim.token):
+                return True
+            claim.outcome = put_off(claim, StoreUnavailable("Another attempt has the node now."))
+        except StoreError as error:
+            claim.outcome = put_off(claim, error)
+        return False
+
     def prepare(self, claim: Claim) -> Program | None:
-        """Find the claim's program; without one the outcome is `Unfit` and None is returned."""
+        """Find the claim's program and read what was not carried along.
+
+        Without a program that fits the outcome is `Unfit`; when Redis is away the attempt is put off, which costs no
+        try: the node is not at fault. None is returned then.
+        """
         claim.started_at = time.monotonic()
         try:
             program = claim.program = self.programs.of(claim.plan, claim.node, claim.page)
+            self._complete(claim, program)
+        except StoreError as error:
+            claim.outcome = put_off(claim, error)
+            return None
         except DoesNotFit as misfit:
             claim.outcome = Unfit(misfit.fingerprint, misfit.reason)
             return None
@@ -135,17 +156,25 @@ class Executor:
                     args.append(reader.read_for(raw, node=node, parameter=program.variadic_name))
         return args, kwargs
 
-    def _merged(self, claim: Claim, program: Program) -> tuple[Mapping[str, bytes], bytes | None]:
-        """Return ({parent: output}, inputs), leaving out parents that were skipped or failed."""
+    def _complete(self, claim: Claim, program: Program) -> None:
+        """Read the values that the claim does not carry: too many, too large, or kept beside."""
         fields, values = program.fields, claim.values
         if values is None or len(values) != len(fields):
             stored = self.store.outputs(claim.execution, fields)
-            values = claim.values = [stored.get(field) for field in fields]
+            claim.values = [stored.get(field) for field in fields]
+        else:
+            for at, value in enumerate(values):
+                if value is not None and value[0] == _BLOB:
+                    values[at] = self.store.resolve(claim.execution, value)
+
+    def _merged(self, claim: Claim, program: Program) -> tuple[Mapping[str, bytes], bytes | None]:
+        """Return ({parent: output}, inputs), leaving out parents that were skipped or failed."""
+        fields, values = program.fields, claim.values or ()
         outputs: dict[str, bytes] = {}
         for field, value in zip(fields, values, strict=True):
             if value is None or value[0] == _ERROR:
                 continue
-            outputs[field] = self.store.resolve(claim.execution, value) if value[0] == _BLOB else value
+            outputs[field] = value
         return outputs, outputs.pop("@in", None)
 
     def _fill(self, claim: Claim, program: Program, kwargs: dict[str, Any]) -> Any:
@@ -217,6 +246,12 @@ def _returned_by(node: str, error: ResultNotSerialisable) -> ResultNotSerialisab
     )
     named.__cause__ = error.__cause__
     return named.with_traceback(error.__traceback__)
+
+
+def put_off(claim: Claim, error: Exception) -> RetryAt:
+    """Return the outcome of an attempt that did not start because Redis was away."""
+    record = describe(error, node=claim.node, attempt=claim.attempt, retryable=True)
+    return RetryAt(PUT_OFF_MS, record, spends=False)
 
 
 def timed_out(claim: Claim, timeout_ms: int) -> NodeTimeout:

@@ -190,8 +190,6 @@ class WorkerProcess:
         if not self.pump.begin(claim):
             return
         claim.thread = threading.get_ident()
-        if claim.flag and not self.store.mark(claim.execution, claim.node, claim.token):
-            return
         self.executor.run(claim)
 
     def finish(self, message: MessageProxy) -> None:
