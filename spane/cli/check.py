@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from spane.cli import exits, loading, stores
-from spane.errors import DefinitionError, Fault, SettingsError, SpaneError, StoreError, StoreUnsuitable
+from spane.errors import DefinitionError, Fault, SettingsError, SpaneError, StoreError
 
 if TYPE_CHECKING:
     from spane.authoring.workflow import Workflow
@@ -74,10 +74,9 @@ class _Report:
         warnings: list[Fault] = []
         try:
             with stores.opened(store, settings) as opened:
-                faults, warnings = examine(opened.engine.store.client)
+                store_of = opened.engine.store
+                faults, warnings = examine(store_of.client, prefix=store_of.keys.prefix)
             faults = [fault for fault in faults if fault.code not in settings.allow_unsafe_redis]
-        except StoreUnsuitable as error:
-            faults = list(getattr(error, "faults", ())) or [Fault("unsuitable", str(error))]
         except StoreError as error:
             faults = [Fault("unreachable", str(error))]
         if store == "memory":  # it promises to keep nothing
@@ -137,11 +136,6 @@ def _examine(workflow: Workflow[..., Any]) -> tuple[list[Fault], list[Fault]]:
         first, second = workflow.draft, workflow.trace()
     except SpaneError as error:
         return list(_faults_of(error)), []
-    except Exception as error:  # noqa: BLE001 - the body is the user's code
-        where = str(workflow.location)
-        return [
-            Fault("broken-body", f"the body of {workflow.name!r} raised {type(error).__name__}: {error}", where)
-        ], []
     faults, warnings = check_draft(first)
     return [*faults, *_differences(first, second, str(workflow.location))], warnings
 

@@ -5,7 +5,16 @@ from __future__ import annotations
 import sys
 from enum import IntEnum
 
-from spane.errors import DefinitionError, ExecutionCancelled, ExecutionError, SettingsError, SpaneError, StoreError
+from spane.errors import (
+    AttemptError,
+    DefinitionError,
+    ExecutionCancelled,
+    ExecutionFailed,
+    ExecutionStalled,
+    SettingsError,
+    SpaneError,
+    StoreError,
+)
 
 
 class Exit(IntEnum):
@@ -25,7 +34,7 @@ def code_of(error: SpaneError) -> Exit:
         return Exit.STORE
     if isinstance(error, ExecutionCancelled):
         return Exit.CANCELLED
-    if isinstance(error, ExecutionError):
+    if isinstance(error, ExecutionFailed | ExecutionStalled | AttemptError):
         return Exit.FAILED
     return Exit.USAGE
 

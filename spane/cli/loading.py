@@ -19,6 +19,8 @@ from spane.errors import DefinitionError, Fault, SpaneError
 if TYPE_CHECKING:
     from spane.authoring.workflow import Workflow
 
+_HERE = str(Path(__file__).parents[1]) + "/"
+
 
 def workflow(target: str, verb: str) -> Workflow[..., Any]:
     """Return the workflow that `FILE[:WORKFLOW]` names; `verb` is for the message that says what to write."""
@@ -160,16 +162,17 @@ def _from_file(path: Path, source: str) -> ModuleType:
 
 
 def _broken(source: str, error: BaseException) -> DefinitionError:
-    """Return the fault of a module that cannot be imported, with the user's own traceback."""
-    trace = error.__traceback__
-    while trace is not None and _is_machinery(trace.tb_frame.f_code.co_filename):
-        trace = trace.tb_next
-    text = "".join(traceback.format_exception(type(error), error.with_traceback(trace), trace, chain=False))
-    return _fault(source, "broken-module", f"{source} cannot be imported:\n\n{text}")
+    return _fault(source, "broken-module", f"{source} cannot be imported:\n\n{own_traceback(error)}")
 
 
-def _is_machinery(filename: str) -> bool:
-    return filename.startswith("<frozen importlib") or filename in (__file__, importlib.__file__)
+def own_traceback(error: BaseException) -> str:
+    """Return a traceback with the user's own frames only."""
+    told = traceback.TracebackException.from_exception(error)
+    told.stack = traceback.StackSummary.from_list(
+        [frame for frame in told.stack if not frame.filename.startswith((_HERE, "<frozen importlib"))
+         and frame.filename != importlib.__file__]
+    )  # fmt: skip
+    return "".join(told.format(chain=False))
 
 
 def _fault(source: str, code: str, message: str) -> DefinitionError:

@@ -37,7 +37,10 @@ class Picture:
         self._watch = watch
         self._name = workflow.name
         branches = {node: branch for branch, node in rows(workflow.draft)}
-        nodes = sorted(watch.rows, key=list(branches).index) if set(watch.rows) <= set(branches) else list(watch.rows)
+        # A followed execution may have a plan that the code has moved on from; its nodes then stand in plan order.
+        nodes = (
+            [node for node in branches if node in watch.rows] if set(watch.rows) <= set(branches) else list(watch.rows)
+        )
         self._nodes = [(branches.get(node, ""), node) for node in nodes]
         self._status = ExecutionState.RUNNING
         self._live = Live(console=console, auto_refresh=False, vertical_overflow="crop")

@@ -14,7 +14,7 @@ from spane.cli import reporting, stores, values
 from spane.cli.exits import Exit
 from spane.cli.interruption import Interruption
 from spane.cli.watching import Watch
-from spane.errors import ExecutionCancelled, ExecutionFailed
+from spane.errors import ExecutionCancelled, ExecutionFailed, InputError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -59,6 +59,7 @@ def carry_out(workflow: Workflow[..., Any], pairs: Sequence[str], document: str 
     console = reporting.terminal(quiet=options.machine)
     reporting.set_up_logging(settings.log_level, console)
     with Interruption() as interruption, stores.opened(options.store, settings) as opened:
+        opened.require_suitable()
         execution = _begin(opened, workflow, given, options)
         interruption.means = _HOW_TO_GO_ON[opened.kind].format(execution.id)
         with opened.working(options.threads or settings.worker_threads, here=options.work):
@@ -80,9 +81,9 @@ def _begin(
     engine = opened.engine
     engine.registry.add_workflow(workflow)
     if options.follow:
-        return engine.get(options.follow)
+        return _followed(opened, workflow, options.follow)
     left = opened.unfinished()
-    same = None if options.new else opened.left_by(workflow, workflow.encode_inputs(given))
+    same = None if options.new or options.key else opened.left_by(workflow, workflow.encode_inputs(given))
     others = [execution for execution in left if same is None or execution.id != same.id]
     if others:
         some = "an execution that" if len(others) == 1 else f"{len(others)} executions that"
@@ -95,6 +96,14 @@ def _begin(
         )
         return engine.get(same.id)
     return engine.start(workflow, given, key=options.key, priority=options.priority)
+
+
+def _followed(opened: stores.Opened, workflow: Workflow[..., Any], execution_id: str) -> Execution[Any]:
+    name = opened.runs(execution_id)
+    if name not in (workflow.name, None):
+        problem = f"execution {execution_id!r} is one of workflow {name!r}, not of {workflow.name!r}."
+        raise InputError(problem[0].upper() + problem[1:], workflow=workflow.name, problems=(problem,))
+    return opened.engine.get(execution_id)
 
 
 def _watch(

@@ -24,6 +24,14 @@ class Opened:
     engine: Engine
     kind: Kind
 
+    def require_suitable(self) -> None:
+        """Raise `StoreUnsuitable` where a Redis would not keep what it is given; the other stores are ours."""
+        from spane.runtime.suitability import require_suitable
+
+        if self.kind == "redis":
+            store = self.engine.store
+            require_suitable(store.client, allow=self.engine.settings.allow_unsafe_redis, prefix=store.keys.prefix)
+
     def working(self, threads: int, *, here: bool) -> AbstractContextManager[Any]:
         """Run a worker in this process for as long as the `with` lasts, where nodes are to run here."""
         # In memory the engine starts a worker by itself.
@@ -34,6 +42,10 @@ class Opened:
     def unfinished(self) -> list[Execution[Any]]:
         """Return the executions of an embedded store that an earlier run left; on Redis they are not ours to go on with."""
         return self.engine.executions() if self.kind == "embedded" else []
+
+    def runs(self, execution_id: str) -> str | None:
+        """Return the name of the workflow that an execution is one of."""
+        return self.engine.store.fields(execution_id, "@wf")[0]
 
     def left_by(self, workflow: Workflow[..., Any], inputs: bytes) -> Execution[Any] | None:
         """Return an unfinished execution of the same plan with the same inputs."""
@@ -48,9 +60,11 @@ class Opened:
 
 @contextmanager
 def opened(store: str | None, settings: Settings) -> Iterator[Opened]:
-    """Open `embedded`, `memory` or a Redis URL; without a word, the Redis that is set, or the embedded store."""
+    """Open `embedded`, `memory` or a Redis URL; without a word, the Redis that is set, or the embedded store.
+
+    Whether a Redis is fit to be used is asked by `require_suitable`.
+    """
     from spane.engine import Engine
-    from spane.runtime.suitability import require_suitable
 
     if store == "memory":
         engine, kind = Engine.in_memory(settings=settings), "memory"
@@ -59,8 +73,6 @@ def opened(store: str | None, settings: Settings) -> Iterator[Opened]:
     else:
         engine, kind = Engine(settings=settings), "redis"
     try:
-        if kind == "redis":
-            require_suitable(engine.store.client, allow=settings.allow_unsafe_redis)
         yield Opened(engine, kind)  # type: ignore[arg-type]
     finally:
         engine.close()

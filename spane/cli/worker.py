@@ -28,13 +28,12 @@ def worker(
     All other options are dramatiq's own and come after the modules. SIGTERM and Ctrl-C let running nodes finish; a
     second one stops them at once. SIGHUP restarts the workers.
     """
-    from spane.cli import loading, supervisor
-    from spane.runtime.clients import command_client
-    from spane.runtime.suitability import require_suitable
+    from spane.cli import loading, stores, supervisor
     from spane.settings import Settings
 
     settings = Settings()
-    require_suitable(command_client(settings.redis_url), allow=settings.allow_unsafe_redis)
+    with stores.opened(settings.redis_url, settings) as opened:
+        opened.require_suitable()
     arguments = [loading.as_module(part) for part in modules]
     raise typer.Exit(
         supervisor.supervise(

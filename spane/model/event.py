@@ -94,7 +94,8 @@ _NODE_KINDS: dict[str, tuple[EventKind, tuple[str, ...]]] = {
     "g": (EventKind.NODE_PROGRESS, ("done", "total")),
 }
 
-_INTEGERS = frozenset({"attempt", "duration_us", "delay_ms", "priority", "generation", "crashes", "done", "total"})
+_INTEGERS = frozenset({"attempt", "duration_us", "delay_ms", "priority", "generation", "crashes"})
+_NUMBERS = frozenset({"done", "total"})
 
 
 def read_entry(entry_id: str, letter: str, body: str) -> Iterator[Event]:
@@ -133,4 +134,11 @@ def read_entry(entry_id: str, letter: str, body: str) -> Iterator[Event]:
 
 
 def _named(names: tuple[str, ...], parts: list[str]) -> dict[str, Any]:
-    return {name: int(part) if name in _INTEGERS and part else part for name, part in zip(names, parts, strict=False)}
+    return {name: _read_part(name, part) for name, part in zip(names, parts, strict=False)}
+
+
+def _read_part(name: str, part: str) -> Any:
+    if name in _INTEGERS and part:
+        return int(part)
+    # A node may count its progress in any number, whole or not.
+    return (int(part) if part.isdecimal() else float(part)) if name in _NUMBERS else part

@@ -78,3 +78,13 @@ def test_a_faulty_workflow_is_refused_before_anything_is_opened(run, folder):
     assert 2 == done.returncode
     assert "Workflow 'w' has" in done.stderr
     assert not (folder / ".spane").exists()
+
+
+def test_a_body_that_raises_is_told_with_the_users_line(run, folder):
+    (folder / "raising.py").write_text(
+        "from spane import workflow\n\n@workflow\ndef w() -> int:\n    raise RuntimeError('at wiring')\n"
+    )
+    done = run("run", "raising.py", *MEMORY)
+    assert 2 == done.returncode
+    assert "raising.py:5: its body raised RuntimeError: at wiring" in done.stderr
+    assert "Traceback" not in done.stderr

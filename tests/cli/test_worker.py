@@ -135,3 +135,11 @@ def test_interrupted_on_redis_the_execution_goes_on_with_its_workers(start, redi
     _, told = process.communicate(timeout=60)
     assert 130 == process.returncode
     assert "goes on with its workers; --follow" in told
+
+
+def test_only_an_execution_of_the_named_workflow_is_followed(run, redis_url):
+    done = run("run", "shop.py:numbers", "n=4", "--work", "--json", SPANE_REDIS_URL=redis_url)
+    execution = json.loads(done.stdout)["execution"]
+    other = run("run", "shop.py:pack", "--follow", execution, SPANE_REDIS_URL=redis_url)
+    assert 2 == other.returncode
+    assert f"Execution '{execution}' is one of workflow 'numbers', not of 'pack'." in other.stderr
