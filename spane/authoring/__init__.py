@@ -1,1 +1,1 @@
-"""authoring."""
+"""How workflows are written: decorators, references, tracing, wiring by name."""
