@@ -22,7 +22,7 @@ def graph(
     target: Annotated[
         str, typer.Argument(metavar="FILE[:WORKFLOW]", help="A file or module, and which workflow in it.")
     ],
-    picture: Annotated[Format, typer.Option("--format", "-f", help="How to draw it.")] = Format.TEXT,
+    picture: Annotated[Format, typer.Option("--format", "-f", help="text, mermaid or svg.")] = Format.TEXT,
     as_json: Annotated[bool, typer.Option("--json", help="Print the workflow as a JSON definition instead.")] = False,
 ) -> None:
     """Draw a workflow's graph. One with faults is drawn as well; they go to stderr, and the exit code is 2."""

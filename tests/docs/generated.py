@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
 
+from typer.main import get_command
+
+from spane.cli.app import app
 from spane.cli.exits import Exit
 from spane.model import state
 from spane.settings import ORIGINAL_NAMES, PREFIX, Settings
@@ -62,20 +63,17 @@ def exit_codes() -> str:
     return "\n".join(["| code | meaning |", "|---|---|", *(f"| {code.value} | {_EXITS[code]} |" for code in Exit)])
 
 
-def spoken(verb: str) -> str:
-    """Return what `spane VERB --help` says."""
-    told = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            f"import sys; sys.argv = ['spane', {verb!r}, '--help']; from spane.cli import main; main()",
-        ],
-        env={"COLUMNS": "100", "PYTHONPATH": str(ROOT), "LC_ALL": "C.UTF-8", "PATH": ""},
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
-    return f"```text\n{told.strip()}\n```"
+def options(verb: str) -> str:
+    """Return a table of a verb's arguments and options, with what `--help` says about each."""
+    rows = ["| | |", "|---|---|"]
+    for parameter in get_command(app).commands[verb].params:  # type: ignore[attr-defined]
+        if parameter.param_type_name == "argument":
+            shown = f"`{parameter.metavar}`"
+        else:
+            value = "" if getattr(parameter, "is_flag", False) else f" {parameter.metavar or 'VALUE'}"
+            shown = ", ".join(f"`{name}{value}`" for name in parameter.opts)
+        rows.append(f"| {shown} | {getattr(parameter, 'help', '')} |")
+    return "\n".join(rows)
 
 
 PARTS: dict[str, Callable[[], str]] = {
@@ -83,7 +81,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "execution states": lambda: diagram(state.EXECUTION_TRANSITIONS, state.ExecutionState.SCHEDULED),
     "settings": settings,
     "exit codes": exit_codes,
-    **{f"help {verb}": lambda verb=verb: spoken(verb) for verb in ("run", "graph", "check", "worker")},
+    **{f"options {verb}": lambda verb=verb: options(verb) for verb in ("run", "graph", "check", "worker")},
 }
 
 
