@@ -1,0 +1,74 @@
+"""cancel.lua"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.transitions.conftest import CHAIN, PAIR
+
+
+def test_ok_ends_an_execution_with_nothing_running_at_once(stage):
+    stage.start(CHAIN)
+    assert ("ok", 0) == stage.store.cancel("x1", "enough")
+    assert ("cancelled", "enough") == (stage.status(), stage.field("@why"))
+    assert [("X", "x1|1|enough")] == stage.facts()[1:]
+    assert [] == stage.store.active()
+    assert 59_000 < stage.kept_ms(stage.keys.execution("x1")) <= 60_000
+
+
+def test_ok_says_how_many_attempts_are_running(stage):
+    stage.start(PAIR)
+    one, two = stage.fetch()
+    assert ("ok", 2) == stage.store.cancel("x1", "enough")
+    assert "cancelling" == stage.status()
+    assert ("Y", "x1|enough") == stage.facts()[-1]
+    stage.commit(one)
+    assert "cancelling" == stage.status()
+    stage.commit(two)
+    assert "cancelled" == stage.status()
+
+
+def test_workers_are_told(stage):
+    stage.start()
+    stage.fetch()
+    stage.store.cancel("x1", "")
+    *_, notices = stage.store.renew("w1", "0")
+    assert ["cancel|x1"] == [text for _, text in notices]
+
+
+def test_a_scheduled_execution_never_begins(stage):
+    stage.start(delay_ms=1000)
+    assert ("ok", 0) == stage.store.cancel("x1", "")
+    stage.clock.advance(2000)
+    assert [] == stage.fetch()
+    assert "cancelled" == stage.status()
+
+
+def test_unknown_writes_nothing(stage):
+    assert ("unknown", None) == stage.store.cancel("nobody", "")
+    assert {} == stage.everything()
+
+
+@pytest.mark.parametrize("ended", ["completed", "failed", "cancelled", "cancelling"])
+def test_illegal_is_what_an_ended_execution_says_and_nothing_is_written(stage, ended):
+    stage.start()
+    (claim,) = stage.fetch()
+    if ended == "completed":
+        stage.commit(claim)
+    elif ended == "failed":
+        stage.fail(claim)
+    else:
+        stage.store.cancel("x1", "first")
+        if ended == "cancelled":
+            stage.commit(claim)
+    before, letters = stage.everything(), stage.letters()
+    for _ in range(2):
+        assert ("illegal", ended.encode()) == stage.store.cancel("x1", "second")
+    assert (before, letters) == (stage.everything(), stage.letters())
+
+
+def test_other_executions_are_untouched(stage):
+    stage.start()
+    stage.start(execution="x2")
+    stage.store.cancel("x1", "")
+    assert ["x2"] == [claim.execution for claim in stage.fetch()]

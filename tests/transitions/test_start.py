@@ -1,0 +1,106 @@
+"""start.lua"""
+
+from __future__ import annotations
+
+import pytest
+
+from spane.runtime.store import Start, StartReply
+from tests.transitions.conftest import CHAIN, ONE, PAIR, node, plan
+
+
+def test_ok_writes_the_execution_and_queues_its_entry_nodes(stage):
+    assert StartReply("ok", "x1") == stage.start(
+        PAIR, inputs=b'{"a":1}', priority=7, tenant="acme", metadata=b'{"t":1}'
+    )
+    assert ("running", "7", "2", "0") == tuple(stage.field(name) for name in ("@st", "@pr", "@open", "@run"))
+    assert ("staged", PAIR.hash, "acme", '{"t":1}') == tuple(
+        stage.field(name) for name in ("@wf", "@pl", "@tn", "@meta")
+    )
+    assert ["x1|one", "x1|two"] == stage.queue(priority=7)
+    assert "QQ" == f"{stage.state('one')}{stage.state('two')}"
+    assert {"@in": b'{"a":1}'} == stage.store.outputs("x1", ["@in"])
+    assert [("S", f"x1|{PAIR.hash}|staged|7|")] == stage.facts()
+    assert ["x1"] == stage.store.active()
+    assert 1 == stage.client.llen(stage.keys.wake("default"))
+
+
+def test_only_entry_nodes_are_written(stage):
+    stage.start(CHAIN)
+    assert "Q" == stage.state("first")
+    assert stage.state("second") is None
+
+
+def test_again_is_what_the_same_id_gets_and_nothing_is_written(stage):
+    stage.start()
+    before = stage.everything()
+    assert StartReply("again", "x1") == stage.start()
+    assert before == stage.everything()
+    assert "S" == stage.letters()
+
+
+def test_again_is_what_the_same_key_and_inputs_get(stage):
+    stage.start(key="k", digest="d")
+    before = stage.everything()
+    for _ in range(2):
+        assert StartReply("again", "x1") == stage.start(execution="x2", key="k", digest="d")
+    assert before == stage.everything()
+    assert "S" == stage.letters()
+
+
+def test_conflict_is_what_the_same_key_with_other_inputs_gets(stage):
+    stage.start(key="k", digest="d")
+    before = stage.everything()
+    for _ in range(2):
+        assert StartReply("conflict", "x1") == stage.start(execution="x2", key="k", digest="other")
+    assert before == stage.everything()
+
+
+def test_a_key_holds_for_24_hours_after_the_end(stage):
+    stage.start(key="k", digest="d")
+    key = stage.keys.start_key("staged", "k")
+    assert -1 == stage.kept_ms(key)
+    (claim,) = stage.fetch()
+    stage.commit(claim)
+    assert 86_390_000 < stage.kept_ms(key) <= 86_400_000
+    assert StartReply("again", "x1") == stage.start(execution="x2", key="k", digest="d")
+
+
+def test_noplan_writes_nothing(stage):
+    reply = stage.store.start(Start("x1", "0" * 32, "staged", b"{}", key="k", digest="d"))
+    assert ("noplan", "") == (reply.status, reply.execution)
+    assert {} == stage.everything()
+    assert "" == stage.letters()
+
+
+def test_a_plan_stored_in_part_is_no_plan(stage):
+    stage.client.hset(stage.keys.plan(ONE.hash), "roots", "only,default,,0;")
+    assert "noplan" == stage.store.start(Start("x1", ONE.hash, "staged", b"{}")).status
+
+
+def test_a_delayed_start_sets_one_timer(stage):
+    stage.start(PAIR, delay_ms=3000)
+    assert "scheduled" == stage.status()
+    assert [(b"s|x1", stage.now_ms + 3000)] == stage.client.zrange(stage.keys.timers, 0, -1, withscores=True)
+    assert [] == stage.queue()
+    assert stage.state("one") is None
+
+
+def test_a_plan_in_use_does_not_expire(stage):
+    stage.put(ONE)
+    assert stage.kept_ms(stage.keys.plan(ONE.hash)) > 0
+    stage.start()
+    assert -1 == stage.kept_ms(stage.keys.plan(ONE.hash))
+
+
+@pytest.mark.parametrize("count", [500, 501, 1201])
+def test_more_entry_nodes_than_one_transition_may_touch_are_left_to_cursors(stage, count):
+    stage.start(plan(*(node(f"n{number}") for number in range(count))))
+    assert min(count, 500) == len(stage.queue())
+    assert (count > 500) == bool(stage.client.llen(f"{stage.keys.prefix}sp"))
+    claims = []
+    while batch := stage.fetch(threads=200) or stage.fetch(threads=200):
+        claims += batch
+    assert [f"n{number}" for number in range(count)] == sorted((c.node for c in claims), key=lambda name: int(name[1:]))
+    for claim in claims:
+        stage.commit(claim)
+    assert "completed" == stage.status()
