@@ -74,10 +74,12 @@ def of(engine: Engine, execution: Execution[Any]) -> Failure | None:
 
 def _inputs(executor: Any, claim: Claim, program: Any) -> dict[str, Any]:
     """Return the arguments as the node gets them; the parents' outputs where they do not fit it."""
+    stored = executor.store.outputs(claim.execution, program.fields)
+    claim.values = [stored.get(field) for field in program.fields]
     try:
         args, kwargs = executor.bind(claim, program)
     except ValueMismatch:
-        return dict(executor.store.outputs(claim.execution, program.fields))
+        return dict(stored)
     before = dict(zip(program.positional, args, strict=False))
     rest = args[len(before) :]
     return {**before, **({f"*{program.variadic_name}": rest} if rest else {}), **kwargs}
