@@ -68,6 +68,10 @@ class Resources:
                 made = self._made.get(factory) or self._make(factory)
         return made[0]
 
+    def made(self, factory: Callable[[], Any]) -> bool:
+        """Tell whether `get` would give at once what is there already."""
+        return factory in self._made
+
     def close(self) -> None:
         """Run what stands after each factory's `yield`, the last made first; raise what they raised together."""
         errors: list[Exception] = []

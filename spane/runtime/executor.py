@@ -89,6 +89,10 @@ class Executor:
             return
         try:
             args, kwargs = self.bind(claim, program)
+            for _, use in program.resources:
+                # A factory may block, and an async one waits for this very loop; from here on `get` only looks.
+                if not self.resources.made(use.factory):
+                    await asyncio.to_thread(self.resources.get, use.factory)
             self._fill(claim, program, kwargs)
             result = await self._awaited(claim, program, args, kwargs)
             raw = program.dump(result)

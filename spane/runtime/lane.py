@@ -67,10 +67,10 @@ class AsyncLane:
             finish(claim)
             message.clear_exception()
 
-    def close(self, grace_s: float) -> None:
-        """Wait for running nodes up to `grace_s`, cancel the rest, and stop the loop."""
+    def drain(self, grace_s: float) -> None:
+        """Wait for running nodes up to `grace_s` and cancel the rest. The loop goes on, for resources to be closed on."""
 
-        async def drain() -> None:
+        async def finish() -> None:
             if self._tasks:
                 _, late = await asyncio.wait(self._tasks, timeout=grace_s)
                 for task in late:
@@ -79,7 +79,11 @@ class AsyncLane:
                     await asyncio.wait(late, timeout=1)
 
         if self._thread.is_alive():
-            self.run(drain())
+            self.run(finish())
+
+    def close(self) -> None:
+        """Stop the loop."""
+        if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join(timeout=5)
         if not self._loop.is_running():

@@ -154,11 +154,15 @@ class WorkerProcess:
 
     def shut_down(self) -> None:
         """Flush what is done, give back what is not started, and end the session."""
-        self.lane.close(self.options.grace_s)
+        self.lane.drain(self.options.grace_s)
         self.pump.close()
         self.services.stop()
         self.watchdog.close()
-        self.resources.close()
+        try:
+            self.resources.close()
+        except ExceptionGroup:
+            _logger.exception("What follows the yield of a resource failed.")
+        self.lane.close()
         try:
             self.store.leave(self.pump.session)
         except StoreUnavailable:

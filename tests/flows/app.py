@@ -11,10 +11,11 @@ import json
 import os
 import signal
 import time
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-from spane import Context, Parents, Retry, RetryLater, Unrecoverable, current, node, workflow
+from spane import Context, Parents, Retry, RetryLater, Unrecoverable, current, node, use, workflow
 
 FOLDER = "SPANE_FLOWS_FOLDER"
 #: How long a node waits for a gate before it gives up; a test that forgets one fails instead of hanging.
@@ -427,3 +428,30 @@ def mismatched(value: Any) -> int:
 def handed_elsewhere(gate: str) -> Any:
     """Wait for a gate on a queue that only a test's own workers read."""
     return relay.options(queue="doomed").named("child")(gated.options(queue="doomed")(gate))
+
+
+# Resources.
+
+
+async def async_pool() -> AsyncIterator[dict[str, Any]]:
+    """Open on the event loop, and say so when it closes there."""
+    loop = asyncio.get_running_loop()
+    await asyncio.sleep(0)
+    yield {"loop": id(loop), "pid": os.getpid()}
+    await asyncio.sleep(0)
+    (folder() / f"closed-{os.getpid()}").write_text(str(asyncio.get_running_loop() is loop))
+
+
+@node
+async def borrow_async(key: str, pool: Any = use(async_pool)) -> list[Any]:
+    return [key, pool["loop"] == id(asyncio.get_running_loop()), pool["pid"] == os.getpid()]
+
+
+@node
+def borrow(key: str, pool: Any = use(async_pool)) -> list[Any]:
+    return [key, pool["pid"] == os.getpid()]
+
+
+@workflow
+def borrowing(key: str) -> list[Any]:
+    return [borrow_async(key), borrow(key), borrow_async.named("again")(key)]
