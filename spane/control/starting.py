@@ -12,7 +12,7 @@ import msgspec
 from spane.authoring.workflow import Bound, Workflow
 from spane.errors import InputError, KeyConflict
 from spane.model.ids import new_execution_id
-from spane.runtime.store import Start, Store
+from spane.runtime.store import Start, StartReply, Store
 
 _MOST_PRIORITY = 10
 
@@ -70,13 +70,10 @@ class Starter:
     def start(self, workflow: Workflow[..., Any], inputs: Mapping[str, Any], options: StartOptions) -> str:
         """Start one execution and return its id, or the id that its key already has."""
         start = self.prepare(workflow, inputs, options)
-        reply = self._store.start(start)
-        if reply.status == "noplan":
-            self._store.put_plan(workflow.plan)
-            reply = self._store.start(start)
-        if reply.status == "conflict":
-            raise KeyConflict(start.key, reply.execution)
-        return reply.execution
+        started = self._started(workflow, start, self._store.start(start))
+        if isinstance(started, Exception):
+            raise started
+        return started
 
     def start_many(
         self, workflow: Workflow[..., Any], inputs: Sequence[Mapping[str, Any]], options: StartOptions
@@ -89,14 +86,18 @@ class Starter:
             except InputError as error:
                 prepared.append(error)
         starts = [start for start in prepared if isinstance(start, Start)]
-        replies = iter(
-            [
-                reply.execution
-                for first in range(0, len(starts), 200)
-                for reply in self._store.start_many(starts[first : first + 200])
-            ]
-        )
-        return [next(replies) if isinstance(start, Start) else start for start in prepared]
+        replies = [
+            reply for first in range(0, len(starts), 200) for reply in self._store.start_many(starts[first : first + 200])
+        ]
+        started = iter([self._started(workflow, *pair) for pair in zip(starts, replies, strict=True)])
+        return [next(started) if isinstance(start, Start) else start for start in prepared]
+
+    def _started(self, workflow: Workflow[..., Any], start: Start, reply: StartReply) -> str | Exception:
+        """Return the execution of a start, storing the plan where it was gone."""
+        if reply.status == "noplan":
+            self._store.put_plan(workflow.plan)
+            reply = self._store.start(start)
+        return KeyConflict(start.key, reply.execution) if reply.status == "conflict" else reply.execution
 
     def prepare(self, workflow: Workflow[..., Any], inputs: Mapping[str, Any], options: StartOptions) -> Start:
         """Validate a start and make sure that its plan is stored."""

@@ -92,13 +92,19 @@ def for_end(store: Store, waiter: Waiter, execution: str, timeout_s: float | Non
 
 
 def follow(store: Store, waiter: Waiter, execution: str) -> Iterator[Event]:
-    """Yield an execution's events as they come, until its terminal one."""
+    """Yield an execution's events as they come, until its terminal one.
+
+    It ends as well where that one was trimmed away; `UnknownExecution` where the execution itself is gone.
+    """
     seen = reading.before_first(store, execution)
-    while True:
+    ended = False
+    while not ended:
+        ended = ExecutionState(store.status(execution)).ended
         for event in store.events(seen):
             seen = event.id
             if event.execution == execution:
                 yield event
                 if event.kind.terminal:
                     return
-        waiter.until_event(seen, _TURN_S)
+        if not ended:
+            waiter.until_event(seen, _TURN_S)

@@ -36,7 +36,7 @@ class Commands:
         if isinstance(outcome, Succeeded):
             kind, payload = "s", outcome.raw
             if len(payload) > limits.inline_value_bytes:
-                ahead = [store.command("put_blob", claim.execution, claim.token, payload)]
+                ahead = [store.command("put_blob", claim.execution, claim.node, claim.token, payload)]
                 payload = BLOB_MARK + claim.token.encode()
         elif isinstance(outcome, RetryAt):
             kind, payload, extra, spends = "r", encode_error(outcome.error), outcome.delay_ms, int(outcome.spends)

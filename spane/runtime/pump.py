@@ -73,6 +73,7 @@ class Pump:
         self._broken = False
         self._held: set[str] = set()
         self._strays = 0
+        self._unloaded = False
         self._suspects = 0
         self._suspected_at = 0.0
         self._turn = threading.Condition()
@@ -172,6 +173,8 @@ class Pump:
         try:
             if self._broken or self._strays > 1:
                 self._recover()
+            if self._unloaded:
+                self._load_scripts()
             batch = self._drain_outbox()
             room, loop_room = self._room()
             due = time.monotonic() >= self._looked_at + self._next_due_s
@@ -266,8 +269,11 @@ class Pump:
             if isinstance(reply, Exception):
                 self._refused(claim, outcome, reply)
                 continue
-            self._held.discard(claim.token)
             code = reply[0]
+            if code == b"noblob":
+                self._outbox.append((claim, outcome))
+                continue
+            self._held.discard(claim.token)
             if code == b"ok":
                 if reply[1]:
                     self._hot = self._loop_hot = True
@@ -282,17 +288,18 @@ class Pump:
 
     def _refused(self, claim: Claim, outcome: Outcome, reply: Exception) -> None:
         """Deal with an error reply to a commit: load missing scripts, wait out what passes, and never lose an outcome."""
+        self._outbox.append((claim, outcome))
         if isinstance(reply, redis.exceptions.NoScriptError):
-            self._load_scripts()
+            # Not here: should the connection break now, the replies that are left would be lost unread.
+            self._unloaded = True
         else:
             _logger.error("Redis refused the commit of %r: %s. It will be sent again.", claim, reply)
             self._bell_or_pause()
-        self._outbox.appendleft((claim, outcome))
 
     def _read_fetch(self, reply: Any, room: int, loop_room: int) -> None:
         if isinstance(reply, Exception):
             if isinstance(reply, redis.exceptions.NoScriptError):
-                self._load_scripts()
+                self._unloaded = True
             else:
                 _logger.error("Redis refused a fetch: %s. Trying again.", reply)
                 self._bell_or_pause()
@@ -308,6 +315,7 @@ class Pump:
 
     def _load_scripts(self) -> None:
         self._wire.call(self._commands.load())
+        self._unloaded = False
 
     def _accept(self, row: Any, before: Outcome | None = None) -> bool:
         """Take a claim in; returns whether it is one for the event loop. `before` is the outcome it follows from."""

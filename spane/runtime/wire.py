@@ -123,15 +123,19 @@ class Bell:
             self._wire.send([("BLPOP", *keys, max(0.01, round(timeout_s, 3)))])
             self._armed = True
         redis_socket = self._wire.socket()
-        heard, _, _ = select.select([redis_socket, self._near], [], [], timeout_s + 1)
-        if self._near in heard:
+        # Not select(): that fails in a process with more than 1024 files open.
+        poll = select.poll()
+        poll.register(redis_socket, select.POLLIN)
+        poll.register(self._near, select.POLLIN)
+        heard = {descriptor for descriptor, _ in poll.poll((timeout_s + 1) * 1000)}
+        if self._near.fileno() in heard:
             while True:
                 try:
                     if not self._near.recv(4096):
                         break
                 except BlockingIOError:
                     break
-        if redis_socket in heard:
+        if redis_socket.fileno() in heard:
             self._armed = False
             return self._wire.read() is not None
         return False

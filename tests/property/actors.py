@@ -73,8 +73,8 @@ class Hands:
     def known(self) -> list[str]:
         return [claim.token for claim in (*self.unstarted, *self.running, *(claim for claim, _ in self.finished))]
 
-    def accept(self, rows: list[Any]) -> None:
-        self.unstarted.extend(Claim(row) for row in rows)
+    def accept(self, rows: list[Any], sent: bytes | None = None) -> None:
+        self.unstarted.extend(Claim(row, sent) for row in rows)
 
 
 def worker(world: World, number: int) -> Actor:
@@ -185,7 +185,7 @@ def _commit(world: World, hands: Hands, rng: random.Random) -> Actor:
     )  # fmt: skip
     hands.finished.pop(0)
     if reply[0] == b"ok" and len(reply) > 2:
-        hands.accept([reply[2]])
+        hands.accept([reply[2]], payload)
 
 
 def rescuer(world: World) -> Actor:

@@ -6,7 +6,8 @@
 --       10 r: delay in ms; u: why   11 r: 1 if it costs a try   12 token for a child   13 queues a child may be
 --       handed over from, or ''   14 retention in ms   15 the same where a dead letter is left
 -- Returns {'ok', 1 if children were queued else 0} | {'ok', 0 or 1, row} with a child handed over | {'again'} this
---         attempt's commit is already in | {'fenced'} another attempt has the node | {'gone'} no such execution here
+--         attempt's commit is already in | {'fenced'} another attempt has the node | {'noblob'} `&token` is not
+--         kept here: put it again, then commit | {'gone'} no such execution here
 -- Events  s, f, r, k, z; G, C, F, X. Bound: 500 children, 500 join groups, the rest by cursor.
 local P = KEYS[1]
 --@include clock
@@ -35,6 +36,9 @@ if holder ~= token then
   return {'fenced'}
 end
 if letter ~= 'R' then return {'again'} end
+if kind == 's' and string.byte(payload) == 38 and redis.call('HEXISTS', P .. 'b:' .. execution, token) == 0 then
+  return {'noblob'}
+end
 local now = clock(ARGV[1])
 local h = {status = r[2], plan = r[3], priority = r[4], open = tonumber(r[5]), run = tonumber(r[6])}
 local facts = execution .. '|' .. node .. '|' .. token .. '|' .. attempt .. '|' .. duration

@@ -8,7 +8,7 @@
 --       9 queues of suspects   10 how many suspects (0 or 1)   11 how many timers at most
 -- Returns {milliseconds to the next timer or -1, 1 if work was left for threads else 0, the same for the event loop,
 --         row, row, ...}
--- Events  c (one for the batch), k, h. Bound: the nodes asked for, their parents up to 500 each, the timers, 500 children.
+-- Events  c (one for the batch), k, h. Bound: the nodes asked for or 500 hints, their parents up to 500 each, the timers, 500 children.
 local P = KEYS[1]
 --@include clock
 --@include event
@@ -26,6 +26,7 @@ redis.call('ZADD', P .. 'ses', int(now + lease_ms), session)
 local moved = spread(now)
 local next_due = promote(now, ARGV[11])
 local rows, claimed, number = {}, {}, 0
+local MOST_HINTS = 500
 
 -- A hint whose execution is not running: parked where it may come back, dropped where it never will.
 local function park(execution, node, status, failures, crashes, flag)
@@ -75,10 +76,13 @@ local function take(queues, most, suspects)
   end
   command[2] = n
   command[n + 3], command[n + 4] = 'LEFT', 'COUNT'
-  while most > 0 do
-    command[n + 5] = most
+  -- Hints of executions that have ended may stand in the lists by the thousand; a call drops so many of them.
+  local left = MOST_HINTS
+  while most > 0 and left > 0 do
+    command[n + 5] = math.min(most, left)
     local popped = redis.call(unpack(command))
     if not popped then return 0 end
+    left = left - #popped[2]
     for _, hint in ipairs(popped[2]) do
       if claim(hint, suspects) then most = most - 1 end
     end
