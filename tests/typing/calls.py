@@ -84,7 +84,7 @@ def nightly() -> int:
     return gather(Parents.of(load(1)))
 
 
-def plain() -> None:
+def plain() -> tuple[object, ...]:
     assert_type(load(7), Order)
     coroutine: Coroutine[Any, Any, str] = charge.fn(load(7))
     assert_type(fulfil(7), str)
@@ -93,7 +93,7 @@ def plain() -> None:
     assert_type(workflow.of("one", load, charge, returns=charge), Workflow[..., str])
     as_function: Callable[[int, Pool], Order] = load
     as_node: Node[..., str] = charge
-    assert (as_function, as_node, coroutine)
+    return as_function, as_node, coroutine
 
 
 def refused() -> None:
