@@ -82,6 +82,8 @@ class WorkerProcess:
         #: In process only: the exceptions of nodes that failed for good, so that a plain call can raise them again.
         self.exceptions: dict[tuple[str, str], BaseException] = {}
         self._cancelled: set[str] = set()
+        self._renewed_at = time.monotonic()
+        self._judges_from = 0.0
         self._last_notice = "0"
         self._unfit_seen = 0
         self.services = Services()
@@ -95,7 +97,7 @@ class WorkerProcess:
         self._last_notice = notices[-1][0] if notices else "0"
         self.declare_actors()
         for service in (
-            Service("renew", self._renew, self.options.renew_s),
+            Service("renew", self._renew, self.options.renew_s / 5),
             Service("rescue", self._rescue, self.options.sweep_s),
             Service("sweep", self._sweep, 2 * self.options.sweep_s),
             *self.broker.services(),
@@ -218,6 +220,10 @@ class WorkerProcess:
 
     def _renew(self) -> float:
         alive, unfit, held, notices = self.store.renew(self.pump.session, self._last_notice)
+        now = time.monotonic()
+        if now > self._renewed_at + 2 * self.options.renew_s:
+            self._judges_from = now + self.options.renew_s
+        self._renewed_at = now
         self.pump.compare(held)
         if not alive:
             _logger.warning("This worker's lease had run out; its attempts were taken over and will be fenced.")
@@ -247,6 +253,10 @@ class WorkerProcess:
             self.pump.wake()
 
     def _rescue(self) -> float:
+        """Take over from the dead; but a worker that could not renew lets the others renew first, they live as well."""
+        now = time.monotonic()
+        if now > self._renewed_at + 2 * self.options.renew_s or now < self._judges_from:
+            return self.options.sweep_s
         while taken := self.store.rescue():
             _logger.info("Took over %d attempts from a worker that is gone.", taken)
             self.pump.wake()
