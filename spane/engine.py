@@ -210,7 +210,7 @@ class Engine:
                 "Only an engine in memory has a worker of its own; use `work()`, or start one by `dramatiq`."
             )
         if self._worker is None:
-            self._worker = Worker(self.broker, worker_threads=_IN_PROCESS_THREADS, worker_timeout=20)
+            self._worker = Worker(self.broker, worker_threads=_IN_PROCESS_THREADS, worker_timeout=10)
             self._worker.start()
         return self._worker
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import reprlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
 from spane.engine import Engine, Execution
-from spane.errors import ValueMismatch
+from spane.errors import ExecutionFailed, SpaneError, UnknownExecution, ValueMismatch
 from spane.runtime.claim import Claim
 from spane.testing.story import Events
 
@@ -36,7 +37,6 @@ class Failure:
         return [
             f"Node {self.node!r} of workflow {self.workflow!r} failed in {tries}, called with",
             *(shown or ["    nothing"]),
-            "",
         ]
 
 
@@ -79,18 +79,23 @@ def _inputs(executor: Any, claim: Claim, program: Any) -> dict[str, Any]:
     try:
         args, kwargs = executor.bind(claim, program)
     except ValueMismatch:
-        return dict(stored)
+        return {"inputs" if name == "@in" else name: raw.decode() for name, raw in stored.items()}
     before = dict(zip(program.positional, args, strict=False))
     rest = args[len(before) :]
     return {**before, **({f"*{program.variadic_name}": rest} if rest else {}), **kwargs}
+
+
+def is_own(names: Mapping[str, Any]) -> bool:
+    """Tell whether a module with these global names is none of the engine's."""
+    module = names.get("__name__", "")
+    return module != "spane" and not module.startswith("spane.")
 
 
 def own_frames(trace: TracebackType | None) -> TracebackType | None:
     """Return a traceback without the frames of the engine."""
     kept = []
     while trace is not None:
-        module = trace.tb_frame.f_globals.get("__name__", "")
-        if module != "spane" and not module.startswith("spane."):
+        if is_own(trace.tb_frame.f_globals):
             kept.append(trace)
         trace = trace.tb_next
     own: TracebackType | None = None
@@ -99,9 +104,25 @@ def own_frames(trace: TracebackType | None) -> TracebackType | None:
     return own
 
 
-def explain(report: Any, error: BaseException, known: Sequence[Failure], events: Events) -> None:
+def hide_engine(error: BaseException) -> None:
+    """Take the engine's frames out of an exception and its causes, and causes that are all the engine's own."""
+    error.__traceback__ = own_frames(error.__traceback__) or error.__traceback__
+    before = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    if before is None:
+        return
+    if isinstance(error, SpaneError) and own_frames(before.__traceback__) is None:
+        error.__cause__ = None
+        error.__suppress_context__ = True
+    else:
+        hide_engine(before)
+
+
+def explain(report: Any, error: BaseException, known: Sequence[Failure], engine: Engine, events: Events) -> None:
     """Add to a pytest report what a node had to do with its failure, and what happened."""
     failure = next((each for each in known if each.exception is error), None)
+    if isinstance(error, ExecutionFailed):
+        with contextlib.suppress(UnknownExecution):
+            failure = of(engine, engine.get(error.execution))
     if failure is not None:
         _begin(report, failure.lines())
     if events:

@@ -42,8 +42,14 @@ def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Begin the report of a failed test with the node that failed, and end it with the events."""
-    report = yield
     workbench: Any = getattr(item, "funcargs", {}).get("spane")
-    if report.failed and call.excinfo is not None and hasattr(workbench, "explain"):
-        workbench.explain(report, call.excinfo.value)
+    if call.excinfo is None or not hasattr(workbench, "explain"):
+        return (yield)
+    error = call.excinfo.value
+    if not item.config.getoption("fulltrace", default=False):
+        workbench.hide_engine(error)
+        call.excinfo = pytest.ExceptionInfo.from_exception(error)
+    report = yield
+    if report.failed:
+        workbench.explain(report, error)
     return report

@@ -7,6 +7,8 @@ from typing import overload
 
 from spane.model.event import Event, EventKind
 
+_MOST_CHARACTERS = 120
+
 
 class Events(Sequence[Event]):
     """Events, oldest first. `of` picks some of them; `kinds` is what a test mostly compares.
@@ -64,9 +66,10 @@ def _line(event: Event, first_ms: int, *, several: bool) -> str:
     if event.attempt is not None:
         parts.append(f"attempt {event.attempt}")
     if event.error is not None:
-        parts.append(str(event.error))
+        first = str(event.error).partition("\n")[0]
+        parts.append(first if len(first) <= _MOST_CHARACTERS else f"{first[:_MOST_CHARACTERS]}...")
     data = event.data or {}
     parts += [f"{name}: {data[name]}" for name in ("delay_ms", "reason") if data.get(name)]
     if several:
         parts.append(f"({event.execution})")
-    return "  ".join(parts)
+    return "  ".join(parts).rstrip()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import TracebackType
 from typing import Any, ParamSpec, Self, TypeVar, cast, overload
 
@@ -14,12 +14,14 @@ from dramatiq import Worker
 from spane.authoring import registry
 from spane.authoring.node import Node
 from spane.authoring.workflow import Bound, Workflow
+from spane.control.starting import split
 from spane.engine import Engine, Execution
 from spane.model.state import ExecutionState
 from spane.runtime.clock import VirtualClock
 from spane.runtime.in_process import InProcessBroker
 from spane.settings import Settings
 from spane.testing import failures
+from spane.testing.crashing import Crash, crash_everywhere
 from spane.testing.replacing import Replacement, ReplacingRegistry
 from spane.testing.story import Events
 
@@ -61,11 +63,20 @@ class Workbench:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._broker.process is not None:
+            # All threads notice at their next look; Dramatiq alone would let one kind end before it told the next.
+            for thread in self.worker.workers:
+                thread.stop()
+            for consumer in self.worker.consumers.values():
+                consumer.stop()
         self.engine.close()
         dramatiq.broker.global_broker = self._theirs
         for name, broker in self._actors_brokers.items():
             self._broker.actors[name].broker = broker
         registry.default.restore(self._before)
+
+    def __repr__(self) -> str:
+        return f"<workbench of {len(self.events)} events>"
 
     # Running.
 
@@ -135,6 +146,22 @@ class Workbench:
         __tracebackhide__ = True
         return self._registry.replace(node, with_)
 
+    def crash_everywhere(
+        self, workflow: Workflow[..., Any] | Bound[Any], inputs: Mapping[str, Any] | None = None
+    ) -> Iterator[Crash]:
+        """Run a workflow once as it is, then once for each commit with a worker that dies right before, and right after.
+
+        Each run is yielded when it has ended, so that a test can look at what its nodes did, and clean up for the next.
+        A node whose worker dies before the commit runs again: what must happen once has to bear that.
+
+        >>> for crash in spane.crash_everywhere(fulfil, {"order_id": 7}):
+        ...     assert crash.result == "sent"
+        ...     assert len(charged) == 1, crash
+        ...     charged.clear()
+        """
+        chosen, given = split(workflow, inputs)
+        return crash_everywhere(chosen, given, self._registry)
+
     # Looking.
 
     @property
@@ -157,7 +184,11 @@ class Workbench:
 
     def explain(self, report: Any, error: BaseException) -> None:
         """Begin a failed test's report with the node that failed, and end it with the events; for the plugin."""
-        failures.explain(report, error, self._failures, self.events)
+        failures.explain(report, error, self._failures, self.engine, self.events)
+
+    def hide_engine(self, error: BaseException) -> None:
+        """Take the engine's frames out of what pytest is about to show; for the plugin."""
+        failures.hide_engine(error)
 
     def _unfinished(self) -> str:
         process = self._broker.process
