@@ -13,7 +13,9 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
+
+import redis
 
 from spane import Engine
 from spane.engine import Execution
@@ -192,7 +194,7 @@ class Load:
         self.refused = 0
         self.error: BaseException | None = None
 
-    def __enter__(self) -> Load:
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
@@ -210,13 +212,13 @@ class Load:
                 if self._going(client) < IN_FLIGHT:
                     self._start(rng.choice(app.LOAD), number)
                     number += 1
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - it is raised again where the load ends
             self.error = error
 
     def _going(self, client: Any) -> int:
         try:
             return int(client.zcard(self._cluster.store.keys.active))
-        except Exception:
+        except redis.RedisError:  # It is down for now.
             return IN_FLIGHT
 
     def _start(self, workflow: Any, number: int) -> None:
