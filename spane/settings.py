@@ -1,4 +1,4 @@
-"""Settings: one frozen object, read from keyword arguments, `SPANE_*` variables and the original's names.
+"""Settings: one frozen object, read from keyword arguments, `SPANE_*` variables and the names of SPANE for Node.js.
 
 A keyword argument wins over a variable, `SPANE_REDIS_URL` over `REDIS_URL`, and either over the default.
 An empty variable counts as not set. Everything that is wrong is reported at once, as `SettingsError`.
@@ -24,7 +24,7 @@ from spane.model.urls import masked
 
 PREFIX = "SPANE_"
 
-#: The names these settings have in the TypeScript original, by field.
+#: The names these settings have in SPANE for Node.js, by field.
 ORIGINAL_NAMES = {
     "redis_url": "REDIS_URL",
     "database_url": "DATABASE_URL",
@@ -103,7 +103,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the signature is pydantic's
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Read arguments, then `SPANE_*`, then the original's names; no files."""
+        """Read arguments, then `SPANE_*`, then the names of SPANE for Node.js; no files."""
         return init_settings, env_settings, _OriginalNames(settings_cls)
 
     def __repr_args__(self) -> Any:
@@ -178,7 +178,7 @@ def _check_redis_url(url: str) -> None:
 
 
 class _OriginalNames(PydanticBaseSettingsSource):
-    """The variables of the TypeScript original; SHUTDOWN_TIMEOUT is in milliseconds there."""
+    """The variables of SPANE for Node.js; SHUTDOWN_TIMEOUT is in milliseconds there."""
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
         variable = ORIGINAL_NAMES.get(field_name, "")

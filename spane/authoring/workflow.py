@@ -8,12 +8,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, TypeVar, overload
 
+from pydantic import ValidationError
+
 from spane import graph
 from spane.authoring import assembly, body, inputs, locations, registry, running
 from spane.authoring.node import Node
 from spane.authoring.sources import Written
 from spane.authoring.tracing import ACTIVE
-from spane.errors import DefinitionError, Fault, InputError
+from spane.errors import DefinitionError, Fault, InputError, ValueMismatch
 from spane.model import codec
 from spane.model.draft import Draft
 from spane.model.ids import NAME_RULE, is_name
@@ -132,7 +134,19 @@ class Workflow(Written, Generic[P, R]):
 
     def decode_result(self, raw: bytes) -> Any:
         """Return a result of this workflow as what its annotation says; plain JSON values without one."""
-        return codec.Reader(self.draft.returns_annotation).read_for(raw, node=self.name, parameter="return")
+        reader = codec.Reader(self.draft.returns_annotation)
+        try:
+            return reader.read(raw)
+        except ValidationError as error:
+            problems = reader.problems(error, raw, "result")
+            lines = "\n".join(f"  - {problem}" for problem in problems)
+            raise ValueMismatch(
+                f"Workflow {self.name!r} came to a result that is not what its body's return annotation says:\n{lines}\n"
+                "A node returned something else than it is annotated to; change the node or the annotations.",
+                node=self.name,
+                parameter="return",
+                problems=tuple(problems),
+            ) from error
 
     @functools.cached_property
     def _draft(self) -> Draft:

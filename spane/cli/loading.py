@@ -148,8 +148,13 @@ def _imported(name: str, source: str) -> ModuleType:
 def _from_file(path: Path, source: str) -> ModuleType:
     """Load a file whose name another module has, `json.py` say, or which cannot be a module's."""
     spec = importlib.util.spec_from_file_location(f"spane_file_{path.stem}", path)
-    assert spec is not None
-    assert spec.loader is not None
+    if spec is None or spec.loader is None:
+        raise _fault(
+            source,
+            "no-python",
+            f"{source} is no Python file. Name a file that defines workflows; one that is kept as JSON becomes a workflow "
+            "in such a file by Workflow.from_definition(...).",
+        )
     loaded = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = loaded  # hints of nodes are resolved through it
     try:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -198,7 +198,7 @@ class Executor:
             claim.node,
             claim.attempt,
             program.config,
-            _logger,
+            AttemptLogger(_logger, {"claim": claim}),
             backend=AttemptBackend(self, claim, program),
         )
 
@@ -276,6 +276,17 @@ def _absent(node: str, parameter: str) -> ValueMismatch:
         node=node,
         parameter=parameter,
     )
+
+
+class AttemptLogger(logging.LoggerAdapter[logging.Logger]):
+    """A node's own logger: says which node of which execution speaks, in every line."""
+
+    def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[Any, MutableMapping[str, Any]]:
+        """Put the attempt before the message, and its ids into the record for structured logs."""
+        claim: Any = (self.extra or {})["claim"]
+        ids = {"execution": claim.execution, "node": claim.node, "attempt": claim.attempt}
+        kwargs["extra"] = {**ids, **kwargs.get("extra", {})}
+        return f"{claim!r} {msg}", kwargs
 
 
 class AttemptBackend:

@@ -129,7 +129,9 @@ class WorkerProcess:
             try:
                 queues.update(node.queue for node in workflow.plan.nodes)
             except SpaneError as error:
-                _logger.error("Workflow %r cannot be planned, so it cannot be started: %s", workflow.name, error)  # noqa: TRY400 - the message says it all
+                # In process whoever calls the workflow is told; here it is only one of those that happen to be loaded.
+                level = logging.DEBUG if self.options.in_process else logging.ERROR
+                _logger.log(level, "Workflow %r cannot be planned, so it cannot be started: %s", workflow.name, error)
         return queues
 
     def stop_claiming(self) -> None:

@@ -107,5 +107,5 @@ def test_without_an_engine_a_call_says_so(fulfil):
 
 def test_a_result_is_read_by_the_annotation(fulfil):
     assert "sent" == fulfil.decode_result(b'"sent"')
-    with pytest.raises(Exception, match="return: expected a valid string, got 7"):
+    with pytest.raises(Exception, match="result: expected a valid string, got 7"):
         fulfil.decode_result(b"7")
