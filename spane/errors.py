@@ -32,6 +32,7 @@ and every error survives pickling.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -223,6 +224,6 @@ class RetryLater(Signal):
     after_s: float
 
     def __init__(self, after_s: float, message: str = "") -> None:
-        if not after_s >= 0:
+        if not (after_s >= 0 and math.isfinite(after_s)):
             raise ValueError(f"RetryLater needs a time of zero or more seconds, not {after_s!r}.")
         super().__init__(message or f"asked to be tried again in {after_s:g} s", after_s=after_s)

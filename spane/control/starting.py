@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -46,7 +47,7 @@ class StartOptions:
             or not 1 <= self.priority <= _MOST_PRIORITY
         ):
             problems.append(f"priority is {self.priority!r}; it goes from 1 (last) to 10 (first).")
-        if not self.delay_s >= 0:
+        if not (self.delay_s >= 0 and math.isfinite(self.delay_s)):
             problems.append(f"delay_s is {self.delay_s!r}; it is zero or more seconds.")
         if self.key is not None and (not self.key or "|" in self.key or len(self.key) > 500):
             problems.append(f"key is {self.key!r}; it has 1 to 500 characters and no '|'.")
@@ -87,7 +88,9 @@ class Starter:
                 prepared.append(error)
         starts = [start for start in prepared if isinstance(start, Start)]
         replies = [
-            reply for first in range(0, len(starts), 200) for reply in self._store.start_many(starts[first : first + 200])
+            reply
+            for first in range(0, len(starts), 200)
+            for reply in self._store.start_many(starts[first : first + 200])
         ]
         started = iter([self._started(workflow, *pair) for pair in zip(starts, replies, strict=True)])
         return [next(started) if isinstance(start, Start) else start for start in prepared]

@@ -45,12 +45,24 @@ def describe(error: BaseException, *, node: str, attempt: int, retryable: bool, 
     text = "".join(_traceback.format_exception(type(error), error, trace))
     return NodeError(
         type=error_type(error),
-        message=str(error)[:10_000],
+        message=_printable(error)[:10_000],
         node=node,
         attempt=attempt,
-        traceback=text[-20_000:],
+        traceback=_encodable(text[-20_000:]),
         retryable=retryable,
     )
+
+
+def _printable(error: BaseException) -> str:
+    try:
+        return _encodable(str(error))
+    except Exception:  # noqa: BLE001 - a user's own __str__
+        return "<its str() raised>"
+
+
+def _encodable(text: str) -> str:
+    # Names of files may hold lone surrogates (surrogateescape), which are no UTF-8.
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 _encode = msgspec.json.Encoder().encode

@@ -19,7 +19,7 @@ class Claim:
     """
 
     __slots__ = (
-        "attempt", "duration_us", "exception", "execution", "failures", "fetched_at", "fields", "flag", "interrupted",
+        "attempt", "duration_us", "exception", "execution", "failures", "fetched_at", "fields", "flag", "handed_back", "interrupted",
         "node", "on_loop", "outcome", "page", "plan", "program", "queue", "started_at", "thread", "token", "type", "values",
     )  # fmt: skip
 
@@ -40,13 +40,16 @@ class Claim:
         self.failures = int(failures)
         self.attempt = self.failures + 1
         self.flag = bytes(flag)
-        self.values: list[bytes | None] | None = values if isinstance(values, list) else [sent] if sent else None
+        # 1 stands for what this process has just sent; nothing, for what it has to read itself.
+        self.values: list[bytes | None] | None = (
+            [sent] if values == 1 and sent else values if isinstance(values, list) else None
+        )
         self.fetched_at = time.monotonic()
         self.started_at = 0.0
         self.duration_us = 0
         self.outcome: Outcome | None = None
         self.exception: BaseException | None = None
-        self.interrupted = False
+        self.interrupted = self.handed_back = False
         self.thread = 0
         self.program: Any = None
 

@@ -205,10 +205,17 @@ class Executor:
     async def _awaited(self, claim: Claim, program: Program, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """Await the function, cancelling it at its timeout. One that swallows its cancellation is left behind."""
         timeout_ms = program.node.timeout_ms
+        if not program.is_async:
+            # The plan knew it as async; the code of today runs beside the loop.
+            return await asyncio.to_thread(program.fn, *args, **kwargs)
         if timeout_ms is None:
             return await program.fn(*args, **kwargs)
         task = asyncio.ensure_future(program.fn(*args, **kwargs))
-        done, _ = await asyncio.wait({task}, timeout=timeout_ms / 1000)
+        try:
+            done, _ = await asyncio.wait({task}, timeout=timeout_ms / 1000)
+        except asyncio.CancelledError:
+            task.cancel()
+            raise
         if not done:
             task.cancel()
             raise timed_out(claim, timeout_ms)
@@ -226,6 +233,9 @@ class Executor:
 
     def fail(self, claim: Claim, program: Program, error: BaseException) -> None:
         """Settle the outcome of a failed attempt and raise it the way Dramatiq should see it."""
+        if isinstance(error, asyncio.CancelledError) and claim.handed_back:
+            claim.outcome = put_off(claim, StoreUnavailable("The worker stopped."))
+            raise AttemptFailed("handed back when the worker stopped") from error
         if isinstance(error, AttemptInterrupted) and not claim.interrupted:
             raise AttemptFailed("handed back when the worker stopped") from error
         if isinstance(error, AttemptInterrupted):

@@ -30,8 +30,7 @@ class AsyncLane:
         self._broker = broker
         self._executor = executor
         self._message_of = message_of
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._by_token: dict[str, asyncio.Task[None]] = {}
+        self._tasks: dict[asyncio.Task[None], Claim] = {}
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="spane-async-lane", daemon=True)
         self._thread.start()
@@ -48,8 +47,8 @@ class AsyncLane:
         if not begin(claim):
             return
         task = self._loop.create_task(self._process(claim, finish))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks[task] = claim
+        task.add_done_callback(lambda task: self._tasks.pop(task, None))
 
     async def _process(self, claim: Claim, finish: Callable[[Claim], None]) -> None:
         message = self._message_of(claim)
@@ -74,6 +73,7 @@ class AsyncLane:
             if self._tasks:
                 _, late = await asyncio.wait(self._tasks, timeout=grace_s)
                 for task in late:
+                    self._tasks[task].handed_back = True
                     task.cancel()
                 if late:
                     await asyncio.wait(late, timeout=1)

@@ -92,11 +92,14 @@ class Pump:
         """Take a claim's outcome, unless something settled it before."""
         if self._running.pop(claim.token, None) is None and self._unstarted.pop(claim.token, None) is None:
             return
-        self._outbox.append((claim, outcome or _rejected(claim)))
+        # Counts first: the driver may take the outcome, and count the room, at once.
         if claim.on_loop:
             self._loop_claims -= 1
         if claim.flag:
             self._suspects -= 1
+            self._suspected_at = 0.0
+            self._hot = self._loop_hot = True
+        self._outbox.append((claim, outcome or _rejected(claim)))
         self._completed.append(time.monotonic())
         if self._asleep:
             self._asleep = False
@@ -238,7 +241,8 @@ class Pump:
             commands.append(self._fetch(room, loop_room))
         try:
             replies = self._wire.call(commands)
-        except StoreUnavailable:
+        except BaseException:
+            # Whatever went wrong, what has finished is sent again.
             self._outbox.extendleft(reversed(batch))
             raise
         self.batches += 1
@@ -256,7 +260,8 @@ class Pump:
     def _fetch(self, room: int, loop_room: int) -> tuple[Any, ...]:
         now = self._looked_at = time.monotonic()
         on_threads = len(self._running) - self._loop_claims
-        suspects = self._suspects <= 0 and on_threads < self.threads and not self._unstarted
+        freed = bool(self._completed) and now - self._completed[-1] < RECENT_S
+        suspects = self._suspects <= 0 and (on_threads < self.threads or freed)
         if suspects and now >= self._suspected_at + SUSPECTS_S:
             self._suspected_at = now
         else:

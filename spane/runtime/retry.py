@@ -28,7 +28,10 @@ class AttemptFailed(DramatiqRetry):
 
 def wait_ms(policy: RetryPolicy, attempt: int) -> int:
     """Return the wait after failed attempt number `attempt` (from 1), in milliseconds."""
-    wait_s = policy.base_s if policy.backoff == "fixed" else policy.base_s * policy.factor ** (attempt - 1)
+    try:
+        wait_s = policy.base_s if policy.backoff == "fixed" else policy.base_s * policy.factor ** (attempt - 1)
+    except OverflowError:
+        wait_s = policy.max_s
     wait_s = min(wait_s, policy.max_s)
     if policy.jitter:
         wait_s *= 1 - policy.jitter * random.random()

@@ -29,7 +29,7 @@ class _Watched:
     __slots__ = ("claim", "fired", "inside", "lock", "thread", "timeout_ms")
 
     def __init__(self, claim: Claim, timeout_ms: int) -> None:
-        self.claim = claim
+        self.claim: Claim | None = claim
         self.timeout_ms = timeout_ms
         self.thread = threading.get_ident()
         self.lock = threading.Lock()
@@ -58,6 +58,8 @@ class Watchdog:
         finally:
             with watched.lock:
                 watched.inside = False
+                # Until its time comes the entry stays; what the attempt held must not stay with it.
+                watched.claim = None
                 if watched.fired:
                     # The exception may not have been delivered yet; it must not hit what this thread does next.
                     ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(watched.thread), None)
@@ -83,7 +85,7 @@ class Watchdog:
                     return
                 _, _, watched = heapq.heappop(self._due)
             with watched.lock:
-                if watched.inside:
+                if watched.inside and watched.claim is not None:
                     watched.fired = True
                     self.expire(watched.claim, watched.timeout_ms)
                     raise_thread_exception(watched.thread, AttemptInterrupted)

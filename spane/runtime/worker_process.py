@@ -18,7 +18,7 @@ from dramatiq.middleware.threading import raise_thread_exception
 from spane.authoring.registry import Registry
 from spane.authoring.resources import Resources
 from spane.errors import SpaneError, StoreUnavailable
-from spane.model.outcome import Failed, Outcome
+from spane.model.outcome import Failed, Outcome, Unfit
 from spane.ops.services import Service, Services
 from spane.runtime.claim import Claim
 from spane.runtime.executor import Executor, timed_out
@@ -81,6 +81,7 @@ class WorkerProcess:
         self.pump.start_on_loop = lambda claim: self.lane.start(claim, self.pump.begin, self._finish)
         #: In process only: the exceptions of nodes that failed for good, so that a plain call can raise them again.
         self.exceptions: dict[tuple[str, str], BaseException] = {}
+        self._refused: set[str] = set()
         self._cancelled: set[str] = set()
         self._renewed_at = time.monotonic()
         self._judges_from = 0.0
@@ -210,6 +211,9 @@ class WorkerProcess:
     def _settle(self, claim: Claim, outcome: Outcome | None) -> None:
         if self.options.in_process and isinstance(outcome, Failed) and outcome.exception is not None:
             self.exceptions[claim.execution, claim.node] = outcome.exception
+        if isinstance(outcome, Unfit):
+            # This process has the type, but not as the plan wants it: it must not ask for the node again.
+            self._refused.add(outcome.fingerprint)
         self.pump.finish(claim, outcome)
 
     def _expire(self, claim: Claim, timeout_ms: int) -> None:
@@ -246,7 +250,7 @@ class WorkerProcess:
         fitting = []
         for name in self.store.unfit():
             node_type = self.registry.get(name.rpartition(".")[0])
-            if node_type is not None:
+            if node_type is not None and name not in self._refused:
                 queues = [queue + lane for queue in self.pump.queues for lane in ("", "~")]
                 if not self.store.adopt(name, queues):
                     fitting.append(name)

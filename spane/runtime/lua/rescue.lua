@@ -27,7 +27,12 @@ end
 local dead = redis.call('ZRANGEBYSCORE', P .. 'ses', '-inf', int(now), 'LIMIT', 0, 1)
 if #dead == 0 then return 0 end
 local held = P .. 'w:' .. dead[1]
-local attempts = redis.call('HSCAN', held, 0, 'COUNT', ARGV[2])[2]
+-- The first buckets of a large hash may be empty already; go on until there is something, or nothing is left.
+local cursor, attempts, looked = '0', {}, 0
+repeat
+  local page = redis.call('HSCAN', held, cursor, 'COUNT', ARGV[2])
+  cursor, attempts, looked = page[1], page[2], looked + 1
+until #attempts > 0 or cursor == '0' or looked == 100
 local taken = 0
 for i = 1, #attempts, 2 do
   local execution, node = string.match(attempts[i], '^([^|]+)|(.+)$')

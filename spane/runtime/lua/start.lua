@@ -31,7 +31,8 @@ if redis.call('EXISTS', X) == 1 then return {'again', execution} end
 if redis.call('HEXISTS', plan, 'total') == 0 then return {'noplan'} end
 -- Writes from here on.
 if key ~= '' then redis.call('SET', start_key, execution .. '|' .. digest) end
-if redis.call('HINCRBY', plan, 'refs', 1) == 1 then redis.call('PERSIST', plan) end
+redis.call('HINCRBY', plan, 'refs', 1)
+redis.call('PERSIST', plan)
 local entry = event('S', execution .. '|' .. plan_hash .. '|' .. workflow .. '|' .. priority .. '|' .. key)
 redis.call('HSET', X, '@st', 'scheduled', '@g', '1', '@pl', plan_hash, '@pr', priority, '@wf', workflow, '@open', '1',
   '@run', '0', '@tn', tenant, '@t0', int(now), '@key', key, '@ev', entry, '@meta', metadata)

@@ -19,8 +19,12 @@ local function finish(execution, status, now, kept_ms, dead_kept_ms, fields, tai
   if h[6] then redis.call('PEXPIRE', P .. 'b:' .. execution, kept_ms) end
   if h[7] then redis.call('PEXPIRE', P .. 'k:' .. execution, kept_ms) end
   if h[2] and h[2] ~= '' then redis.call('PEXPIRE', P .. 'key:' .. h[4] .. ':' .. h[2], 86400000) end
-  if redis.call('HINCRBY', P .. 'p:' .. h[3], 'refs', -1) == 0 then
-    redis.call('PEXPIRE', P .. 'p:' .. h[3], kept_ms + 86400000)
+  -- The plan stays as long as what was made of it, and a day more; one that was deleted must not come back as a count.
+  local plan = P .. 'p:' .. h[3]
+  if redis.call('HEXISTS', plan, 'total') == 1 then
+    local stays = math.max(now + kept_ms + 86400000, tonumber(redis.call('HGET', plan, 'until') or 0))
+    redis.call('HSET', plan, 'until', int(stays))
+    if redis.call('HINCRBY', plan, 'refs', -1) <= 0 then redis.call('PEXPIRE', plan, int(stays - now)) end
   end
 end
 

@@ -8,10 +8,8 @@ local function merge(execution, flags, fields)
   local names, n = {}, 0
   for name in string.gmatch(fields, '[^,]+') do n = n + 1; names[n] = name end
   local values = redis.call('HMGET', P .. 'o:' .. execution, unpack(names))
-  if n > 1 then
-    local size = 0
-    for i = 1, n do if values[i] then size = size + #values[i] end end
-    if size > INLINE_BYTES then return false end
-  end
+  local size = 0
+  for i = 1, n do if values[i] then size = size + #values[i] end end
+  if size > INLINE_BYTES then return false end
   return values
 end
