@@ -75,7 +75,8 @@ class Pump:
         self._strays = 0
         self._unloaded = False
         self._suspects = 0
-        self._suspected_at = 0.0
+        # Not at once: Dramatiq's master takes 30 s to see that a process has died while it was booting.
+        self._suspected_at = time.monotonic()
         self._turn = threading.Condition()
         self._driver: threading.Thread | None = None
 

@@ -11,7 +11,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -59,16 +58,6 @@ class WorkerProcess:
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
         named = [int(pid) for pid in children if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
         return (named or [int(pid) for pid in children])[-1]
-
-    @property
-    def dead(self) -> bool:
-        """Whether the master or its child has died. A master sees to a child that dies while it boots after 30 s only."""
-        if self.process.poll() is not None:
-            return True
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        with suppress(OSError):
-            return any(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z" for pid in children)
-        return True
 
     def signal(self, number: int) -> None:
         """Send a signal to master and child."""

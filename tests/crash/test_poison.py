@@ -36,7 +36,7 @@ def test_a_node_that_aborts_its_process_is_a_dead_letter_after_three_crashes_of_
 def _revived(cluster: Cluster) -> bool:
     """Start workers that died again, as a process manager does."""
     for worker in list(cluster.workers):
-        if worker.dead:
+        if worker.process.poll() is not None:
             cluster.kill(worker)
             cluster.start_worker(wait=False)
     return True
