@@ -5,6 +5,9 @@ local INLINE_BYTES = 262144
 local function merge(execution, flags, fields)
   if fields == '' then return {} end
   if string.find(flags, 'b', 1, true) then return false end
+  -- Inputs may be large, and every entry node takes them: asked for first, so that they are not even read here.
+  if string.find(fields, '@in', 1, true)
+      and redis.call('HSTRLEN', P .. 'o:' .. execution, '@in') > INLINE_BYTES then return false end
   local names, n = {}, 0
   for name in string.gmatch(fields, '[^,]+') do n = n + 1; names[n] = name end
   local values = redis.call('HMGET', P .. 'o:' .. execution, unpack(names))
