@@ -60,6 +60,10 @@ class Wire:
         """Read one reply."""
         try:
             return self._connection.read_response()
+        except redis.exceptions.ReadOnlyError as error:
+            # After a failover this connection leads to what is a replica now; a new one finds the primary.
+            self.drop()
+            raise StoreUnavailable(f"Redis is a read-only replica now: {error}") from error
         except redis.ResponseError as error:
             return error
         except (redis.RedisError, OSError) as error:

@@ -60,6 +60,19 @@ def test_workers_wait_out_a_redis_that_is_down_for_longer_than_a_lease(start_clu
     assert [] == [event for event in cluster.store.events() if event.kind is EventKind.NODE_LOST]
 
 
+def test_workers_leave_a_redis_that_has_become_a_replica(start_cluster):
+    cluster = start_cluster()
+    with Load(cluster):
+        Watch(cluster).commits(20)
+        cluster.store.client.replicaof("127.0.0.1", "1")
+        until("a worker's word that it is a replica", lambda: "read-only replica now" in cluster.log())
+        cluster.store.client.replicaof("no", "one")
+        Watch(cluster).commits(20)
+    cluster.check()
+    assert "refused" not in cluster.log()
+    assert [] == _charged_for_redis(cluster)
+
+
 def _restart(cluster) -> float:
     """Kill Redis and start it again; returns the seconds from PONG to the first commit."""
     cluster.server.kill()
