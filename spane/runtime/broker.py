@@ -6,6 +6,7 @@ Dramatiq's queues for messages, and sleeps in Redis instead of polling.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import redis
@@ -14,6 +15,7 @@ from dramatiq.brokers.redis import RedisBroker
 from dramatiq.common import current_millis, dq_name
 
 from spane.authoring.registry import Registry
+from spane.errors import StoreError
 from spane.ops.services import Service
 from spane.runtime.clients import translate
 from spane.runtime.consumer import NodeConsumer
@@ -70,5 +72,6 @@ class SpaneBroker(NodeBroker, RedisBroker):
         """Enqueue a user's message, and wake an idle worker for it."""
         sent = super().enqueue(message, delay=delay)
         if delay is None:
-            self.store.wake(message.queue_name)
+            with suppress(StoreError):  # The message is there; a token is a hint, and workers look each second.
+                self.store.wake(message.queue_name)
         return sent

@@ -319,7 +319,11 @@ class AttemptBackend:
     def progress(self, done: float, total: float) -> None:
         """Record how far the attempt is."""
         claim = self._claim
-        self._executor.store.progress(claim.execution, claim.node, claim.token, done, total)
+        try:
+            self._executor.store.progress(claim.execution, claim.node, claim.token, done, total)
+        except StoreError as error:
+            # Nobody's work should fail because nobody could be told how far it is.
+            _logger.warning("The progress of %r could not be recorded: %s", claim, error)
 
     def cancelled(self) -> bool:
         """Tell whether the execution is being cancelled, as far as this process has heard."""
