@@ -62,22 +62,22 @@ def test_a_test_sees_what_nodes_did_in_each_run(spane, paying, charged):
 
 def test_retries_are_crashed_too(spane):
     @node(retry=Retry(attempts=2, base_s=5))
-    def flaky(context: Context = current()) -> int:
+    def flaky_once(context: Context = current()) -> int:
         if context.attempt == 1:
             raise ConnectionError("once")
         return context.attempt
 
     @workflow
     def trying() -> int:
-        return flaky()
+        return flaky_once()
 
     crashes = list(spane.crash_everywhere(trying))
-    assert [(None, 0), ("flaky", 1), ("flaky", 1), ("flaky", 2), ("flaky", 2)] == [
+    assert [(None, 0), ("flaky_once", 1), ("flaky_once", 1), ("flaky_once", 2), ("flaky_once", 2)] == [
         (crash.node, crash.attempt) for crash in crashes
     ]
     assert [2] * 5 == [crash.result for crash in crashes]
-    assert "crash before the commit of 'flaky', attempt 1: completed; ran flaky 3 times" == str(crashes[1])
-    assert "no crash: completed; ran flaky 2 times" == str(crashes[0])
+    assert "crash before the commit of 'flaky_once', attempt 1: completed; ran flaky_once 3 times" == str(crashes[1])
+    assert "no crash: completed; ran flaky_once 2 times" == str(crashes[0])
 
 
 def test_a_run_that_fails_says_so(spane):
