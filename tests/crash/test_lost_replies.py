@@ -67,12 +67,12 @@ def test_a_lost_call_or_reply_of_any_script_is_made_good_without_waiting_for_a_l
 
 def _strike(cluster: Cluster, proxy: Proxy, script: str, index: int, *, before: bool, key: str) -> float:
     """Lose one call while executions run; returns how long the last of them took from the loss on."""
-    if script == "put_plan":
-        cluster.engine._starter._stored.clear()
     executions = [_start(cluster, app.blobs, 1, f"{key}/blob")] if script == "put_blob" else []
     proxy.arm(script, index, before=before)
     number = 0
     while not proxy.struck.is_set():
+        if script == "put_plan":
+            cluster.engine._starter._stored.clear()
         workflow = app.blobs if script == "put_blob" else app.LOAD[number % len(app.LOAD)]
         executions.append(_start(cluster, workflow, number, f"{key}/{number}"))
         number += 1
