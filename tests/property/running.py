@@ -9,6 +9,7 @@ import redis
 
 from spane.errors import StoreError
 from tests.invariants import report
+from tests.property.judging import judge
 from tests.property.world import Result, Schedule, World, make_store
 from tests.replay import Violation
 
@@ -34,7 +35,8 @@ class Runner:
         self._clock.ms = self._epoch_ms
         world = World(self._store, schedule, self._clock)
         try:
-            return world.run()
+            world.run()
+            return Result(judge(world), world.faults, world.calls, world.order())
         except StoreError as error:
             broken = Violation("I13", "", f"a script failed half-way: {error}")
             return Result([broken], world.faults, world.calls, "")

@@ -74,7 +74,7 @@ def test_a_failing_schedule_is_shrunk_to_what_makes_it_fail(client):
     mutant = next(mutant for mutant in MUTANTS if mutant.name == "resync finds nothing")
     runner = Runner(client, mutate=mutant.applied([]))
     failing = _first_found(runner)
-    small = shrink(failing, runner.run)
+    small = shrink(failing, runner.run, tries=60)
     assert runner.run(small).violations
     assert len(runner.run(small).faults) < len(runner.run(failing).faults)
     assert small.executions <= failing.executions
