@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from spane.model.outcome import Outcome
+
+if TYPE_CHECKING:
+    from spane.runtime.watchdog import Seat
+
 
 
 class Claim:
@@ -20,7 +24,7 @@ class Claim:
 
     __slots__ = (
         "attempt", "duration_us", "exception", "execution", "failures", "fetched_at", "fields", "flag", "handed_back", "interrupted",
-        "node", "on_loop", "outcome", "page", "plan", "program", "queue", "started_at", "thread", "token", "type", "values",
+        "node", "on_loop", "outcome", "page", "plan", "program", "queue", "seat", "started_at", "token", "type", "values",
     )  # fmt: skip
 
     _profiles: ClassVar[dict[bytes, tuple[int, str, str, bool, tuple[str, ...]]]] = {}
@@ -50,7 +54,7 @@ class Claim:
         self.outcome: Outcome | None = None
         self.exception: BaseException | None = None
         self.interrupted = self.handed_back = False
-        self.thread = 0
+        self.seat: Seat | None = None
         self.program: Any = None
 
     def __repr__(self) -> str:

@@ -23,7 +23,7 @@ from spane.model.outcome import NodeError, RetryAt, Succeeded, Unfit, decode_err
 from spane.runtime.programs import DoesNotFit, Program, Programs
 from spane.runtime.retry import AttemptFailed, AttemptRetried, classify
 from spane.runtime.store import BLOB_MARK, ERROR_MARK, Store
-from spane.runtime.watchdog import AttemptInterrupted
+from spane.runtime.watchdog import AttemptInterrupted, Seat
 
 if TYPE_CHECKING:
     from spane.runtime.claim import Claim
@@ -65,9 +65,11 @@ class Executor:
                 token = self._fill(claim, program, kwargs)
             timeout_ms = program.node.timeout_ms
             if program.is_async:
-                result = asyncio.run(self._awaited(claim, program, args, kwargs))
+                with Seat(claim):
+                    result = asyncio.run(self._awaited(claim, program, args, kwargs))
             elif timeout_ms is None:
-                result = program.fn(*args, **kwargs)
+                with Seat(claim):
+                    result = program.fn(*args, **kwargs)
             else:
                 with self.watchdog.guard(claim, timeout_ms):
                     result = program.fn(*args, **kwargs)

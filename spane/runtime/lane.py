@@ -22,6 +22,8 @@ from spane.runtime.executor import Executor
 
 _logger = logging.getLogger("spane.lane")
 
+_ANSWERS_WITHIN_S = 0.5
+
 
 class AsyncLane:
     """Runs claims of async nodes on an event loop in a thread of its own."""
@@ -66,20 +68,32 @@ class AsyncLane:
             finish(claim)
             message.clear_exception()
 
-    def drain(self, grace_s: float) -> None:
-        """Wait for running nodes up to `grace_s` and cancel the rest. The loop goes on, for resources to be closed on."""
+    def wait_idle(self, timeout_s: float) -> bool:
+        """Wait until no node runs, from another thread; False when the time is over first."""
+        if not self._thread.is_alive():
+            return True
 
-        async def finish() -> None:
+        async def idle() -> bool:
             if self._tasks:
-                _, late = await asyncio.wait(self._tasks, timeout=grace_s)
-                for task in late:
-                    self._tasks[task].handed_back = True
-                    task.cancel()
-                if late:
-                    await asyncio.wait(late, timeout=1)
+                await asyncio.wait(self._tasks, timeout=timeout_s)
+            return not self._tasks
 
-        if self._thread.is_alive():
-            self.run(finish())
+        asked = asyncio.run_coroutine_threadsafe(idle(), self._loop)
+        try:
+            # A node that blocks the loop blocks this question as well.
+            return asked.result(timeout_s + _ANSWERS_WITHIN_S)
+        except TimeoutError:
+            asked.cancel()
+            return False
+
+    def hand_back(self, settle: Callable[[Claim], None]) -> list[Claim]:
+        """Settle what still runs as handed back, and cancel it; returns it. The loop goes on."""
+        late = list(self._tasks.items())
+        for task, claim in late:
+            claim.handed_back = True
+            settle(claim)
+            self._loop.call_soon_threadsafe(task.cancel)
+        return [claim for _, claim in late]
 
     def close(self) -> None:
         """Stop the loop."""

@@ -11,7 +11,7 @@ from spane.model.outcome import Outcome
 from spane.model.plan import RetryPolicy
 from spane.runtime.claim import Claim
 from spane.runtime.retry import AttemptRetried, classify
-from spane.runtime.worker_process import chain_sigterm
+from spane.runtime.stopping import chain_sigterm
 
 if TYPE_CHECKING:
     from spane.runtime.node_broker import NodeBroker

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 from dramatiq.middleware.threading import Interrupt, raise_thread_exception
@@ -21,20 +22,72 @@ if TYPE_CHECKING:
     from spane.runtime.claim import Claim
 
 
+#: So many entries of attempts that are over are not worth clearing away.
+_FEW = 64
+_AGAIN_S = 0.01
+
+
 class AttemptInterrupted(Interrupt):
-    """Raised inside a node's thread at its timeout."""
+    """Raised inside a node's function at its timeout, or when the worker has to stop."""
+
+
+class Seat:
+    """The stretch of a thread in which an attempt's function runs: inside it, and nowhere else, it may be interrupted.
+
+    Used by `with`, once; the exception may come at any point up to the end of the `with`, and never after.
+    """
+
+    __slots__ = ("_fired", "_inside", "_lock", "_thread")
+
+    def __init__(self, claim: Claim) -> None:
+        self._thread = threading.get_ident()
+        self._lock = threading.Lock()
+        self._inside = True
+        self._fired = False
+        claim.seat = self
+        if claim.handed_back:
+            # Looked at after `seat` is set, as `hand_back` looks at `seat` after it says so: one of them sees it.
+            self._inside = False
+            raise AttemptInterrupted
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *exc: object) -> None:
+        with self._lock:
+            self._inside = False
+            if self._fired:
+                # The exception may not have been delivered yet; it must not hit what this thread does next.
+                ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self._thread), None)
+
+    def interrupt(self, settle: Callable[[], None] | None = None) -> bool:
+        """Interrupt the thread, after `settle`, if it is inside; at most once."""
+        if self._fired:
+            return False
+        with self._lock:
+            if not self._inside:
+                return False
+            self._fired = True
+            if settle is not None:
+                settle()
+            raise_thread_exception(self._thread, AttemptInterrupted)
+            return True
+
+
+def hand_back(claim: Claim) -> None:
+    """Interrupt an attempt that goes to another worker, if its function runs or is yet to run on a thread."""
+    claim.handed_back = True
+    if claim.seat is not None:
+        claim.seat.interrupt()
 
 
 class _Watched:
-    __slots__ = ("claim", "fired", "inside", "lock", "thread", "timeout_ms")
+    __slots__ = ("claim", "timeout_ms", "waits")
 
     def __init__(self, claim: Claim, timeout_ms: int) -> None:
         self.claim: Claim | None = claim
         self.timeout_ms = timeout_ms
-        self.thread = threading.get_ident()
-        self.lock = threading.Lock()
-        self.inside = True
-        self.fired = False
+        self.waits = True
 
 
 class Watchdog:
@@ -43,35 +96,53 @@ class Watchdog:
     def __init__(self) -> None:
         self.expire: Callable[[Claim, int], None] = lambda claim, timeout_ms: None
         self._due: list[tuple[float, int, _Watched]] = []
+        self._over = 0
         self._number = itertools.count()
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
         self._stopped = False
 
+    def __len__(self) -> int:
+        """How many entries it keeps: of attempts under guard, and of some that are over."""
+        return len(self._due)
+
     @contextmanager
     def guard(self, claim: Claim, timeout_ms: int) -> Iterator[None]:
         """Interrupt the body of the `with` when it runs longer than `timeout_ms`."""
-        watched = _Watched(claim, timeout_ms)
-        self._watch(watched, time.monotonic() + timeout_ms / 1000)
+        watched = self._watch(claim, timeout_ms)
         try:
-            yield
+            with Seat(claim):
+                yield
         finally:
-            with watched.lock:
-                watched.inside = False
-                # Until its time comes the entry stays; what the attempt held must not stay with it.
-                watched.claim = None
-                if watched.fired:
-                    # The exception may not have been delivered yet; it must not hit what this thread does next.
-                    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(watched.thread), None)
+            self._forget(watched)
 
-    def _watch(self, watched: _Watched, due: float) -> None:
+    def _watch(self, claim: Claim, timeout_ms: int) -> _Watched:
+        watched = _Watched(claim, timeout_ms)
+        self._push(watched, timeout_ms / 1000)
+        return watched
+
+    def _push(self, watched: _Watched, wait_s: float) -> None:
         with self._changed:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="spane-watchdog", daemon=True)
                 self._thread.start()
-            heapq.heappush(self._due, (due, next(self._number), watched))
-            if self._due[0][2] is watched:
-                self._changed.notify()
+            if watched.claim is not None:
+                heapq.heappush(self._due, (time.monotonic() + wait_s, next(self._number), watched))
+                watched.waits = True
+                if self._due[0][2] is watched:
+                    self._changed.notify()
+
+    def _forget(self, watched: _Watched) -> None:
+        """Let go of an attempt that is over. Its entry waits for its time, or until such entries are the most."""
+        with self._changed:
+            watched.claim = None
+            if not watched.waits:
+                return
+            self._over += 1
+            if self._over > _FEW and 2 * self._over > len(self._due):
+                self._due = [entry for entry in self._due if entry[2].claim is not None]
+                heapq.heapify(self._due)
+                self._over = 0
 
     def _run(self) -> None:
         while True:
@@ -84,11 +155,17 @@ class Watchdog:
                 if self._stopped:
                     return
                 _, _, watched = heapq.heappop(self._due)
-            with watched.lock:
-                if watched.inside and watched.claim is not None:
-                    watched.fired = True
-                    self.expire(watched.claim, watched.timeout_ms)
-                    raise_thread_exception(watched.thread, AttemptInterrupted)
+                claim, watched.waits = watched.claim, False
+                if claim is None:
+                    self._over -= 1
+            if claim is not None and not self._expired(claim, watched.timeout_ms):
+                self._push(watched, _AGAIN_S)
+
+    def _expired(self, claim: Claim, timeout_ms: int) -> bool:
+        """End an overdue attempt; False if its thread is just about to enter the function, or has just left it."""
+        if claim.handed_back:
+            return True
+        return claim.seat is not None and claim.seat.interrupt(partial(self.expire, claim, timeout_ms))
 
     def close(self) -> None:
         """Stop the watchdog's thread."""

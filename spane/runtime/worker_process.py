@@ -3,31 +3,29 @@
 from __future__ import annotations
 
 import logging
-import signal
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from dramatiq import Actor, MessageProxy
 from dramatiq.message import Message
-from dramatiq.middleware.threading import raise_thread_exception
 
 from spane.authoring.registry import Registry
 from spane.authoring.resources import Resources
-from spane.errors import SpaneError, StoreUnavailable
+from spane.errors import SpaneError, StoreError, StoreUnavailable
 from spane.model.outcome import Failed, Outcome, Unfit
 from spane.ops.services import Service, Services
 from spane.runtime.claim import Claim
-from spane.runtime.executor import Executor, timed_out
+from spane.runtime.executor import Executor, put_off, timed_out
 from spane.runtime.lane import AsyncLane
+from spane.runtime.layout import ASYNC_SUFFIX
 from spane.runtime.programs import Programs
 from spane.runtime.pump import Pump
 from spane.runtime.retry import classify
+from spane.runtime.stopping import Grace
 from spane.runtime.store import Store
-from spane.runtime.watchdog import AttemptInterrupted, Watchdog
+from spane.runtime.watchdog import Watchdog, hand_back
 from spane.runtime.wire import Bell, LocalBell, LocalWire, Wire
 
 if TYPE_CHECKING:
@@ -39,6 +37,9 @@ _logger = logging.getLogger("spane.worker")
 ACTOR_PREFIX = "spane."
 #: Runs nodes whose type this worker does not know: they are parked for one that does.
 UNKNOWN_ACTOR = "spane:unknown"
+#: How often outcomes are sent while async nodes end, and how long those may take that were cancelled.
+_FLUSH_S = 0.1
+_CANCELLED_WITHIN_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,7 @@ class WorkerProcess:
         self._judges_from = 0.0
         self._last_notice = "0"
         self._unfit_seen = 0
+        self._grace = Grace(options.grace_s, self._hand_back)
         self.services = Services()
 
     # Life cycle.
@@ -136,30 +138,39 @@ class WorkerProcess:
         return queues
 
     def stop_claiming(self) -> None:
-        """Claim nothing more; what runs goes on until the grace is over."""
-        if not self.pump.draining:
-            self.pump.draining = True
-            timer = threading.Timer(self.options.grace_s, self._hand_back)
-            timer.daemon = True
-            timer.start()
+        """Claim nothing more; what runs, on threads and on the event loop, goes on until the one grace is over."""
+        self.pump.draining = True
+        self._grace.begin()
 
     def _hand_back(self) -> None:
-        """Let other workers have what still runs on threads when the grace is over; no attempt is charged."""
+        """Let other workers have what still runs when the grace is over; no attempt is charged."""
         late = self.pump.forsake()
-        if not late:
-            return
-        _logger.warning("%d nodes ran past the shutdown grace and go to other workers: %s", len(late), late)
+        on_loop = self.lane.hand_back(self._put_off)
+        if late or on_loop:
+            nodes = [*late, *on_loop]
+            _logger.warning("%d nodes ran past the shutdown grace and go to other workers: %s", len(nodes), nodes)
         try:
             self.store.give_back(self.pump.session, [(claim.execution, claim.node, claim.token) for claim in late])
-        except StoreUnavailable:
+        except StoreError:
             _logger.warning("Redis does not answer; they are taken over when their lease ends.")
         for claim in late:
-            if claim.thread:
-                raise_thread_exception(claim.thread, AttemptInterrupted)
+            hand_back(claim)
+
+    def _put_off(self, claim: Claim) -> None:
+        self.pump.finish(claim, put_off(claim, StoreUnavailable("The worker stopped.")))
+
+    def _await_lane(self) -> None:
+        """Let async nodes end within the grace. No consumer drives the pump any more, so what ends is sent from here."""
+        while (left_s := self._grace.left_s) and not self.lane.wait_idle(min(left_s, _FLUSH_S)):
+            self.pump.flush(_FLUSH_S)
 
     def shut_down(self) -> None:
-        """Flush what is done, give back what is not started, and end the session."""
-        self.lane.drain(self.options.grace_s)
+        """Flush what is done, give back what is not, and end the session."""
+        self.stop_claiming()
+        self._await_lane()
+        self._grace.cancel()
+        self._hand_back()
+        self.lane.wait_idle(_CANCELLED_WITHIN_S)
         self.pump.close()
         self.services.stop()
         self.watchdog.close()
@@ -198,7 +209,6 @@ class WorkerProcess:
         """Run a claim on this worker thread: the function of every node's actor."""
         if not self.pump.begin(claim):
             return
-        claim.thread = threading.get_ident()
         self.executor.run(claim)
 
     def finish(self, message: MessageProxy) -> None:
@@ -247,16 +257,18 @@ class WorkerProcess:
 
     def _fit(self) -> None:
         """Find out which nodes that nobody fitted this process's code can run, and look into their queues as well."""
-        fitting = []
-        for name in self.store.unfit():
-            node_type = self.registry.get(name.rpartition(".")[0])
-            if node_type is not None and name not in self._refused:
-                queues = [queue + lane for queue in self.pump.queues for lane in ("", "~")]
-                if not self.store.adopt(name, queues):
-                    fitting.append(name)
-        self.pump.fitting = tuple(fitting)
-        if fitting:
+        lanes = [lane for lane in self.store.unfit() if self._may_fit(lane)]
+        self.pump.fitting = tuple(self.store.adopt(lanes)) if lanes else ()
+        if self.pump.fitting:
             self.pump.wake()
+
+    def _may_fit(self, lane: str) -> bool:
+        queue, _, fingerprint = lane.partition("@")
+        return (
+            queue.removesuffix(ASYNC_SUFFIX) in self.pump.queues
+            and self.registry.get(fingerprint.rpartition(".")[0]) is not None
+            and fingerprint not in self._refused
+        )
 
     def _rescue(self) -> float:
         """Take over from the dead; but a worker that could not renew lets the others renew first, they live as well."""
@@ -269,31 +281,14 @@ class WorkerProcess:
         return self.options.sweep_s
 
     def _sweep(self) -> float:
-        seen, mended = self.store.sweep()
+        _, mended, more = self.store.sweep()
         if mended:
             _logger.warning("Set right %d nodes whose hint, timer or lease was lost.", mended)
             self.pump.wake()
-        return 0.0 if seen >= 100 and mended else 2 * self.options.sweep_s
+        return 0.0 if more and mended else 2 * self.options.sweep_s
 
     def _is_cancelled(self, execution: str) -> bool:
         return execution in self._cancelled
 
     def _run_on_loop(self, coroutine: Any) -> Any:
         return self.lane.run(coroutine)
-
-
-def chain_sigterm(stop_claiming: Callable[[], None]) -> None:
-    """Stop claiming as soon as SIGTERM comes, before Dramatiq looks at it (its loop wakes once a second)."""
-    if threading.current_thread() is not threading.main_thread():
-        return
-    previous = signal.getsignal(signal.SIGTERM)
-
-    def handle(signum: int, frame: FrameType | None) -> None:
-        stop_claiming()
-        if callable(previous):
-            previous(signum, frame)
-        elif previous == signal.SIG_DFL:
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
-            signal.raise_signal(signal.SIGTERM)
-
-    signal.signal(signal.SIGTERM, handle)
