@@ -14,7 +14,7 @@
     │   ├── ExecutionStalled     in process: nothing can move, and nothing is due
     │   └── ResultTimeout        the result was not there in time
     ├── AttemptError             what can go wrong inside one attempt
-    │   ├── ValueMismatch        a value does not fit a parameter's annotation (never retried)
+    │   ├── ValueMismatch        a value does not fit a parameter's annotation, or its own node's (never retried)
     │   ├── ResultNotSerialisable  a node returned what JSON cannot carry (never retried)
     │   ├── ValueTooLarge        a value is past the size limit (never retried)
     │   └── NodeTimeout          an attempt ran past its timeout
@@ -176,7 +176,9 @@ class AttemptError(SpaneError):
 
 
 class ValueMismatch(AttemptError):
-    """A value does not fit what the receiving parameter says. Never retried: it would not fit next time."""
+    """A value does not fit what the receiving parameter says, or what its own node says to return (`parameter` is
+    `"return"` then). Never retried: it would not fit next time.
+    """
 
 
 class ResultNotSerialisable(AttemptError):

@@ -7,13 +7,17 @@ from collections.abc import Iterator
 from spane.errors import DefinitionError, Fault, ResultNotSerialisable
 from spane.graph.spelling import MOST_HINTS, hint, listing
 from spane.graph.wiring import Wiring
+from spane.model.codec import Reader
 from spane.model.draft import Draft
 from spane.model.freezing import freeze
 from spane.model.ids import NAME_RULE, is_name
-from spane.model.node_type import MISSING
+from spane.model.node_type import MISSING, ParameterKind
 
 #: A cycle longer than this is named by its first nodes.
 _NAMED_IN_CYCLE = 30
+
+#: The kinds of parameters whose values come out of JSON.
+_CARRIED = (ParameterKind.DATA, ParameterKind.VARIADIC, ParameterKind.KEYWORDS)
 
 
 def names(draft: Draft) -> Iterator[Fault]:
@@ -79,6 +83,19 @@ def types(draft: Draft) -> Iterator[Fault]:
         who = f"node {nodes[0]!r}" if len(nodes) == 1 else f"nodes {listing(nodes)}"
         message = f"Node type {name!r} of {who} is not registered. {meant} Import the module that defines it first."
         yield Fault("unknown-type", message.replace("  ", " "), where[name])
+
+
+def annotations(draft: Draft) -> Iterator[Fault]:
+    """Find annotations whose values could never cross from node to node, once for each node type."""
+    for node_type in {call.node_type: None for call in draft.calls if call.node_type is not None}:
+        named = {f"parameter {p.name!r}": p.annotation for p in node_type.parameters if p.kind in _CARRIED}
+        for place, annotation in (*named.items(), ("its result", node_type.returns)):
+            try:
+                Reader(annotation)
+            except DefinitionError as error:
+                for fault in error.faults:
+                    message = f"Node type {node_type.name!r}, {place}: {fault.message}"
+                    yield Fault("bad-annotation", message, str(node_type.location))
 
 
 def references(wiring: Wiring) -> Iterator[Fault]:

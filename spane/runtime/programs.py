@@ -12,11 +12,13 @@ from typing import Any
 import msgspec
 
 from spane.authoring.registry import Registry
-from spane.model.codec import Reader, compile_source, writer
+from spane.errors import DefinitionError
+from spane.model.codec import Reader, compile_source
 from spane.model.node_type import MISSING, NodeType, ParameterKind
 from spane.model.plan import PlanNode, Source
 from spane.runtime.inheritance import Inheritance
 from spane.runtime.layout import merged_fields
+from spane.runtime.results import ResultType
 from spane.runtime.store import Store
 
 #: Programs are small, but plans come and go; past this many all are dropped and read again.
@@ -38,7 +40,7 @@ class DoesNotFit(Exception):
 class Shape:
     """A node type's signature compiled once: how each parameter is read, and how the result is written."""
 
-    __slots__ = ("context", "dump", "keywords", "leading", "node_type", "parents", "readers", "resources", "variadic")
+    __slots__ = ("context", "keywords", "leading", "node_type", "parents", "readers", "resources", "result", "variadic")
 
     def __init__(self, node_type: NodeType) -> None:
         self.node_type = node_type
@@ -51,7 +53,7 @@ class Shape:
         self.parents = next((p.name for p in parameters if p.kind is ParameterKind.PARENTS), None)
         self.resources = [(p.name, p.default) for p in parameters if p.kind is ParameterKind.RESOURCE]
         self.leading = [p.name for p in takewhile(lambda p: p.kind is not ParameterKind.VARIADIC, parameters)]
-        self.dump = writer(node_type.returns)
+        self.result = ResultType(node_type.returns)
 
 
 class Program:
@@ -83,7 +85,7 @@ class Program:
         self.positional = (
             shape.leading if node.args else [p.name for p in shape.node_type.parameters if p.positional_only]
         )
-        self.dump = shape.dump
+        self.dump = shape.result.dump_for(node.id)
         self.config = msgspec.json.decode(node.config)
 
 
@@ -111,6 +113,13 @@ def check_fit(node: PlanNode, node_type: NodeType | None) -> NodeType:
         if node_type.parameter(name) is None and node_type.keywords is None:
             raise DoesNotFit(fingerprint(node), f"{node.type!r} has no parameter {name!r} in this worker")
     return node_type
+
+
+def _shape(node: PlanNode, node_type: NodeType) -> Shape:
+    try:
+        return Shape(node_type)
+    except DefinitionError as error:  # the plan was made by code with other annotations
+        raise DoesNotFit(fingerprint(node), str(error)) from error
 
 
 class Programs:
@@ -141,7 +150,7 @@ class Programs:
             raise LookupError(f"Plan {plan} with node {node!r} is not in the store.")
         plan_node = nodes[node]
         node_type = check_fit(plan_node, self._registry.get(plan_node.type))
-        shape = self._shapes.get(node_type) or self._shapes.setdefault(node_type, Shape(node_type))
+        shape = self._shapes.get(node_type) or self._shapes.setdefault(node_type, _shape(plan_node, node_type))
         if len(self._programs) > _PROGRAMS_KEPT:
             self._programs.clear()
         program = self._programs[plan, node] = Program(

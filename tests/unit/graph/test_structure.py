@@ -249,3 +249,30 @@ def test_an_input_declared_twice_is_rejected(make):
     fault = only(draft)
     assert "duplicate-input" == fault.code
     assert "Workflow 'flow' declares the input 'x' twice. Take one out." == fault.message
+
+
+class Socket:
+    pass
+
+
+def opened(address: str) -> Socket:
+    return Socket()
+
+
+def sent(socket: Socket, *rest: Socket) -> int:
+    return 1
+
+
+def test_annotations_that_json_cannot_carry_are_faults_of_the_graph(make):
+    opened_type, sent_type = make.type(opened), make.type(sent)
+    draft = make.draft(
+        make.call(opened_type, "a", address="here"),
+        make.call(opened_type, "b", address="there"),
+        make.call(sent_type, socket=Output("a")),
+    )
+    faults = graph.check(draft)[0]
+    assert ["bad-annotation"] * 3 == [fault.code for fault in faults]
+    places = ["'opened', its result", "'sent', parameter 'socket'", "'sent', parameter 'rest'"]
+    for fault, place in zip(faults, places, strict=True):
+        assert f"Node type {place}: values of type Socket cannot be read from JSON" in fault.message
+        assert "Annotate a plain type, a dataclass, a TypedDict or a pydantic model instead." in fault.message
