@@ -176,8 +176,9 @@ class AttemptError(SpaneError):
 
 
 class ValueMismatch(AttemptError):
-    """A value does not fit what the receiving parameter says, or what its own node says to return (`parameter` is
-    `"return"` then). Never retried: it would not fit next time.
+    """A value does not fit the annotation of the parameter that takes it, or of the node that returned it.
+
+    `parameter` is `"return"` for the latter. Never retried: it would not fit next time.
     """
 
 

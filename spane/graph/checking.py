@@ -20,7 +20,7 @@ def examine(draft: Draft, wiring: Wiring) -> tuple[list[Fault], list[Fault]]:
         *structure.names(draft),
         *structure.inputs(draft),
         *structure.types(draft),
-        *structure.annotations(draft),
+        *structure.unreadable(draft),
         *structure.references(wiring),
         *structure.cycles(wiring),
         *structure.entry(draft, wiring),

@@ -85,7 +85,7 @@ def types(draft: Draft) -> Iterator[Fault]:
         yield Fault("unknown-type", message.replace("  ", " "), where[name])
 
 
-def annotations(draft: Draft) -> Iterator[Fault]:
+def unreadable(draft: Draft) -> Iterator[Fault]:
     """Find annotations whose values could never cross from node to node, once for each node type."""
     for node_type in {call.node_type: None for call in draft.calls if call.node_type is not None}:
         named = {f"parameter {p.name!r}": p.annotation for p in node_type.parameters if p.kind in _CARRIED}
