@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
@@ -10,10 +10,7 @@ from typer.core import TyperGroup
 from spane.cli import check, exits, graph, run, version, worker
 from spane.errors import SpaneError
 
-_EPILOG = (
-    "Exit codes: 0 done, 1 the workflow failed, 2 usage or definition at fault, 3 cancelled, "
-    "4 the store cannot be used, 130 interrupted."
-)
+_WIDEST_HELP = 120
 
 
 class _Verbs(TyperGroup):
@@ -26,6 +23,10 @@ class _Verbs(TyperGroup):
         except KeyboardInterrupt:
             raise typer.Exit(exits.Exit.INTERRUPTED) from None
 
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        with formatter.section("Exit codes"):
+            formatter.write_dl([(str(code.value), code.meaning.replace("`", "")) for code in exits.Exit])
+
     def list_commands(self, ctx: Any) -> list[str]:
         return list(self.commands)
 
@@ -34,15 +35,32 @@ app = typer.Typer(
     name="spane",
     cls=_Verbs,
     help="Run workflows that are plain Python functions.",
-    epilog=_EPILOG,
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": _WIDEST_HELP},
 )
-for verb in (run.run, graph.graph, check.check):
-    app.command()(verb)
+app.command(short_help="Run a workflow and print its result.")(run.run)
+app.command(short_help="Draw a workflow's graph.")(graph.graph)
+app.command(short_help="Report all faults of settings, store and workflows.")(check.check)
 # What `spane worker` does not know is for dramatiq.
-app.command(context_settings={"ignore_unknown_options": True})(worker.worker)
-app.command()(version.version)
+app.command(short_help="Run workers for nodes on Redis.", context_settings={"ignore_unknown_options": True})(
+    worker.worker
+)
+app.command(short_help="Print the versions of SPANE and what it stands on.")(version.version)
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        version.version()
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    show_version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the versions and exit.")
+    ] = False,
+) -> None:
+    """Run workflows that are plain Python functions."""

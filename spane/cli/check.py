@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def check(
     files: Annotated[
-        list[str] | None, typer.Argument(metavar="[FILE[:WORKFLOW]]...", help="Files or modules with workflows.")
+        list[str] | None, typer.Argument(metavar="FILE[:WORKFLOW]", help="Files or modules with workflows.")
     ] = None,
     store: Annotated[
         str | None, typer.Option(metavar="STORE", help="embedded, memory, or a Redis URL, as for `spane run`.")

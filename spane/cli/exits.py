@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from enum import IntEnum
+from typing import Self
 
 from spane.errors import (
     AttemptError,
@@ -20,12 +21,21 @@ from spane.errors import (
 class Exit(IntEnum):
     """What a script can tell from `$?`; the meanings are kept."""
 
-    OK = 0
-    FAILED = 1
-    USAGE = 2
-    CANCELLED = 3
-    STORE = 4
-    INTERRUPTED = 130
+    meaning: str
+
+    OK = 0, "done; `spane run`: the execution completed"
+    FAILED = 1, "the execution failed, cannot go on, or came to a result that does not fit its annotation"
+    USAGE = 2, "usage, settings, a workflow or its inputs are at fault; nothing was started"
+    CANCELLED = 3, "the execution was cancelled"
+    STORE = 4, "the store cannot be used: it is away, would lose what it is given, or has lost the execution"
+    INTERRUPTED = 130, "interrupted by Ctrl-C or SIGTERM"
+
+    def __new__(cls, code: int, meaning: str) -> Self:
+        """Make the number, with what it means."""
+        made = int.__new__(cls, code)
+        made._value_ = code
+        made.meaning = meaning
+        return made
 
 
 def code_of(error: SpaneError) -> Exit:

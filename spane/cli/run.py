@@ -12,7 +12,7 @@ def run(
         str, typer.Argument(metavar="FILE[:WORKFLOW]", help="A file or module, and which workflow in it.")
     ],
     values: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME=VALUE]...", help="Inputs; JSON where it fits, else text.")
+        list[str] | None, typer.Argument(metavar="NAME=VALUE", help="Inputs; JSON where it fits, else text.")
     ] = None,
     document: Annotated[
         str | None,

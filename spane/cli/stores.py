@@ -80,6 +80,21 @@ def opened(store: str | None, settings: Settings) -> Iterator[Opened]:
 
 def settings_for(store: str | None) -> Settings:
     """Return the settings, with a Redis URL given on the command line in its place."""
+    from spane.errors import Fault, SettingsError
     from spane.settings import Settings
 
-    return Settings() if store in (None, "embedded", "memory") else Settings(redis_url=store)
+    if store in (None, "embedded", "memory"):
+        return Settings()
+    if "://" not in store:
+        raise SettingsError(
+            "The command line",
+            [
+                Fault(
+                    "bad-store",
+                    f"there is no store {store!r}. Write embedded (kept in .spane/), memory (kept nowhere), or the URL "
+                    "of a Redis: redis://host:6379/0, rediss://... for TLS, unix:///path/to/redis.sock.",
+                    "--store",
+                )
+            ],
+        )
+    return Settings(redis_url=store)

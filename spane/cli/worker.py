@@ -11,7 +11,7 @@ def worker(
     modules: Annotated[
         list[str],
         typer.Argument(
-            metavar="MODULE... [DRAMATIQ OPTIONS]",
+            metavar="MODULE",
             help="Modules or files with nodes; -Q, --watch and the like go to dramatiq.",
         ),
     ],

@@ -107,6 +107,15 @@ def test_a_store_that_cannot_be_reached_has_its_own_exit_code(run):
     assert "Traceback" not in done.stderr
 
 
+def test_a_store_that_does_not_exist_is_answered_with_those_that_do(run):
+    done = run("run", "shop.py:numbers", "n=4", "--store", "bogus")
+    assert 2 == done.returncode
+    assert (
+        "spane: --store: there is no store 'bogus'. Write embedded (kept in .spane/), memory (kept nowhere), or the URL of "
+        "a Redis: redis://host:6379/0, rediss://... for TLS, unix:///path/to/redis.sock.\n"
+    ) == done.stderr
+
+
 def test_settings_at_fault_are_named_all_at_once(run):
     done = run("run", "shop.py:numbers", "n=4", SPANE_LEASE_S="-1", SPANE_LOG_LEVEL="loud")
     assert 2 == done.returncode

@@ -21,15 +21,6 @@ ROOT = Path(__file__).parents[2]
 PAGES = sorted(ROOT.glob("docs/*.md"))
 PART = re.compile(r"(<!-- generated: ([\w ]+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 
-_EXITS = {
-    Exit.OK: "done; `spane run`: the execution completed",
-    Exit.FAILED: "the execution failed",
-    Exit.USAGE: "usage, settings, a workflow or its inputs are at fault; nothing was started",
-    Exit.CANCELLED: "the execution was cancelled",
-    Exit.STORE: "the store cannot be reached, or would lose what it is given",
-    Exit.INTERRUPTED: "interrupted by Ctrl-C or SIGTERM",
-}
-
 
 def diagram(transitions: Mapping[StrEnum, frozenset[StrEnum]], first: StrEnum) -> str:
     """Return a Mermaid state diagram of a table of transitions."""
@@ -60,7 +51,7 @@ def settings() -> str:
 
 def exit_codes() -> str:
     """Return a table of the exit codes."""
-    return "\n".join(["| code | meaning |", "|---|---|", *(f"| {code.value} | {_EXITS[code]} |" for code in Exit)])
+    return "\n".join(["| code | meaning |", "|---|---|", *(f"| {code.value} | {code.meaning} |" for code in Exit)])
 
 
 def options(verb: str) -> str:
@@ -68,7 +59,7 @@ def options(verb: str) -> str:
     rows = ["| | |", "|---|---|"]
     for parameter in get_command(app).commands[verb].params:  # type: ignore[attr-defined]
         if parameter.param_type_name == "argument":
-            shown = f"`{parameter.metavar}`"
+            shown = f"`{parameter.metavar}{'...' if parameter.nargs == -1 else ''}`"
         else:
             value = "" if getattr(parameter, "is_flag", False) else f" {parameter.metavar or 'VALUE'}"
             shown = ", ".join(f"`{name}{value}`" for name in parameter.opts)
