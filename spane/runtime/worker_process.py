@@ -19,7 +19,6 @@ from spane.ops.services import Service, Services
 from spane.runtime.claim import Claim
 from spane.runtime.executor import Executor, put_off, timed_out
 from spane.runtime.lane import AsyncLane
-from spane.runtime.layout import ASYNC_SUFFIX
 from spane.runtime.programs import Programs
 from spane.runtime.pump import Pump
 from spane.runtime.retry import classify
