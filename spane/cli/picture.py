@@ -6,9 +6,9 @@ from collections import Counter
 from types import TracebackType
 from typing import Any, Self
 
+from rich.cells import cell_len, chop_cells
 from rich.console import Console, Group
 from rich.live import Live
-from rich.table import Table
 from rich.text import Text
 
 from spane.authoring.workflow import Workflow
@@ -26,7 +26,12 @@ _STYLES = {
 }
 #: Nodes that are shown first where not all have room.
 _TELLING = (NodeState.FAILED, NodeState.RETRYING, NodeState.PARKED, NodeState.RUNNING)
-_HEADROOM = 4
+#: Lines that stay free for the prompt and what nodes print.
+_HEADROOM = 2
+#: The columns of a state and of a time, with the gap before or after them.
+_STATES = max(map(len, NodeState)) + 2
+_TIMES = 11
+_UNPRINTABLE = dict.fromkeys((*range(32), 127), " ")
 
 
 class Picture:
@@ -58,7 +63,9 @@ class Picture:
     def draw(self, ended: ExecutionState | None) -> None:
         """Draw how things stand now."""
         self._status = ended or self._status
-        self._live.update(Group(self._headline(), self._table()), refresh=True)
+        headline = self._headline()
+        room = self._console.height - _HEADROOM - len(headline.wrap(self._console, self._console.width))
+        self._live.update(Group(headline, *self._table(max(3, room))), refresh=True)
 
     def _headline(self) -> Text:
         watch = self._watch
@@ -73,35 +80,53 @@ class Picture:
             f" {done} of {len(watch.rows)} nodes, {took}",
         )
 
-    def _table(self) -> Table:
-        table = Table.grid(padding=(0, 2), expand=False)
-        table.add_column(no_wrap=True)
-        table.add_column(no_wrap=True)
-        table.add_column(justify="right", no_wrap=True)
-        table.add_column(overflow="ellipsis", no_wrap=True)
-        shown = self._shown()
-        for branch, node in shown:
-            row = self._watch.rows[node]
-            style = _STYLES.get(row.state, "dim")
-            tries = f"try {row.attempt}  " if row.attempt > 1 else ""
-            table.add_row(
-                Text.assemble((branch, "dim"), node),
-                Text(row.state, style),
-                self._time(row),
-                Text(tries + row.note.partition("\n")[0]),
-            )
-        hidden = len(self._nodes) - len(shown)
-        if hidden:
-            table.add_row(Text(f"... and {hidden} more", "dim"))
-        return table
+    def _table(self, room: int) -> list[Text]:
+        """Return a line for each node that has room, and one for those that have none."""
+        width = self._console.width
+        names = min(max((cell_len(branch + node) for branch, node in self._nodes), default=0), width - _STATES - _TIMES)
+        lines: list[Text] = []
+        shown = self._nodes if self._fits(names, room) else self._telling()
+        for at, (branch, node) in enumerate(shown):
+            new = self._row(branch, node, max(names, 1), width)
+            if len(lines) + len(new) > room - (shown is not self._nodes or at < len(shown) - 1):
+                shown = shown[:at]
+                break
+            lines += new
+        if len(shown) < len(self._nodes):
+            lines.append(self._others({node for _, node in shown}))
+        return lines
 
-    def _shown(self) -> list[tuple[str, str]]:
-        room = max(3, self._console.height - _HEADROOM)
-        if len(self._nodes) <= room:
-            return self._nodes
+    def _fits(self, names: int, room: int) -> bool:
+        return sum(max(1, -(-cell_len(branch + node) // max(names, 1))) for branch, node in self._nodes) <= room
+
+    def _row(self, branch: str, node: str, names: int, width: int) -> list[Text]:
+        """Return a node's line. What there is to say gets the room that is left; a long name goes on below."""
+        row = self._watch.rows[node]
+        name, *below = chop_cells(branch + node, names)
+        said = (f"try {row.attempt}  " if row.attempt > 1 else "") + row.note.partition("\n")[0]
+        note = Text(said.translate(_UNPRINTABLE))
+        note.truncate(max(0, width - names - _STATES - _TIMES - 2), overflow="ellipsis")
+        line = Text.assemble(
+            (name[: len(branch)], "dim"),
+            name[len(branch) :],
+            " " * (names - cell_len(name) + 2),
+            (f"{row.state:{_STATES - 2}}", _STYLES.get(row.state, "dim")),
+            f"{self._time(row):>{_TIMES}}  ",
+            note,
+            no_wrap=True,
+        )
+        line.rstrip()
+        return [line, *(Text(part, no_wrap=True) for part in below)]
+
+    def _telling(self) -> list[tuple[str, str]]:
+        """Return the nodes to show where not all have room."""
         states = {node: self._watch.rows[node].state for _, node in self._nodes}
-        telling = [("", node) for state in _TELLING for _, node in self._nodes if states[node] is state]
-        return telling[:room]
+        return [("", node) for state in _TELLING for _, node in self._nodes if states[node] is state]
+
+    def _others(self, shown: set[str]) -> Text:
+        states = Counter(self._watch.rows[node].state for _, node in self._nodes if node not in shown)
+        more = "and " if shown else ""
+        return Text(f"{more}{', '.join(f'{count} {state}' for state, count in states.items())}", "dim", no_wrap=True)
 
     def _time(self, row: Row) -> str:
         if row.took_ms is not None:

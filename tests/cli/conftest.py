@@ -87,7 +87,7 @@ def on_terminal(folder: Path) -> Callable[..., tuple[int, str]]:
     ) -> tuple[int, str]:
         waiting = dict(once or {})
         near, far = pty.openpty()
-        settings = environment(TERM="xterm-256color", LINES="40", **env)
+        settings = environment(**{"TERM": "xterm-256color", "LINES": "40"} | env)
         with subprocess.Popen(
             [*SPANE, *arguments], cwd=folder, env=settings, stdin=far, stdout=far, stderr=far, start_new_session=True
         ) as process:

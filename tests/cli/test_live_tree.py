@@ -1,5 +1,7 @@
 import re
 
+import pytest
+
 COLOUR = re.compile(r"\x1b\[[0-9;]*3[0-9][0-9;]*m")
 CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\r")
 
@@ -48,3 +50,56 @@ def test_a_failure_stands_below_the_tree(on_terminal):
 def test_json_is_quiet_on_a_terminal_too(on_terminal):
     _, drawn = on_terminal("run", "shop.py:numbers", "n=2", "--json", "--store", "memory")
     assert drawn.startswith("{")
+
+
+LONG = """
+from spane import Retry, node, workflow
+
+@node(retry=Retry(attempts=2, backoff="fixed", base_s=0.3))
+def fetch_the_report_of_the_day() -> int:
+    raise LookupError("a text that does not end " * 40)
+
+@node
+def 处理数据() -> int:
+    return 1
+
+@node
+def total(numbers: list[int]) -> int:
+    return sum(numbers)
+
+@workflow
+def long() -> int:
+    return total([fetch_the_report_of_the_day(), 处理数据()])
+"""
+
+
+@pytest.mark.parametrize("columns", [60, 100])
+def test_a_long_error_takes_nothing_from_names_and_states(on_terminal, folder, columns):
+    (folder / "long.py").write_text(LONG)
+    _, drawn = on_terminal("run", "long.py", "--store", "memory", COLUMNS=str(columns))
+    seen = CONTROL.sub("", drawn)
+    assert re.search(r"^fetch_the_report_of_the_day  retrying ", seen, re.MULTILINE)
+    failed = re.findall(r"^fetch_the_report_of_the_day  failed +\d+ ms.*$", seen, re.MULTILINE)[-1].rstrip()
+    assert failed.endswith("…")
+    assert columns == len(failed)
+    assert re.search(r"^处理数据 {21}succeeded", seen, re.MULTILINE)
+
+
+def test_a_name_that_is_wider_than_the_terminal_goes_on_below(on_terminal, folder):
+    (folder / "long.py").write_text(LONG)
+    _, drawn = on_terminal("run", "long.py", "--store", "memory", COLUMNS="40")
+    seen = CONTROL.sub("", drawn)
+    assert re.search(r"^fetch_the_report_o  failed +\d+ ms *\n+f_the_day *$", seen, re.MULTILINE)
+
+
+def test_of_a_graph_that_has_no_room_every_state_is_counted(on_terminal, folder):
+    (folder / "many.py").write_text(
+        "from spane import node, workflow\n\n@node\ndef one() -> int:\n    return 1\n\n"
+        "@node\ndef total(ones: list[int]) -> int:\n    return sum(ones)\n\n"
+        "@workflow\ndef many() -> int:\n    return total([one.named(f'one_{i}')() for i in range(2000)])\n"
+    )
+    code, drawn = on_terminal("run", "many.py", LINES="20")
+    seen = CONTROL.sub("", drawn)
+    assert 0 == code
+    assert re.search(r"and .*\d+ queued, 1 waiting", seen)
+    assert re.search(r"2001 of 2001 nodes, .*\n+2001 succeeded", seen)

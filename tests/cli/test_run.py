@@ -127,16 +127,3 @@ def test_an_execution_that_is_not_there_cannot_be_followed(run):
     done = run("run", "shop.py:numbers", "--follow", "nothing")
     assert 2 == done.returncode
     assert "Execution 'nothing' is not known here" in done.stderr
-
-
-def test_a_graph_that_is_larger_than_the_terminal_is_shown_in_part(on_terminal, folder):
-    (folder / "wide.py").write_text(
-        "from spane import node, workflow\n\n@node\ndef one() -> int:\n    return 1\n\n"
-        "@node\ndef total(ones: list[int]) -> int:\n    return sum(ones)\n\n"
-        "@workflow\ndef wide() -> int:\n    return total([one.named(f'one_{i}')() for i in range(2000)])\n"
-    )
-    code, drawn = on_terminal("run", "wide.py")
-    assert 0 == code
-    assert "2001 of 2001 nodes" in drawn
-    assert "more" in drawn
-    assert drawn.rstrip().endswith("2000")
