@@ -108,14 +108,20 @@ def _hints_one_by_one(
             found = typing.get_type_hints(holder, localns=scope, include_extras=True)
         except Exception as error:  # noqa: BLE001 - as above
             place = "the return annotation" if name == "return" else f"the annotation of parameter {name!r}"
-            shown = annotation if isinstance(annotation, str) else repr(annotation)
             problems.append(
-                f"{place}, {shown}, cannot be resolved ({type(error).__name__}: {error}). Import the name at run time, "
+                f"{place}, {_written(annotation)}, cannot be resolved ({type(error).__name__}: {error}). Import the name at run time, "
                 "not only under `if TYPE_CHECKING:`, and check its spelling."
             )
         else:
             hints[name] = found[name]
     return hints, tuple(problems)
+
+
+def _written(annotation: Any) -> str:
+    """Return an annotation as its author wrote it; where Python defers them, it stands in a `ForwardRef`."""
+    if isinstance(annotation, typing.ForwardRef):
+        return annotation.__forward_arg__
+    return annotation if isinstance(annotation, str) else repr(annotation)
 
 
 def _globals(fn: Callable[..., Any]) -> dict[str, Any]:

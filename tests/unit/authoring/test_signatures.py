@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ForwardRef
 
 import pytest
 
@@ -83,6 +83,14 @@ def test_a_name_that_is_not_there_is_told_for_its_parameter():
             "under `if TYPE_CHECKING:`, and check its spelling."
         )
     assert {"bad-annotation"} == {fault.code for fault in caught.value.faults}
+
+
+def test_an_annotation_that_python_defers_is_told_as_it_was_written():
+    def load(order: int) -> int: ...
+
+    load.__annotations__["order"] = ForwardRef("Decimal")
+    with pytest.raises(DefinitionError, match="the annotation of parameter 'order', Decimal, cannot be resolved"):
+        _ = node(load).node_type
 
 
 def test_a_body_collects_such_names_once_a_node():

@@ -59,10 +59,10 @@ def test_a_failure_begins_with_the_node_and_its_inputs_and_hides_the_engine(run)
             ">       spane.run(fulfil, order_id=7)",
             "*: in charge",
             '>       return order["id"] / rate',
-            "E       ZeroDivisionError: float division by zero",
+            "E       ZeroDivisionError: *division by zero",
             "*--- SPANE events ---*",
-            "*+0.000 s  node_retrying          charge  attempt 1  ZeroDivisionError: float division by zero  delay_ms: 1000",
-            "*+1.000 s  node_failed            charge  attempt 2  ZeroDivisionError: float division by zero",
+            "*+0.000 s  node_retrying          charge  attempt 1  ZeroDivisionError: *division by zero  delay_ms: 1000",
+            "*+1.000 s  node_failed            charge  attempt 2  ZeroDivisionError: *division by zero",
             "FAILED *::test_it*",
         ]
     )
