@@ -11,6 +11,7 @@ import msgspec
 from spane.authoring.references import Reference, point
 from spane.errors import ResultNotSerialisable
 from spane.model import freezing
+from spane.model.articles import with_article
 from spane.model.paths import shorten, spell
 from spane.model.plan import Constant, Fields, Items, Source
 
@@ -57,7 +58,7 @@ def _source(value: Any, trace: Trace, depth: int) -> Source:
         return Fields(tuple((key, _source(item, trace, depth - 1)) for key, item in value.items()))
     raise Unbindable(
         "hidden-reference",
-        f"{next(_references(value, depth))!r} sits inside a {type(value).__name__}. References may sit in lists, tuples and "
+        f"{next(_references(value, depth))!r} sits inside {with_article(type(value).__name__)}. References may sit in lists, tuples and "
         f"dicts only: build the {type(value).__name__} inside a node, or pass its parts as arguments.",
     )
 

@@ -20,6 +20,7 @@ from pydantic import BaseModel
 from pydantic.types import Secret, SecretBytes, SecretStr
 from pydantic_core import to_json
 
+from spane.model.articles import with_article
 from spane.model.paths import shorten
 
 Path = tuple[str | int, ...]
@@ -128,7 +129,7 @@ def _leaf(value: Any) -> str | None:
     if isinstance(value, Decimal) and not value.is_finite():
         return f"is {value!r}; JSON has no such number"
     if isinstance(value, _SECRETS):
-        return f"is a {type(value).__name__}, which JSON would carry masked; secrets do not cross nodes"
+        return f"is {with_article(type(value).__name__)}, which JSON would carry masked; secrets do not cross nodes"
     if isinstance(value, str) and not _is_utf8(value):
         return f"is text with a lone surrogate ({shorten(value)}), which UTF-8 cannot carry"
     return None
@@ -163,8 +164,8 @@ def _why(value: Any, error: Exception) -> str:
     text = str(error)
     name = f"{type(value).__module__}.{type(value).__qualname__}".removeprefix("builtins.")
     if "Unable to serialize unknown type" in text:
-        return f"is a {name}, which JSON cannot carry"
-    return f"is a {name} that does not serialise: {text}"
+        return f"is {with_article(name)}, which JSON cannot carry"
+    return f"is {with_article(name)} that does not serialise: {text}"
 
 
 def _is_utf8(text: str) -> bool:

@@ -17,6 +17,7 @@ from pydantic_core import ErrorDetails
 from spane.errors import Fault
 from spane.graph.definition.shape import SOURCES, Definition
 from spane.graph.spelling import hint
+from spane.model.articles import with_article
 
 #: How deep the JSON of a definition may nest.
 _DEEPEST = 300
@@ -131,7 +132,7 @@ def _problem(value: Any, depth: int) -> str:
         case dict() | list():
             return "" if depth <= _DEEPEST else f"nests more than {_DEEPEST} deep. Flatten it"
         case _:
-            return f"is a {type(value).__name__}, which is no JSON value"
+            return f"is {with_article(type(value).__name__)}, which is no JSON value"
 
 
 def _encodes(text: str) -> bool:

@@ -102,7 +102,7 @@ def test_missing_and_unknown_inputs_are_told_together():
 
 def test_a_value_that_json_cannot_carry_is_told():
     [problem] = problems(flow_of(Any), {"value": {"a": object()}})
-    assert "value.a: it is a object, which JSON cannot carry. Give plain values, dataclasses or models." == problem
+    assert "value.a: it is an object, which JSON cannot carry. Give plain values, dataclasses or models." == problem
 
 
 def test_a_workflow_that_takes_anything_takes_anything():

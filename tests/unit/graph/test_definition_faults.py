@@ -140,7 +140,7 @@ def test_a_fault_inside_a_node_is_at_its_id():
         ("\ud800", "`nodes[0].config.x` holds half a surrogate pair, which is no Unicode text."),
         ({1: 2}, "`nodes[0].config.x[1]` has the key 1; keys in JSON are text."),
         ({1}, "`nodes[0].config.x` is a set, which is no JSON value."),
-        (object(), "`nodes[0].config.x` is a object, which is no JSON value."),
+        (object(), "`nodes[0].config.x` is an object, which is no JSON value."),
         ([b"x"], "`nodes[0].config.x[0]` is a bytes, which is no JSON value."),
     ],
 )
