@@ -13,7 +13,8 @@ from spane.authoring.registry import Registry
 from spane.authoring.registry import default as default_registry
 from spane.authoring.workflow import Bound, Workflow
 from spane.control.execution import Execution
-from spane.control.starting import Starter, StartOptions, split
+from spane.control.options import StartOptions, is_storable
+from spane.control.starting import Starter, split
 from spane.control.waiting import InProcess, Waiter
 from spane.errors import UnknownExecution
 from spane.model.state import ExecutionState
@@ -51,6 +52,7 @@ class Engine:
     registry: Registry
     store: Store
     broker: NodeBroker  #: the Dramatiq broker: for a worker in this process, and for a user's own actors
+    server: EmbeddedServer | None  #: what the embedded store runs on
 
     def __init__(
         self, redis_url: str | None = None, *, settings: Settings | None = None, registry: Registry | None = None
@@ -75,7 +77,7 @@ class Engine:
         self._waiter = waiter
         self._starter = Starter(self.store)
         self._worker: Worker | None = None
-        self._server: EmbeddedServer | None = None
+        self.server = None
 
     @classmethod
     def embedded(
@@ -83,19 +85,22 @@ class Engine:
     ) -> Self:
         """Return an engine on a private Valkey that keeps its data under `path` and survives a restart.
 
-        Executions that were running when the last process ended go on as soon as a worker runs (see `work`).
+        Executions that were running when the last process ended go on as soon as a worker runs (see `work`), at once
+        where no other process uses the store, else when the lease of the one that ended has run out.
         """
         from spane.runtime.embedded import EmbeddedServer  # noqa: PLC0415 - only this setting starts a server
+        from spane.runtime.embedded_sessions import take_over  # noqa: PLC0415
 
+        settings = settings or Settings()
+        keys, limits = Keys(settings.namespace), limits_of(settings)
         server = EmbeddedServer(Path(path))
-        url = server.start()
+        url = server.start(when_alone=lambda url: take_over(url, keys, limits))
         try:
-            chosen = (settings or Settings()).model_copy(update={"redis_url": url})
-            engine = cls(url, settings=chosen, registry=registry)
+            engine = cls(url, settings=settings.model_copy(update={"redis_url": url}), registry=registry)
         except BaseException:
             server.stop()
             raise
-        engine._server = server
+        engine.server = server
         return engine
 
     @classmethod
@@ -167,10 +172,19 @@ class Engine:
         return self._handle(started, chosen)
 
     def start_many(
-        self, workflow: Workflow[P, R], inputs: Sequence[Mapping[str, Any]], **options: Any
+        self,
+        workflow: Workflow[P, R],
+        inputs: Sequence[Mapping[str, Any]],
+        *,
+        keys: Sequence[str | None] | None = None,
+        **options: Any,
     ) -> list[Execution[R] | Exception]:
-        """Start many executions of one workflow; index-aligned, with an error in place of an item that is bad."""
-        started = self._starter.start_many(workflow, inputs, StartOptions.of(options))
+        """Start many executions of one workflow; index-aligned, with an error in place of an item that was not started.
+
+        Such an item is bad, or Redis refused it (`StoreFull`), or its reply was lost (`StoreUnavailable`); the others
+        run. With `keys`, one for each, all of them can be started again and none runs twice.
+        """
+        started = self._starter.start_many(workflow, inputs, StartOptions.of(options), keys)
         self._serve(workflow)
         return [self._handle(one, workflow) if isinstance(one, str) else one for one in started]
 
@@ -178,7 +192,7 @@ class Engine:
 
     def get(self, execution_id: str) -> Execution[Any]:
         """Return the execution with this id; `UnknownExecution` if there is none."""
-        name = self.store.fields(execution_id, "@wf")[0]
+        name = self.store.fields(execution_id, "@wf")[0] if is_storable(execution_id) else None
         if name is None:
             raise UnknownExecution(execution_id)
         return self._handle(execution_id, self.registry.workflow(name))
@@ -238,9 +252,9 @@ class Engine:
             self._worker = None
         self._waiter.close()
         self.store.client.close()
-        if self._server is not None:
-            self._server.stop()
-            self._server = None
+        if self.server is not None:
+            self.server.stop()
+            self.server = None
 
 
 def limits_of(settings: Settings) -> Limits:

@@ -7,6 +7,7 @@ from typing import Any, Generic, TypeVar, cast
 
 from spane.authoring.workflow import Workflow
 from spane.control import reading, waiting
+from spane.control.options import check_reason
 from spane.control.reading import NodeView
 from spane.control.waiting import Waiter
 from spane.errors import IllegalTransition, UnknownExecution
@@ -63,6 +64,7 @@ class Execution(Generic[R]):
 
     def cancel(self, reason: str = "") -> int:
         """Cancel the execution; nothing new starts. Returns how many attempts are still running and may finish."""
+        check_reason(reason)
         code, detail = self._store.cancel(self.id, reason)
         if code == "unknown":
             raise UnknownExecution(self.id)

@@ -2,62 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
-import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
-
-import msgspec
+from weakref import WeakKeyDictionary
 
 from spane.authoring.workflow import Bound, Workflow
-from spane.errors import InputError, KeyConflict
+from spane.control.options import StartOptions, is_storable
+from spane.errors import InputError, KeyConflict, StoreError, StoreUnavailable
 from spane.model.ids import new_execution_id
+from spane.model.paths import shorten
 from spane.runtime.store import Start, StartReply, Store
 
-_MOST_PRIORITY = 10
-
-
-@dataclass(frozen=True, slots=True)
-class StartOptions:
-    """What can be said about a start besides its inputs."""
-
-    priority: int = 5
-    delay_s: float = 0.0
-    key: str | None = None
-    tenant: str | None = None
-    tags: Sequence[str] = ()
-    metadata: Mapping[str, Any] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, options: Mapping[str, Any]) -> StartOptions:
-        """Return options given as keywords; a TypeError names one that does not exist."""
-        known = [option.name for option in fields(cls)]
-        unknown = [name for name in options if name not in known]
-        if unknown:
-            raise TypeError(f"start() has no option {', '.join(unknown)}; it has {', '.join(known)}.")
-        return cls(**options)
-
-    def check(self, workflow: str) -> None:
-        """Raise `InputError` naming everything that is out of range; nothing is created then."""
-        problems = []
-        if (
-            isinstance(self.priority, bool)
-            or not isinstance(self.priority, int)
-            or not 1 <= self.priority <= _MOST_PRIORITY
-        ):
-            problems.append(f"priority is {self.priority!r}; it goes from 1 (last) to 10 (first).")
-        if not (self.delay_s >= 0 and math.isfinite(self.delay_s)):
-            problems.append(f"delay_s is {self.delay_s!r}; it is zero or more seconds.")
-        if self.key is not None and (not self.key or "|" in self.key or len(self.key) > 500):
-            problems.append(f"key is {self.key!r}; it has 1 to 500 characters and no '|'.")
-        if self.tenant is not None and (not self.tenant or "|" in self.tenant):
-            problems.append(f"tenant is {self.tenant!r}; it is not empty and has no '|'.")
-        if problems:
-            lines = "\n".join(f"  - {problem}" for problem in problems)
-            raise InputError(
-                f"Workflow {workflow!r} cannot be started so:\n{lines}", workflow=workflow, problems=tuple(problems)
-            )
+_STARTS_A_CALL = 200
+#: Plans known to be stored; past this many they are stored again, which changes nothing.
+_PLANS_KNOWN = 10_000
 
 
 class Starter:
@@ -66,48 +26,81 @@ class Starter:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._stored: set[str] = set()
-        self._hashes: dict[int, tuple[Workflow[..., Any], str]] = {}
+        self._hashes: WeakKeyDictionary[Workflow[..., Any], str] = WeakKeyDictionary()
 
     def start(self, workflow: Workflow[..., Any], inputs: Mapping[str, Any], options: StartOptions) -> str:
         """Start one execution and return its id, or the id that its key already has."""
-        start = self.prepare(workflow, inputs, options)
-        started = self._started(workflow, start, self._store.start(start))
+        options.check(workflow.name)
+        start = self._prepare(workflow, inputs, options)
+        try:
+            reply: StartReply | StoreError = self._store.start(start)
+        except StoreError as error:
+            reply = error
+        started = self._started(workflow, start, reply)
         if isinstance(started, Exception):
             raise started
         return started
 
     def start_many(
-        self, workflow: Workflow[..., Any], inputs: Sequence[Mapping[str, Any]], options: StartOptions
+        self,
+        workflow: Workflow[..., Any],
+        inputs: Sequence[Mapping[str, Any]],
+        options: StartOptions,
+        keys: Sequence[str | None] | None = None,
     ) -> list[str | Exception]:
-        """Start many executions in few round trips; index-aligned, a bad item gives its error and stops no other."""
-        prepared: list[Start | Exception] = []
-        for item in inputs:
-            try:
-                prepared.append(self.prepare(workflow, item, options))
-            except InputError as error:
-                prepared.append(error)
-        starts = [start for start in prepared if isinstance(start, Start)]
-        replies = [
-            reply
-            for first in range(0, len(starts), 200)
-            for reply in self._store.start_many(starts[first : first + 200])
+        """Start many executions in few round trips.
+
+        Index-aligned: an id, or the error of an item that is bad, or that Redis refused or lost, which stops no other.
+        """
+        options.check(workflow.name)
+        prepared = [
+            self._prepared(workflow, item, each)
+            for item, each in zip(inputs, _options_of(workflow, options, keys, len(inputs)), strict=True)
         ]
-        started = iter([self._started(workflow, *pair) for pair in zip(starts, replies, strict=True)])
+        starts = [start for start in prepared if isinstance(start, Start)]
+        started = iter(self._start_all(workflow, starts))
         return [next(started) if isinstance(start, Start) else start for start in prepared]
 
-    def _started(self, workflow: Workflow[..., Any], start: Start, reply: StartReply) -> str | Exception:
+    def _prepared(
+        self, workflow: Workflow[..., Any], inputs: Mapping[str, Any], options: StartOptions | InputError
+    ) -> Start | InputError:
+        if isinstance(options, InputError):
+            return options
+        try:
+            return self._prepare(workflow, inputs, options)
+        except InputError as error:
+            return error
+
+    def _start_all(self, workflow: Workflow[..., Any], starts: Sequence[Start]) -> Iterator[str | Exception]:
+        for first in range(0, len(starts), _STARTS_A_CALL):
+            part = starts[first : first + _STARTS_A_CALL]
+            replies = self._store.start_many(part)
+            yield from (self._started(workflow, start, reply) for start, reply in zip(part, replies, strict=True))
+            if all(isinstance(reply, StoreUnavailable) for reply in replies):
+                # Asking on and on would take a timeout each.
+                left = starts[first + _STARTS_A_CALL :]
+                yield from (StoreUnavailable(f"{replies[0]} It was not even tried to start this one.") for _ in left)
+                return
+
+    def _started(self, workflow: Workflow[..., Any], start: Start, reply: StartReply | StoreError) -> str | Exception:
         """Return the execution of a start, storing the plan where it was gone."""
-        if reply.status == "noplan":
-            self._store.put_plan(workflow.plan)
-            reply = self._store.start(start)
+        try:
+            if isinstance(reply, StartReply) and reply.status == "noplan":
+                self._store.put_plan(workflow.plan)
+                reply = self._store.start(start)
+        except StoreError as error:
+            reply = error
+        if isinstance(reply, StoreUnavailable):
+            return _unsure(start, reply)
+        if isinstance(reply, StoreError):
+            return reply
         return KeyConflict(start.key, reply.execution) if reply.status == "conflict" else reply.execution
 
-    def prepare(self, workflow: Workflow[..., Any], inputs: Mapping[str, Any], options: StartOptions) -> Start:
-        """Validate a start and make sure that its plan is stored."""
-        options.check(workflow.name)
+    def _prepare(self, workflow: Workflow[..., Any], inputs: Mapping[str, Any], options: StartOptions) -> Start:
+        """Validate inputs and make sure that the plan is stored."""
         plan_hash = self._store_plan(workflow)
+        _check_names(workflow.name, inputs)
         raw = workflow.encode_inputs(inputs)
-        metadata = {"tags": list(options.tags), **options.metadata} if options.tags or options.metadata else {}
         return Start(
             execution=new_execution_id(),
             plan=plan_hash,
@@ -118,17 +111,62 @@ class Starter:
             key=options.key or "",
             digest=hashlib.sha256(raw).hexdigest()[:32] if options.key else "",
             tenant=options.tenant or "",
-            metadata=msgspec.json.encode(metadata),
+            metadata=options.labels(),
         )
 
     def _store_plan(self, workflow: Workflow[..., Any]) -> str:
-        known = self._hashes.get(id(workflow))
-        if known is None or known[0] is not workflow:
-            known = self._hashes[id(workflow)] = (workflow, workflow.plan.hash)
-        if known[1] not in self._stored:
+        known = self._hashes.get(workflow)
+        if known is None:
+            known = self._hashes[workflow] = workflow.plan.hash
+        if known not in self._stored:
             self._store.put_plan(workflow.plan)
-            self._stored.add(known[1])
-        return known[1]
+            if len(self._stored) >= _PLANS_KNOWN:
+                self._stored.clear()
+            self._stored.add(known)
+        return known
+
+
+def _options_of(
+    workflow: Workflow[..., Any], options: StartOptions, keys: Sequence[str | None] | None, count: int
+) -> Iterator[StartOptions | InputError]:
+    """Yield the options of each of many starts: all the same but for the keys, if there are any."""
+    if keys is None:
+        yield from (options for _ in range(count))
+        return
+    if options.key is not None or isinstance(keys, str) or len(keys) != count:
+        problem = f"keys has one key, or None, for each of the {count} inputs, and key is left out then."
+        raise InputError(
+            f"Workflow {workflow.name!r} cannot be started so:\n  - {problem}",
+            workflow=workflow.name,
+            problems=(problem,),
+        )
+    for key in keys:
+        each = dataclasses.replace(options, key=key)
+        try:
+            each.check(workflow.name)
+        except InputError as error:
+            yield error
+        else:
+            yield each
+
+
+def _unsure(start: Start, error: StoreUnavailable) -> StoreUnavailable:
+    """Return the error of a start whose reply was lost; `execution` is the id that it would have."""
+    again = "start it again with its key" if start.key else f"see whether engine.get({start.execution!r}) finds it"
+    return StoreUnavailable(f"{error} If it is to be started once only, {again}.", execution=start.execution)
+
+
+def _check_names(workflow: str, inputs: Mapping[str, Any]) -> None:
+    """Raise `InputError` for inputs that are not given by name."""
+    if not isinstance(inputs, Mapping):
+        problems = [f"inputs are {shorten(inputs)}; they are a dict of values by name."]
+    else:
+        problems = [f"{shorten(name)}: names of inputs are text." for name in inputs if not is_storable(name)]
+    if problems:
+        lines = "\n".join(f"  - {problem}" for problem in problems)
+        raise InputError(
+            f"The inputs do not fit workflow {workflow!r}:\n{lines}", workflow=workflow, problems=tuple(problems)
+        )
 
 
 def split(

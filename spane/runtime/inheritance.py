@@ -15,6 +15,9 @@ from spane.model.draft import Draft
 from spane.model.node_type import MISSING
 from spane.model.plan import Input, Output, Source
 
+#: Plans come and go; past this many all are dropped and looked up again.
+_PLANS_KEPT = 5_000
+
 
 class Inheritance:
     """Annotations of sources, by plan; each plan is looked up once."""
@@ -25,9 +28,12 @@ class Inheritance:
 
     def annotation(self, plan: str, workflow: str, source: Source) -> Any:
         """Return what `source` gives in this plan; MISSING where nobody here can tell."""
-        if plan not in self._returns:
-            self._returns[plan] = self._look(plan, workflow)
-        outputs, inputs = self._returns[plan]
+        known = self._returns.get(plan)
+        if known is None:
+            if len(self._returns) >= _PLANS_KEPT:
+                self._returns.clear()
+            known = self._returns[plan] = self._look(plan, workflow)
+        outputs, inputs = known
         match source:
             case Output(node, path):
                 found = outputs.get(node, MISSING)

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import redis
 
-from spane.errors import UnknownExecution
+from spane.errors import StoreError, UnknownExecution
 from spane.model.event import Event, read_entry
 from spane.model.plan import Plan
 from spane.runtime import layout, scripts
@@ -123,21 +123,25 @@ class Store:
             start.inputs, start.key, start.digest, start.tenant, start.metadata,
         )  # fmt: skip
 
-    def start_many(self, starts: Sequence[Start]) -> list[StartReply]:
-        """Start many executions in one round trip, index-aligned."""
-        with _translated():
-            pipe = self.client.pipeline(transaction=False)
-            for start in starts:
-                pipe.execute_command(*self.command("start", *self.start_arguments(start)))
-            replies = pipe.execute(raise_on_error=False)
-        if any(isinstance(reply, redis.exceptions.NoScriptError) for reply in replies):
-            self.load_scripts()
-            return [self.start(start) for start in starts]
-        with _translated():
-            for reply in replies:
-                if isinstance(reply, Exception):
-                    raise reply
-        return [self._start_reply(reply) for reply in replies]
+    def start_many(self, starts: Sequence[Start]) -> list[StartReply | StoreError]:
+        """Start many executions in one round trip; index-aligned, an error where Redis refused one or its reply is lost."""
+        try:
+            with _translated():
+                pipe = self.client.pipeline(transaction=False)
+                for start in starts:
+                    pipe.execute_command(*self.command("start", *self.start_arguments(start)))
+                replies = pipe.execute(raise_on_error=False)
+        except StoreError as error:
+            return [error for _ in starts]
+        return [self._start_outcome(start, reply) for start, reply in zip(starts, replies, strict=True)]
+
+    def _start_outcome(self, start: Start, reply: Any) -> StartReply | StoreError:
+        try:
+            if isinstance(reply, redis.exceptions.NoScriptError):
+                return self.start(start)
+        except StoreError as error:
+            return error
+        return translate(reply) if isinstance(reply, Exception) else self._start_reply(reply)
 
     def _start_reply(self, reply: Sequence[bytes]) -> StartReply:
         status, *rest = (part.decode() for part in reply)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -39,6 +40,8 @@ UNKNOWN_ACTOR = "spane:unknown"
 #: How often outcomes are sent while async nodes end, and how long those may take that were cancelled.
 _FLUSH_S = 0.1
 _CANCELLED_WITHIN_S = 1.0
+#: A plain call asks for its exception right after the end; an engine that lives on must not keep them all.
+_EXCEPTIONS_KEPT = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +82,8 @@ class WorkerProcess:
         )
         self.lane = AsyncLane(broker, self.executor, self.message_of)
         self.pump.start_on_loop = lambda claim: self.lane.start(claim, self.pump.begin, self._finish)
-        #: In process only: the exceptions of nodes that failed for good, so that a plain call can raise them again.
-        self.exceptions: dict[tuple[str, str], BaseException] = {}
+        #: In process only: the last exceptions of nodes that failed for good, so that a plain call can raise its own again.
+        self.exceptions: OrderedDict[tuple[str, str], BaseException] = OrderedDict()
         self._refused: set[str] = set()
         self._cancelled: set[str] = set()
         self._renewed_at = time.monotonic()
@@ -220,6 +223,8 @@ class WorkerProcess:
     def _settle(self, claim: Claim, outcome: Outcome | None) -> None:
         if self.options.in_process and isinstance(outcome, Failed) and outcome.exception is not None:
             self.exceptions[claim.execution, claim.node] = outcome.exception
+            if len(self.exceptions) > _EXCEPTIONS_KEPT:
+                self.exceptions.popitem(last=False)
         if isinstance(outcome, Unfit):
             # This process has the type, but not as the plan wants it: it must not ask for the node again.
             self._refused.add(outcome.fingerprint)

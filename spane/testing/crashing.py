@@ -19,7 +19,8 @@ from spane.authoring.registry import Registry
 from spane.authoring.resources import Resources
 from spane.authoring.workflow import Workflow
 from spane.control import reading
-from spane.control.starting import Starter, StartOptions
+from spane.control.options import StartOptions
+from spane.control.starting import Starter
 from spane.errors import ExecutionStalled
 from spane.model.ids import new_session_id
 from spane.model.state import ExecutionState

@@ -1,0 +1,122 @@
+"""What can be said about a start besides its inputs, and what it may look like."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from spane.errors import InputError, ResultNotSerialisable
+from spane.model import codec
+from spane.model.paths import shorten, spell
+
+_MOST_PRIORITY = 10
+_LONGEST_KEY = 500
+_LONGEST_TENANT = 200
+_LONGEST_TAG = 200
+_LONGEST_REASON = 10_000
+_LARGEST_METADATA = 65_536
+#: A hundred years; far beyond it milliseconds are no whole numbers for Redis.
+_LONGEST_DELAY_S = 100 * 366 * 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class StartOptions:
+    """What can be said about a start besides its inputs."""
+
+    priority: int = 5
+    delay_s: float = 0.0
+    key: str | None = None
+    tenant: str | None = None
+    tags: Sequence[str] = ()
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any]) -> StartOptions:
+        """Return options given as keywords; a TypeError names one that does not exist."""
+        known = [option.name for option in fields(cls)]
+        unknown = [name for name in options if name not in known]
+        if unknown:
+            raise TypeError(f"start() has no option {', '.join(unknown)}; it has {', '.join(known)}.")
+        return cls(**options)
+
+    def check(self, workflow: str) -> None:
+        """Raise `InputError` naming everything that does not do; nothing is created then."""
+        problems = [*self._numbers(), *self._texts(), *self._labels()]
+        if problems:
+            lines = "\n".join(f"  - {problem}" for problem in problems)
+            raise InputError(
+                f"Workflow {workflow!r} cannot be started so:\n{lines}", workflow=workflow, problems=tuple(problems)
+            )
+
+    def _numbers(self) -> list[str]:
+        problems = []
+        if type(self.priority) is not int or not 1 <= self.priority <= _MOST_PRIORITY:
+            problems.append(f"priority is {self.priority!r}; it goes from 1 (last) to 10 (first).")
+        delay_s = self.delay_s
+        if isinstance(delay_s, bool) or not isinstance(delay_s, int | float) or not 0 <= delay_s < math.inf:
+            problems.append(f"delay_s is {delay_s!r}; it is zero or more seconds.")
+        elif delay_s > _LONGEST_DELAY_S:
+            problems.append(f"delay_s is {delay_s!r}; it is at most a hundred years, {_LONGEST_DELAY_S} seconds.")
+        return problems
+
+    def _texts(self) -> list[str]:
+        given = (("key", self.key, _LONGEST_KEY), ("tenant", self.tenant, _LONGEST_TENANT))
+        checked = (_fault(name, value, most, "|") for name, value, most in given if value is not None)
+        return [problem for problem in checked if problem]
+
+    def _labels(self) -> list[str]:
+        """Return what is wrong with tags and metadata."""
+        problems = []
+        if isinstance(self.tags, str) or not isinstance(self.tags, Sequence):
+            problems.append(f"tags is {shorten(self.tags)}; it is a list of texts.")
+        else:
+            faults = (_fault(f"tags[{at}]", tag, _LONGEST_TAG) for at, tag in enumerate(self.tags))
+            problems += [problem for problem in faults if problem]
+        if not isinstance(self.metadata, Mapping):
+            problems.append(f"metadata is {shorten(self.metadata)}; it is a dict of plain values by name.")
+            return problems
+        try:
+            size = len(codec.dump(dict(self.metadata))) if self.metadata else 0
+        except ResultNotSerialisable as error:
+            problems.append(f"{spell('metadata', error.path)}: it {error.reason}. Give plain JSON values.")
+        else:
+            if size > _LARGEST_METADATA:
+                problems.append(
+                    f"metadata has {size:,} bytes as JSON; it has at most {_LARGEST_METADATA:,}. What is larger is an input."
+                )
+        return problems
+
+    def labels(self) -> bytes:
+        """Return tags and metadata as they are stored, once they are checked."""
+        if not (self.tags or self.metadata):
+            return b"{}"
+        return codec.dump({"tags": list(self.tags), **self.metadata})
+
+
+def check_reason(reason: str) -> None:
+    """Raise `InputError` for a reason to cancel that cannot be stored."""
+    problem = _fault("reason", reason, _LONGEST_REASON, least=0)
+    if problem:
+        raise InputError(f"The execution cannot be cancelled so: {problem}", workflow="", problems=(problem,))
+
+
+def is_storable(text: object) -> bool:
+    """Tell whether `text` is text that UTF-8 can carry."""
+    try:
+        return isinstance(text, str) and text.encode() is not None
+    except UnicodeEncodeError:
+        return False
+
+
+def _fault(name: str, value: object, most: int, forbidden: str = "", *, least: int = 1) -> str | None:
+    """Return what is wrong with a text, or None."""
+    if not isinstance(value, str):
+        return f"{name} is {shorten(value)}; it is text."
+    if not is_storable(value):
+        return f"{name} is {shorten(value)}; it holds a lone surrogate, which UTF-8 cannot carry."
+    if not least <= len(value) <= most or (forbidden and forbidden in value):
+        barred = f" and no {forbidden!r}" if forbidden else ""
+        return f"{name} is {shorten(value)}; it has {least} to {most} characters{barred}."
+    return None
