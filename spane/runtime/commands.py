@@ -54,20 +54,30 @@ class Commands:
         ]  # fmt: skip
 
     def fetch(
-        self, queues: Iterable[str], fitting: Collection[str], room: int, loop_room: int, *, suspects: bool
+        self,
+        queues: Iterable[str],
+        fitting: Collection[str],
+        room: int,
+        loop_room: int,
+        *,
+        suspects: bool = True,
+        charged: bool = False,
     ) -> Command:
-        """Fetch for threads and event loop; `fitting` are fingerprints whose parked nodes this process can run."""
-        threads = [name for queue in queues for name in (queue, *(f"{queue}@{one}" for one in fitting))]
-        loop = [
-            name
-            for queue in queues
-            for name in (queue + ASYNC_SUFFIX, *(f"{queue}{ASYNC_SUFFIX}@{one}" for one in fitting))
-        ]
-        under_suspicion = [f"{queue}{lane}!" for queue in queues for lane in ("", ASYNC_SUFFIX)] if suspects else []
+        """Fetch for threads and event loop.
+
+        `fitting` are lanes `queue@fingerprint` whose nodes this process can run. `suspects` asks for nodes whose worker
+        died, before others, and `charged` for one that was charged with that.
+        """
+        lost = ("!",) if suspects else ()
+        threads = [queue + suffix for queue in queues for suffix in (*lost, "")]
+        loop = [queue + ASYNC_SUFFIX + suffix for queue in queues for suffix in (*lost, "")]
+        for lane in fitting:
+            (loop if ASYNC_SUFFIX + "@" in lane else threads).append(lane)
+        alone = [f"{queue}{lane}!!" for queue in queues for lane in ("", ASYNC_SUFFIX)] if charged else []
         store = self._store
         return store.command(
             "fetch", store.clock.injected, self._session, store.limits.lease_ms, self._token() + ".",
-            ",".join(threads), room, ",".join(loop), loop_room, ",".join(under_suspicion), 1, _TIMERS_A_FETCH,
+            ",".join(threads), room, ",".join(loop), loop_room, ",".join(alone), 1, _TIMERS_A_FETCH,
         )  # fmt: skip
 
     def give_back(self, claims: Iterable[Claim]) -> Command:

@@ -10,7 +10,7 @@ All keys of one partition share a hash tag, so that a partition fits one slot of
     k:<execution>           list    nodes put aside, and why                         until retired
     p:<plan>                hash    the plan, a field or three per node              while used + 24 h
     q:<queue>:<priority>    list    hints `execution|node`                           -
-    wake:<queue>            list    at most one token                                -
+    wake:<queue>[~ or :m]   list    at most one token: for threads, loop, messages   -
     ses                     zset    worker sessions by when their lease ends         -
     w:<session>             hash    `execution|node` -> token                        the session
     t                       zset    timers by due time                               until due
@@ -18,7 +18,7 @@ All keys of one partition share a hash tag, so that a partition fits one slot of
     dl                      zset    dead letters `execution|node` by time            own retention
     key:<workflow>:<key>    string  execution and digest of its inputs               run + 24 h
     lease                   hash    session -> length of its lease in ms             the session
-    unfit                   hash    fingerprint -> why no worker fitted              until adopted
+    unfit                   hash    lane `queue@fingerprint` -> why nobody fitted    until it is empty
     active                  zset    executions by when they were last swept          while they run
     ev, ctl                 stream  facts; notices to workers                        trimmed; 10 min
     r:<execution>           list    one token for whoever waits for the result       60 s
@@ -62,7 +62,7 @@ class Keys:
         return f"{self.prefix}q:{queue}:{priority}"
 
     def wake(self, queue: str) -> str:
-        """Return the key of the wake token of a queue."""
+        """Return the key of the wake token of a queue, `queue~` for event loops, `queue:m` for messages."""
         return f"{self.prefix}wake:{queue}"
 
     def waiter(self, execution: str) -> str:
@@ -94,7 +94,7 @@ class Keys:
 
     @property
     def unfit(self) -> str:
-        """Fingerprints that no worker has fitted."""
+        """Lanes whose nodes no worker has fitted."""
         return f"{self.prefix}unfit"
 
     @property

@@ -24,6 +24,7 @@ from spane.model.ids import new_session_id
 from spane.model.outcome import Failed, NodeError, Outcome, Succeeded
 from spane.runtime.claim import Claim
 from spane.runtime.commands import Commands
+from spane.runtime.layout import ASYNC_SUFFIX
 from spane.runtime.store import Store
 from spane.runtime.wire import Bell, LocalBell, LocalWire, Wire
 
@@ -35,8 +36,12 @@ RECENT_S = 0.02
 #: At most so many children in a row are handed to this process before a fetch gets its turn.
 HAND_OVERS = 32
 IDLE_S = 1.0
-#: How often to look for nodes that a worker died with; they run one at a time.
-SUSPECTS_S = 0.25
+#: How often to look for nodes that were charged with the death of a worker; they run one at a time.
+CHARGED_S = 0.25
+#: How often to commit again what needs a plan that is not in the store.
+PLANLESS_S = 1.0
+#: Lanes of wake lists.
+THREADS, LOOP = "threads", "loop"
 
 
 class Pump:
@@ -74,9 +79,12 @@ class Pump:
         self._held: set[str] = set()
         self._strays = 0
         self._unloaded = False
-        self._suspects = 0
+        self._planless: list[tuple[Claim, Outcome]] = []
+        self._planless_at = 0.0
+        self._charged = 0
         # Not at once: Dramatiq's master takes 30 s to see that a process has died while it was booting.
-        self._suspected_at = time.monotonic()
+        self._suspects_from = time.monotonic() + CHARGED_S
+        self._charged_at = self._suspects_from
         self._turn = threading.Condition()
         self._driver: threading.Thread | None = None
 
@@ -96,9 +104,9 @@ class Pump:
         # Counts first: the driver may take the outcome, and count the room, at once.
         if claim.on_loop:
             self._loop_claims -= 1
-        if claim.flag:
-            self._suspects -= 1
-            self._suspected_at = 0.0
+        if claim.charged:
+            self._charged -= 1
+            self._charged_at = 0.0
             self._hot = self._loop_hot = True
         self._outbox.append((claim, outcome or _rejected(claim)))
         self._completed.append(time.monotonic())
@@ -129,7 +137,7 @@ class Pump:
     @property
     def in_flight(self) -> int:
         """How many claims this process holds, started or not, or still has to commit."""
-        return len(self._unstarted) + len(self._running) + len(self._outbox)
+        return len(self._unstarted) + len(self._running) + len(self._outbox) + len(self._planless)
 
     @property
     def running(self) -> list[Claim]:
@@ -207,11 +215,27 @@ class Pump:
             return
         left = self._looked_at + self._next_due_s - time.monotonic()
         wait_s = max(0.001, min(timeout_s, left, UNSTARTED_S if self._unstarted else IDLE_S))
-        keys = [self.store.keys.wake(queue) for queue in self.queues]
-        self.heard = self._bell.wait(keys, wait_s)
-        if self.heard:
-            self._hot = self._loop_hot = True
+        heard = self._bell.wait(self._wake_lists(room, loop_room), wait_s)
         self._asleep = False
+        self.heard = bool(heard)
+        room, loop_room = self._room()
+        for lane, key in heard:
+            if lane == LOOP:
+                self._loop_hot = True
+            else:
+                self._hot = True
+            if (loop_room if lane == LOOP else room) <= 0:
+                self._bell.pass_on(lane, key)
+
+    def _wake_lists(self, room: int, loop_room: int) -> dict[str, tuple[str, ...]]:
+        """Return the wake lists to listen to: those of the lanes with room, so that no idle process loses a token."""
+        wake = self.store.keys.wake
+        lanes = {}
+        if room > 0:
+            lanes[THREADS] = tuple(wake(queue + suffix) for queue in self.queues for suffix in ("", ":m"))
+        if loop_room > 0:
+            lanes[LOOP] = tuple(wake(queue + ASYNC_SUFFIX) for queue in self.queues)
+        return lanes
 
     def _room(self) -> tuple[int, int]:
         """Return how many more nodes to fetch: for threads, a little ahead of them, and for the event loop."""
@@ -224,6 +248,9 @@ class Pump:
 
     def _drain_outbox(self) -> list[tuple[Claim, Outcome]]:
         batch = []
+        if self._planless and time.monotonic() >= self._planless_at + PLANLESS_S:
+            self._outbox.extend(self._planless)
+            self._planless.clear()
         while self._outbox:
             batch.append(self._outbox.popleft())
         return batch
@@ -262,12 +289,11 @@ class Pump:
         now = self._looked_at = time.monotonic()
         on_threads = len(self._running) - self._loop_claims
         freed = bool(self._completed) and now - self._completed[-1] < RECENT_S
-        suspects = self._suspects <= 0 and (on_threads < self.threads or freed)
-        if suspects and now >= self._suspected_at + SUSPECTS_S:
-            self._suspected_at = now
-        else:
-            suspects = False
-        return self._commands.fetch(self.queues, self.fitting, room, loop_room, suspects=suspects)
+        charged = self._charged <= 0 and (on_threads < self.threads or freed) and now >= self._charged_at + CHARGED_S
+        if charged:
+            self._charged_at = now
+        suspects = now >= self._suspects_from
+        return self._commands.fetch(self.queues, self.fitting, room, loop_room, suspects=suspects, charged=charged)
 
     def _read_commits(self, batch: list[tuple[Claim, Outcome]], replies: list[Any]) -> None:
         handed = 0
@@ -278,6 +304,9 @@ class Pump:
             code = reply[0]
             if code == b"noblob":
                 self._outbox.append((claim, outcome))
+                continue
+            if code == b"noplan":
+                self._wait_for_plan(claim, outcome)
                 continue
             self._held.discard(claim.token)
             if code == b"ok":
@@ -291,6 +320,16 @@ class Pump:
                     "%r came too late: another attempt has the node now, so its outcome was dropped.", claim
                 )
         self._handed = self._handed + 1 if handed else 0
+
+    def _wait_for_plan(self, claim: Claim, outcome: Outcome) -> None:
+        if not self._planless:
+            self._planless_at = time.monotonic()
+        self._planless.append((claim, outcome))
+        _logger.error(
+            "The outcome of %r waits: plan %s is not in the store. Start its workflow again to put it there.",
+            claim,
+            claim.plan,
+        )
 
     def _refused(self, claim: Claim, outcome: Outcome, reply: Exception) -> None:
         """Deal with an error reply to a commit: load missing scripts, wait out what passes, and never lose an outcome."""
@@ -329,8 +368,8 @@ class Pump:
         self._held.add(claim.token)
         if claim.on_loop:
             self._loop_claims += 1
-        if claim.flag:
-            self._suspects += 1
+        if claim.charged:
+            self._charged += 1
         self._unstarted[claim.token] = claim
         self.ready.append(claim)
         return claim.on_loop
@@ -367,7 +406,7 @@ class Pump:
         for claim in mine:
             self._held.discard(claim.token)
             self._loop_claims -= claim.on_loop
-            self._suspects -= bool(claim.flag)
+            self._charged -= claim.charged
         try:
             self._wire.call([self._commands.give_back(mine)])
         except StoreUnavailable:

@@ -161,17 +161,17 @@ class Store:
         kept = limits.retention_ms, limits.dead_letter_retention_ms
         return int(self.call("rescue", self.clock.injected, most, *kept, limits.lease_ms))
 
-    def sweep(self, most: int = 100) -> tuple[int, int]:
-        """Look over executions for what was lost beside the scripts: (looked over, set right)."""
+    def sweep(self, most: int = 100) -> tuple[int, int, bool]:
+        """Look over executions for what was lost beside the scripts: (looked over, set right, whether more wait)."""
         limits = self.limits
-        seen, mended = self.call(
+        seen, mended, more = self.call(
             "sweep", self.clock.injected, limits.patience_ms, most, limits.events_kept,
             limits.dead_letter_retention_ms, limits.retention_ms,
         )  # fmt: skip
-        return int(seen), int(mended)
+        return int(seen), int(mended), bool(more)
 
     def renew(self, session: str, last_notice: str) -> tuple[bool, int, int, list[tuple[str, str]]]:
-        """Renew a session: (was it alive, fingerprints nobody fits, attempts it holds, notices as (id, text))."""
+        """Renew a session: (was it alive, lanes nobody fits, attempts it holds, notices as (id, text))."""
         alive, unfit, held, *notices = self.call(
             "renew", self.clock.injected, session, self.limits.lease_ms, last_notice
         )
@@ -179,7 +179,7 @@ class Store:
         return bool(alive), int(unfit), int(held), list(zip(texts[::2], texts[1::2], strict=True))
 
     def wake(self, queue: str) -> None:
-        """Wake an idle worker of a queue."""
+        """Wake an idle worker of a queue for a message of a user's own actors."""
         self.call("wake", queue)
 
     def leave(self, session: str) -> None:
@@ -207,9 +207,9 @@ class Store:
         """Record how far a running node has come."""
         self.call("progress", self.clock.injected, execution, node, token, done, total)
 
-    def adopt(self, fingerprint: str, queues: Iterable[str]) -> bool:
-        """Forget a fingerprint that nobody waits for any more."""
-        return bool(self.call("adopt", fingerprint, *queues))
+    def adopt(self, lanes: Iterable[str]) -> list[str]:
+        """Return in which of the lanes `queue@fingerprint` nodes still wait; the others are forgotten."""
+        return [lane.decode() for lane in self.call("adopt", *lanes)]
 
     # Reads.
 
@@ -292,7 +292,7 @@ class Store:
         return str(entries[0][0].decode()) if entries else ""
 
     def unfit(self) -> dict[str, str]:
-        """Return the fingerprints that no worker has fitted, and why."""
+        """Return the lanes `queue@fingerprint` whose nodes no worker has fitted, and why."""
         with _translated():
             return {key.decode(): value.decode() for key, value in self._read.hgetall(self.keys.unfit).items()}
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import select
 import socket
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -17,6 +17,9 @@ import hiredis
 import redis
 
 from spane.errors import StoreUnavailable
+
+#: How long one BLPOP stands before it is sent again.
+ARMED_S = 5
 
 
 class Wire:
@@ -104,50 +107,75 @@ class LocalWire:
 
 
 class Bell:
-    """Wakes the pump: rung by worker threads in this process, or by a token in one of the wake lists in Redis."""
+    """Wakes the pump: rung by worker threads in this process, or by a token in one of the wake lists in Redis.
+
+    A lane is a set of wake lists with a connection of its own. Its token is taken by one BLPOP that stays armed across
+    waits, so a busy pump sends none.
+    """
 
     def __init__(self, client: redis.Redis) -> None:
-        self._wire = Wire(client)
+        self._client = client
+        self._wires: dict[str, Wire] = {}
+        self._armed: dict[str, tuple[str, ...]] = {}
         self._near, self._far = socket.socketpair()
         self._near.setblocking(False)
         self._far.setblocking(False)
-        self._armed = False
 
     def ring(self) -> None:
         """Wake the pump from any thread."""
         with suppress(BlockingIOError):  # The buffer is full of rings not heard yet: the pump will wake.
             self._far.send(b"\0")
 
-    def wait(self, keys: Sequence[str], timeout_s: float) -> bool:
-        """Wait for a ring or a token; returns whether a token came.
+    def wait(self, lanes: Mapping[str, tuple[str, ...]], timeout_s: float) -> list[tuple[str, str]]:
+        """Wait for a ring, or a token in the lists of `lanes`; returns the lanes and keys of the tokens that came.
 
-        The token is taken by one BLPOP that stays armed across waits, so a busy pump sends none.
+        One may come of a lane that was asked for earlier: `pass_on` gives it to another process.
         """
-        if not self._armed:
-            self._wire.send([("BLPOP", *keys, max(0.01, round(timeout_s, 3)))])
-            self._armed = True
-        redis_socket = self._wire.socket()
+        for lane, keys in lanes.items():
+            self._arm(lane, keys)
         # Not select(): that fails in a process with more than 1024 files open.
         poll = select.poll()
-        poll.register(redis_socket, select.POLLIN)
         poll.register(self._near, select.POLLIN)
-        heard = {descriptor for descriptor, _ in poll.poll((timeout_s + 1) * 1000)}
-        if self._near.fileno() in heard:
-            while True:
-                try:
-                    if not self._near.recv(4096):
-                        break
-                except BlockingIOError:
-                    break
-        if redis_socket.fileno() in heard:
-            self._armed = False
-            return self._wire.read() is not None
-        return False
+        sockets = {}
+        for lane in self._armed:
+            descriptor = self._wires[lane].socket().fileno()
+            sockets[descriptor] = lane
+            poll.register(descriptor, select.POLLIN)
+        heard = []
+        for descriptor, _ in poll.poll(timeout_s * 1000):
+            if descriptor in sockets:
+                lane = sockets[descriptor]
+                del self._armed[lane]
+                reply = self._wires[lane].read()
+                if isinstance(reply, list):
+                    heard.append((lane, reply[0].decode()))
+            else:
+                self._empty()
+        return heard
+
+    def _arm(self, lane: str, keys: tuple[str, ...]) -> None:
+        if self._armed.get(lane) == keys:
+            return
+        wire = self._wires.setdefault(lane, Wire(self._client))
+        if lane in self._armed:
+            wire.drop()  # The lists are others now.
+        wire.send([("BLPOP", *keys, ARMED_S)])
+        self._armed[lane] = keys
+
+    def _empty(self) -> None:
+        with suppress(BlockingIOError):
+            while self._near.recv(4096):
+                pass
+
+    def pass_on(self, lane: str, key: str) -> None:
+        """Put a token back for another process."""
+        self._wires[lane].call([("RPUSH", key, "1")])
 
     def drop(self) -> None:
-        """Forget the connection, after it broke or at the end."""
-        self._armed = False
-        self._wire.drop()
+        """Forget the connections, after one broke or at the end."""
+        self._armed.clear()
+        for wire in self._wires.values():
+            wire.drop()
 
     def close(self) -> None:
         """Close everything."""
@@ -166,11 +194,14 @@ class LocalBell:
         """Wake the pump."""
         self._event.set()
 
-    def wait(self, keys: Sequence[str], timeout_s: float) -> bool:
-        """Wait for a ring; always says that there may be work."""
+    def wait(self, lanes: Mapping[str, tuple[str, ...]], timeout_s: float) -> list[tuple[str, str]]:
+        """Wait for a ring; always says that there may be work in every lane."""
         self._event.wait(min(timeout_s, 0.05))
         self._event.clear()
-        return True
+        return [(lane, keys[0]) for lane, keys in lanes.items()]
+
+    def pass_on(self, lane: str, key: str) -> None:
+        """Do nothing: there is no other process."""
 
     def drop(self) -> None:
         """Do nothing: there is no connection."""

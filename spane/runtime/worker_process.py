@@ -20,6 +20,7 @@ from spane.ops.services import Service, Services
 from spane.runtime.claim import Claim
 from spane.runtime.executor import Executor, put_off, timed_out
 from spane.runtime.lane import AsyncLane
+from spane.runtime.layout import ASYNC_SUFFIX
 from spane.runtime.programs import Programs
 from spane.runtime.pump import Pump
 from spane.runtime.retry import classify
@@ -261,16 +262,18 @@ class WorkerProcess:
 
     def _fit(self) -> None:
         """Find out which nodes that nobody fitted this process's code can run, and look into their queues as well."""
-        fitting = []
-        for name in self.store.unfit():
-            node_type = self.registry.get(name.rpartition(".")[0])
-            if node_type is not None and name not in self._refused:
-                queues = [queue + lane for queue in self.pump.queues for lane in ("", "~")]
-                if not self.store.adopt(name, queues):
-                    fitting.append(name)
-        self.pump.fitting = tuple(fitting)
-        if fitting:
+        lanes = [lane for lane in self.store.unfit() if self._may_fit(lane)]
+        self.pump.fitting = tuple(self.store.adopt(lanes)) if lanes else ()
+        if self.pump.fitting:
             self.pump.wake()
+
+    def _may_fit(self, lane: str) -> bool:
+        queue, _, fingerprint = lane.partition("@")
+        return (
+            queue.removesuffix(ASYNC_SUFFIX) in self.pump.queues
+            and self.registry.get(fingerprint.rpartition(".")[0]) is not None
+            and fingerprint not in self._refused
+        )
 
     def _rescue(self) -> float:
         """Take over from the dead; but a worker that could not renew lets the others renew first, they live as well."""
@@ -283,11 +286,11 @@ class WorkerProcess:
         return self.options.sweep_s
 
     def _sweep(self) -> float:
-        seen, mended = self.store.sweep()
+        _, mended, more = self.store.sweep()
         if mended:
             _logger.warning("Set right %d nodes whose hint, timer or lease was lost.", mended)
             self.pump.wake()
-        return 0.0 if seen >= 100 and mended else 2 * self.options.sweep_s
+        return 0.0 if more and mended else 2 * self.options.sweep_s
 
     def _is_cancelled(self, execution: str) -> bool:
         return execution in self._cancelled

@@ -122,13 +122,13 @@ def _work(world: World, hands: Hands, rng: random.Random) -> Actor:
 
 
 def _fetch(world: World, hands: Hands, room: int, rng: random.Random) -> Actor:
-    fitting = ("", f"@{NEWER}") if hands.newer or world.calm else ("",)
+    fitting = ("!", "", f"@{NEWER}") if hands.newer or world.calm else ("!", "")
     lanes, loops = (",".join(f"{queue}{lane}{fit}" for queue in QUEUES for fit in fitting) for lane in ("", "~"))
-    suspects = ",".join(f"{queue}{lane}!" for queue in QUEUES for lane in ("", "~"))
-    idle = not any(claim.flag for claim in (*hands.unstarted, *hands.running))
+    charged = ",".join(f"{queue}{lane}!!" for queue in QUEUES for lane in ("", "~"))
+    idle = not any(claim.charged for claim in (*hands.unstarted, *hands.running))
     reply = yield (
         "fetch", world.clock.injected, hands.session, LEASE_MS, f"{hands.token()}.", lanes, rng.randint(1, room),
-        loops, rng.randint(0, 2), suspects, int(idle), 100,
+        loops, rng.randint(0, 2), charged, int(idle), 100,
     )  # fmt: skip
     rows = reply[3:]
     hands.accept(rows)
@@ -203,7 +203,7 @@ def sweeper(world: World) -> Actor:
     """Set right what was lost beside the scripts."""
     while True:
         try:
-            _, mended = yield ("sweep", world.clock.injected, LIMITS.patience_ms, 100, 100_000, *reversed(_KEPT))
+            _, mended, _ = yield ("sweep", world.clock.injected, LIMITS.patience_ms, 100, 100_000, *reversed(_KEPT))
             world.mended += mended
         except Lost:
             world.lost_by_hand = True  # What it said is unknown.

@@ -73,7 +73,7 @@ MUTANTS = (
     Mutant("cursors do not count", "int(h[4] + #ready + #cursors - 1)", "int(h[4] + #ready - 1)", "fetch"),
     Mutant("a duplicate hint is claimed", "if letter ~= 'Q' then return false end", "", "fetch"),
     Mutant("an ending execution starts nodes", "if h[2] ~= 'running' then park", "if false then park", "fetch"),
-    Mutant("a failing execution releases children", "if goes_on and status == 'running' then", "if goes_on then"),
+    Mutant("a failing execution releases children", "if r[2] == 'running' then", "if true then", "commit"),
     Mutant(
         "completed one node early",
         "elseif open == 0 then status = 'completed' end",
@@ -85,7 +85,7 @@ MUTANTS = (
     Mutant(
         "a start is taken twice", "if redis.call('EXISTS', X) == 1 then return {'again', execution} end", "", "start"
     ),
-    Mutant("what is given back is given to nobody", "      push_front(flag", "      type(flag", "give_back"),
+    Mutant("what is given back is given to nobody", "      push_front(lane_of", "      type(lane_of", "give_back"),
     Mutant(
         "a rescue takes nothing back", "  lose(execution, node, attempts[i + 1], now, ARGV[3], ARGV[4])\n", "", "rescue"
     ),
@@ -93,7 +93,7 @@ MUTANTS = (
     Mutant("resync finds nothing", "for i = 1, #held, 2 do", "for i = 1, 0, 2 do", "resync"),
     Mutant(
         "a lost node is not queued",
-        "else push(queue .. '!', own ~= '' and own or h.priority, execution .. '|' .. node) end",
+        "else push(lane_of(queue, 's', crashes), own ~= '' and own or h.priority, execution .. '|' .. node) end",
         "else local _ = 0 end",
     ),
     Mutant(
@@ -110,13 +110,13 @@ MUTANTS = (
     Mutant("failures do not count", "failures = failures + 1", "failures = failures + 0", "commit"),
     Mutant(
         "a retry without a timer",
-        "    set_timer('n|' .. execution .. '|' .. node, now + tonumber(ARGV[10]), queue)\n",
+        "    set_timer('n|' .. execution .. '|' .. node, since, queue)\n",
         "",
         "commit",
     ),
     Mutant(
         "a due timer is dropped",
-        "    push(flag == '' and queue or queue .. '!', own ~= '' and own or h[4], execution .. '|' .. node)\n",
+        "    push(lane_of(queue, flag, crashes), own ~= '' and own or h[4], execution .. '|' .. node)\n",
         "",
         "fetch",
     ),

@@ -199,13 +199,29 @@ def test_a_retry_sets_a_timer_and_counts_the_failure(stage):
     stage.start()
     (claim,) = stage.fetch()
     assert [b"ok", 0] == stage.retry(claim, 1500)
-    assert f"T|{claim.token}|1|0|{stage.now_ms}|" == stage.field("only")
+    assert f"T|{claim.token}|1|0|{stage.now_ms + 1500}|" == stage.field("only")
     assert ("running", "1", "0") == (stage.status(), stage.field("@open"), stage.field("@run"))
     assert stage.now_ms + 1500 == stage.client.zscore(stage.keys.timers, "n|x1|only")
     assert stage.facts()[-1][1].startswith(f"x1|only|{claim.token}|1|1234|1500|{{")
     stage.clock.advance(1500)
     (again,) = stage.fetch()
     assert 1 == again.failures
+
+
+@pytest.mark.parametrize("kind", ["s", "f", "r", "u"])
+def test_noplan_decides_nothing_and_is_told_of_once(stage, kind):
+    stage.start(CHAIN)
+    (claim,) = stage.fetch()
+    kept = stage.client.hgetall(stage.keys.plan(CHAIN.hash))
+    stage.client.delete(stage.keys.plan(CHAIN.hash))
+    for _ in range(2):
+        assert [b"noplan"] == stage.commit(claim, kind, b'{"type":"","message":""}', hand="default")
+    assert ("running", "1", "1") == (stage.status(), stage.field("@open"), stage.field("@run"))
+    assert "Sck" == stage.letters()
+    stage.client.hset(stage.keys.plan(CHAIN.hash), mapping=kept)
+    assert b"ok" == stage.commit(claim)[0]
+    (child,) = stage.fetch()
+    assert "second" == child.node
 
 
 def test_a_retry_that_costs_no_try_counts_nothing(stage):
@@ -235,7 +251,7 @@ def test_an_unfit_node_waits_in_a_queue_of_its_fingerprint(stage):
     (claim,) = stage.fetch()
     assert [b"ok", 0] == stage.commit(claim, "u", b"work.abcd", extra="nobody has it", spends=0)
     assert ["x1|only"] == stage.queue("default@work.abcd")
-    assert {"work.abcd": "nobody has it"} == stage.store.unfit()
+    assert {"default@work.abcd": "nobody has it"} == stage.store.unfit()
     assert ("k", "x1|only|nobody has it") == stage.facts()[-1]
     assert ("running", "Q") == (stage.status(), stage.state("only"))
     assert [] == stage.fetch()

@@ -43,7 +43,7 @@ def test_a_young_head_is_no_proof_that_what_is_behind_it_is_lost(stage):
     [claim] = stage.fetch(threads=1, loop=0)
     stage.clock.advance(PATIENCE_MS + 1)
     stage.store.give_back("w1", [(claim.execution, claim.node, claim.token)])
-    assert (1, 0) == stage.store.sweep()
+    assert (1, 0, False) == stage.store.sweep()
     assert 20 == len(stage.queue())
 
 
@@ -72,7 +72,7 @@ def test_a_lease_without_a_session_is_lost_also_where_the_execution_is_ending(st
     assert "failing" == stage.status()
     stage.client.zrem(stage.keys.sessions, "w1")
     stage.clock.advance(PATIENCE_MS + 1)
-    assert (1, 1) == stage.store.sweep()
+    assert (1, 1, False) == stage.store.sweep()
     assert "failed" == stage.status()
     assert [] == stage.store.active()
     assert "lF" == stage.letters()[-2:]
@@ -82,7 +82,7 @@ def test_executions_looked_over_before_the_clock_was_set_back_are_looked_over_ag
     stepping.start(_wide(1))
     stepping.client.delete(stepping.keys.queue("default", 5))
     stepping.clock.advance(-3_600_000)
-    assert (1, 1) == stepping.store.sweep()
+    assert (1, 1, False) == stepping.store.sweep()
     assert ["x1|n0"] == stepping.queue()
 
 

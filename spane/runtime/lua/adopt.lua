@@ -1,13 +1,14 @@
 #!lua
--- Forget a fingerprint once its queue has run empty, so that workers stop looking at it.
--- KEYS  1 prefix      ARGV  1 fingerprint   2.. queues it may stand in
--- Returns 1 if it is forgotten, 0 while nodes still wait for it. Appends no event. Bound: the queues given.
+-- Say in which of the lanes `queue@fingerprint` nodes still wait for fitting code, and forget the others, so that workers
+-- stop looking there.
+-- KEYS  1 prefix      ARGV  1.. lanes
+-- Returns the lanes that are not empty. Appends no event. Bound: the lanes given.
 local P = KEYS[1]
 --@include queue
-for i = 2, #ARGV do
-  for p = 1, 10 do
-    if redis.call('EXISTS', queue_key(ARGV[i] .. '@' .. ARGV[1], p)) == 1 then return 0 end
-  end
+local waiting = {}
+for _, lane in ipairs(ARGV) do
+  local left = 0
+  for p = 1, 10 do left = left + redis.call('LLEN', queue_key(lane, p)) end
+  if left > 0 then waiting[#waiting + 1] = lane else redis.call('HDEL', P .. 'unfit', lane) end
 end
-redis.call('HDEL', P .. 'unfit', ARGV[1])
-return 1
+return waiting

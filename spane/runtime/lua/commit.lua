@@ -7,7 +7,8 @@
 --       handed over from, or ''   14 retention in ms   15 the same where a dead letter is left
 -- Returns {'ok', 1 if children were queued else 0} | {'ok', 0 or 1, row} with a child handed over | {'again'} this
 --         attempt's commit is already in | {'fenced'} another attempt has the node | {'noblob'} `&token` is not
---         kept here: put it again, then commit | {'gone'} no such execution here
+--         kept here: put it again, then commit | {'noplan'} the plan is not here: commit again later | {'gone'} no
+--         such execution here
 -- Events  s, f, r, k, z; G, C, F, X. Bound: 500 children, 500 join groups, the rest by cursor.
 local P = KEYS[1]
 --@include clock
@@ -15,6 +16,7 @@ local P = KEYS[1]
 --@include queue
 --@include state
 --@include merge
+--@include plan
 --@include release
 --@include finish
 --@include settle
@@ -39,6 +41,15 @@ if letter ~= 'R' then return {'again'} end
 if kind == 's' and string.byte(payload) == 38 and redis.call('HEXISTS', P .. 'b:' .. execution, token) == 0 then
   return {'noblob'}
 end
+-- Without the plan nobody could tell this node's children from none, and the execution would end here.
+local targets = false
+if r[2] == 'running' then
+  targets = targets_of(r[3], node)
+  if targets == nil then
+    plan_is_gone(execution, node, r[3])
+    return {'noplan'}
+  end
+end
 local now = clock(ARGV[1])
 local h = {status = r[2], plan = r[3], priority = r[4], open = tonumber(r[5]), run = tonumber(r[6])}
 local facts = execution .. '|' .. node .. '|' .. token .. '|' .. attempt .. '|' .. duration
@@ -56,17 +67,18 @@ if kind == 'r' or kind == 'u' then
   if ARGV[11] == '1' then failures = failures + 1 end
   if flag == 'm' then flag = 's' end
   local again = h.status ~= 'running' and 'P' or kind == 'r' and 'T' or 'Q'
+  local since = again == 'T' and now + tonumber(ARGV[10]) or now
   if kind == 'r' then event('r', facts .. '|' .. ARGV[10] .. '|' .. payload)
   else event('k', execution .. '|' .. node .. '|' .. ARGV[10]) end
   if again == 'P' then
     put_aside(execution, 'node|' .. node, h.status)
   elseif again == 'T' then
-    set_timer('n|' .. execution .. '|' .. node, now + tonumber(ARGV[10]), queue)
+    set_timer('n|' .. execution .. '|' .. node, since, queue)
   else
-    redis.call('HSET', P .. 'unfit', payload, ARGV[10])
+    redis.call('HSET', P .. 'unfit', queue .. '@' .. payload, ARGV[10])
     push(queue .. '@' .. payload, own, execution .. '|' .. node)
   end
-  run_no_more(execution, h, now, ARGV[14], ARGV[15], {node, state(again, token, failures, crashes, now, flag)})
+  run_no_more(execution, h, now, ARGV[14], ARGV[15], {node, state(again, token, failures, crashes, since, flag)})
   return {'ok', 0}
 end
 local succeeded = kind == 's'
@@ -80,7 +92,7 @@ end
 -- A session that was rescued meanwhile may get a child all the same: the sweep finds leases without a session.
 local hand = succeeded and ARGV[13] ~= '' and {token = ARGV[12], queues = ',' .. ARGV[13] .. ','} or nil
 local field = state(succeeded and 'D' or 'F', token, failures, crashes, since, flag)
-local fields, given, status, tail, queued = settle(execution, node, h, field, succeeded or kind == 'continue', now, hand)
+local fields, given, status, tail, queued = settle(execution, node, h, field, succeeded or kind == 'continue', targets, now, hand)
 if succeeded then event('s', facts .. '|' .. (given or '') .. '|' .. (given and ARGV[12] or '')) end
 if status == h.status then write_fields(X, fields)
 else finish(execution, status, now, ARGV[14], ARGV[15], fields, tail) end

@@ -5,7 +5,7 @@
 -- ARGV  1 now or ''   2 session   3 lease in ms   4 token base (each token is the base and a number)
 --       5 queues of the threads, comma-separated   6 how many nodes for the threads
 --       7 queues of the event loop   8 how many nodes for the event loop
---       9 queues of suspects   10 how many suspects (0 or 1)   11 how many timers at most
+--       9 queues of suspects that were charged   10 how many of those (0 or 1)   11 how many timers at most
 -- Returns {milliseconds to the next timer or -1, 1 if work was left for threads else 0, the same for the event loop,
 --         row, row, ...}
 -- Events  c (one for the batch), k, h. Bound: the nodes asked for or 500 hints, their parents up to 500 each, the timers, 500 children.
@@ -16,6 +16,7 @@ local P = KEYS[1]
 --@include state
 --@include merge
 --@include release
+--@include plan
 --@include promote
 --@include spread
 --@include claim
@@ -36,7 +37,7 @@ local function park(execution, node, status, failures, crashes, flag)
   event('k', execution .. '|' .. node .. '|the execution is ' .. status)
 end
 
-local function claim(hint, suspects)
+local function claim(hint, charged)
   local execution, node = string.match(hint, '^([^|]+)|(.+)$')
   if not execution then
     -- Nothing can be done for a hint that names nobody, but whoever put it there should hear of it.
@@ -51,9 +52,9 @@ local function claim(hint, suspects)
   if h[2] ~= 'running' then park(execution, node, h[2], failures, crashes, flag); return false end
   local profile = redis.call('HGET', P .. 'p:' .. h[3], 'p:' .. node)
   if not profile then plan_is_gone(execution, node, h[3]); return false end
-  if flag ~= '' and not suspects then
+  if tonumber(crashes) > 0 and not charged then
     local _, _, queue, own = read_profile(profile)
-    push(queue .. '!', own ~= '' and own or h[4], hint)
+    push(lane_of(queue, flag, crashes), own ~= '' and own or h[4], hint)
     return false
   end
   number = number + 1
@@ -65,8 +66,9 @@ local function claim(hint, suspects)
   return true
 end
 
--- Returns 1 if it stopped because it had enough, so that more may be waiting.
-local function take(queues, most, suspects)
+-- Returns 1 if it stopped because it had enough, so that more may be waiting; else the queues ran empty, and a token
+-- that says otherwise is old.
+local function take(queues, most, charged)
   if most <= 0 or queues == '' then return 0 end
   local command, n = {'LMPOP', 0}, 0
   local names = {}
@@ -81,10 +83,15 @@ local function take(queues, most, suspects)
   while most > 0 and left > 0 do
     command[n + 5] = math.min(most, left)
     local popped = redis.call(unpack(command))
-    if not popped then return 0 end
+    if not popped then
+      for _, queue in ipairs(names) do
+        if wake_key(queue) == P .. 'wake:' .. queue then redis.call('DEL', wake_key(queue)) end
+      end
+      return 0
+    end
     left = left - #popped[2]
     for _, hint in ipairs(popped[2]) do
-      if claim(hint, suspects) then most = most - 1 end
+      if claim(hint, charged) then most = most - 1 end
     end
   end
   for _, queue in ipairs(names) do wake(queue) end
@@ -96,9 +103,4 @@ local left_on_loop = take(ARGV[7], tonumber(ARGV[8]), false)
 take(ARGV[9], tonumber(ARGV[10]), true)
 if #claimed > 0 then event('c', session .. '|' .. table.concat(claimed, ';')) end
 if moved then left, left_on_loop = 1, 1 end
-if #rows == 0 and left == 0 and left_on_loop == 0 and tonumber(ARGV[6]) > 0 and tonumber(ARGV[8]) > 0 then
-  for queue in string.gmatch(ARGV[5] .. ',' .. ARGV[7], '[^,]+') do
-    redis.call('DEL', P .. 'wake:' .. string.match(queue, '^[^~@!]+'))
-  end
-end
 return {next_due, left, left_on_loop, unpack(rows)}

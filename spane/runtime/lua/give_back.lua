@@ -29,7 +29,7 @@ for i = #ARGV - 2, 5, -3 do
       put_aside(execution, 'node|' .. node, h.status)
     else
       local _, _, queue, own = read_profile(redis.call('HGET', P .. 'p:' .. r[3], 'p:' .. node))
-      push_front(flag == '' and queue or queue .. '!', own ~= '' and own or r[4], execution .. '|' .. node)
+      push_front(lane_of(queue, flag, crashes), own ~= '' and own or r[4], execution .. '|' .. node)
     end
     run_no_more(execution, h, now, ARGV[3], ARGV[4], {node, state(ending and 'P' or 'Q', '', failures, crashes, now, flag)})
     returned = returned + 1

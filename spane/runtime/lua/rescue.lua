@@ -11,6 +11,7 @@ local P = KEYS[1]
 --@include queue
 --@include state
 --@include release
+--@include plan
 --@include finish
 --@include settle
 --@include lose

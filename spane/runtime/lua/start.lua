@@ -12,6 +12,7 @@ local P = KEYS[1]
 --@include queue
 --@include state
 --@include release
+--@include plan
 --@include promote
 --@include timer
 local now = clock(ARGV[1])
@@ -39,6 +40,7 @@ redis.call('HSET', X, '@st', 'scheduled', '@g', '1', '@pl', plan_hash, '@pr', pr
 redis.call('HSET', P .. 'o:' .. execution, '@in', inputs)
 redis.call('ZADD', P .. 'active', int(now), execution)
 if delay > 0 then
+  redis.call('HSET', X, '@due', int(now + delay))
   set_timer('s|' .. execution, now + delay, redis.call('HGET', plan, 'queue'))
 else
   begin(execution, X, plan, priority, now)

@@ -5,23 +5,24 @@
 -- KEYS  1 prefix
 -- ARGV  1 now or ''   2 patience in ms   3 executions at most   4 events to keep   5 retention of dead letters in ms
 --       6 retention in ms
--- Returns {how many were looked over, how many were set right}
--- Events  l, f; F, C, X for a lease without a session. Bound: the executions asked for, 200 nodes of each a call (a
--- cursor remembers where it was), 100 searches of a list of at most 2000 hints.
+-- Returns {how many were looked over, how many were set right, 1 if others wait for their turn else 0}
+-- Events  l, f; F, C, X for a lease without a session. Bound: the executions asked for, 500 nodes of them (a cursor
+-- remembers where it was in a large one), 100 searches of a list of at most 2000 hints, 20 lanes that no worker fits.
 local P = KEYS[1]
 --@include clock
 --@include event
 --@include queue
 --@include state
 --@include release
+--@include plan
 --@include finish
 --@include settle
 --@include lose
 local now = clock(ARGV[1])
 stamp(ARGV[1])
 local patience = tonumber(ARGV[2])
-local mended, searches = 0, 0
-local LONGEST_SEARCHED = 2000
+local mended, searches, nodes = 0, 0, 0
+local LONGEST_SEARCHED, MOST_NODES, PAGE, MOST_LANES = 2000, 500, 200, 20
 
 local function since_of(hint)
   local execution, node = string.match(hint, '^([^|]+)|(.+)$')
@@ -44,17 +45,34 @@ local function hint_is_lost(list, hint, since)
   return not head or (since_of(head) > since + 1000 and not may_hold(list, hint))
 end
 
--- A node that no worker fitted stands in the list of one of the fingerprints; if it does not, it is offered to all again.
+-- A node that no worker fitted stands in one of its queue's lanes; if it does not, it is offered to all again.
 local function unfit_hint_is_lost(queue, priority, hint)
-  for _, fingerprint in ipairs(redis.call('HKEYS', P .. 'unfit')) do
-    if may_hold(queue_key(queue .. '@' .. fingerprint, priority), hint) then return false end
+  for _, lane in ipairs(redis.call('HKEYS', P .. 'unfit')) do
+    if string.match(lane, '^[^@]+') == queue and may_hold(queue_key(lane, priority), hint) then return false end
   end
   return true
 end
 
-local function mend_timer(timer)
+-- Hints at the head of such a lane that wait for nothing any more are dropped, and a lane that ran empty is forgotten.
+local function clear_lane(lane)
+  for p = 1, 10 do
+    local list = queue_key(lane, p)
+    for _ = 1, 20 do
+      local hint = redis.call('LINDEX', list, 0)
+      if not hint then break end
+      local execution = string.match(hint, '^[^|]+')
+      local status = redis.call('HGET', P .. 'x:' .. execution, '@st')
+      if status == 'running' or status == 'paused' then break end
+      redis.call('LPOP', list)
+    end
+    if redis.call('LLEN', list) > 0 then return end
+  end
+  redis.call('HDEL', P .. 'unfit', lane)
+end
+
+local function mend_timer(timer, due)
   if redis.call('ZSCORE', P .. 't', timer) then return end
-  redis.call('ZADD', P .. 't', int(now), timer)
+  redis.call('ZADD', P .. 't', int(due), timer)
   mended = mended + 1
 end
 
@@ -69,17 +87,20 @@ end
 local function mend(execution, X, node, text, h)
   local letter, token, failures, crashes, since, flag = read_state(text)
   since = tonumber(since)
+  if letter == 'T' then
+    if h[1] == 'running' then mend_timer('n|' .. execution .. '|' .. node, since) end
+    return
+  end
   -- A time that is still to come was written before the clock was set back.
   if not letter or (since + patience > now and since <= now + 1000) then return end
   if letter == 'R' then return mend_lease(execution, node, token) end
   if h[1] ~= 'running' then return end
-  if letter == 'T' then return mend_timer('n|' .. execution .. '|' .. node) end
   if letter ~= 'Q' then return end
   local profile = redis.call('HGET', P .. 'p:' .. h[2], 'p:' .. node)
   if not profile then return end
   local _, _, queue, own = read_profile(profile)
   local hint, priority = execution .. '|' .. node, own ~= '' and own or h[3]
-  local lane = flag == '' and queue or queue .. '!'
+  local lane = lane_of(queue, flag, crashes)
   local lost
   if token == '' then lost = hint_is_lost(queue_key(lane, priority), hint, since)
   else lost = unfit_hint_is_lost(queue, priority, hint) end
@@ -91,12 +112,13 @@ end
 
 local function look_over(execution)
   local X = P .. 'x:' .. execution
-  local h = redis.call('HMGET', X, '@st', '@pl', '@pr', '@sw')
+  local h = redis.call('HMGET', X, '@st', '@pl', '@pr', '@sw', '@due')
   local next_page = '0'
   if h[1] == 'scheduled' then
-    mend_timer('s|' .. execution)
+    mend_timer('s|' .. execution, h[5] or now)
   elseif h[1] then
-    local page = redis.call('HSCAN', X, h[4] or '0', 'COUNT', 200)
+    local page = redis.call('HSCAN', X, h[4] or '0', 'COUNT', PAGE)
+    nodes = nodes + #page[2] / 2
     for i = 1, #page[2], 2 do
       if string.sub(page[2][i], 1, 1) ~= '@' then mend(execution, X, page[2][i], page[2][i + 1], h) end
     end
@@ -115,7 +137,14 @@ end
 
 local seen = redis.call('ZRANGEBYSCORE', P .. 'active', '-inf', int(now - patience), 'LIMIT', 0, ARGV[3])
 if #seen == 0 then seen = redis.call('ZRANGEBYSCORE', P .. 'active', int(now + 1000), '+inf', 'LIMIT', 0, ARGV[3]) end
-for _, execution in ipairs(seen) do look_over(execution) end
+local looked = 0
+for _, execution in ipairs(seen) do
+  if nodes >= MOST_NODES then break end
+  look_over(execution)
+  looked = looked + 1
+end
+local lanes = redis.call('HKEYS', P .. 'unfit')
+for i = 1, math.min(#lanes, MOST_LANES) do clear_lane(lanes[(now + i) % #lanes + 1]) end
 redis.call('XTRIM', P .. 'ev', 'MAXLEN', '~', ARGV[4])
 redis.call('ZREMRANGEBYSCORE', P .. 'dl', '-inf', int(now - ARGV[5]))
-return {#seen, mended}
+return {looked, mended, (looked < #seen or #seen == tonumber(ARGV[3])) and 1 or 0}

@@ -1,12 +1,5 @@
--- Queue what is due: retries and delays (`n|execution|node`) and scheduled starts (`s|execution`).
--- Returns the milliseconds until the next timer, or -1.
-
--- Say once in an execution that its plan is not here. What needed it stays as it is; the sweep offers it again.
-local function plan_is_gone(execution, node, plan_hash)
-  if redis.call('HSETNX', P .. 'x:' .. execution, '@np', '1') == 1 then
-    event('k', execution .. '|' .. node .. '|plan ' .. plan_hash .. ' is not in the store; put it there again by starting its workflow')
-  end
-end
+-- Queue what is due: retries and delays (`n|execution|node`), scheduled starts (`s|execution`), and cursors that found
+-- no plan (`c|cursor`). Returns the milliseconds until the next timer, or -1.
 
 local function begin(execution, X, plan, priority, now)
   local ready, cursors, fields = {}, {}, {}
@@ -29,7 +22,7 @@ local function promote_node(execution, node, now)
   if h[2] == 'running' then
     local _, _, queue, own = read_profile(redis.call('HGET', P .. 'p:' .. h[3], 'p:' .. node))
     redis.call('HSET', X, node, state('Q', '', failures, crashes, now, flag))
-    push(flag == '' and queue or queue .. '!', own ~= '' and own or h[4], execution .. '|' .. node)
+    push(lane_of(queue, flag, crashes), own ~= '' and own or h[4], execution .. '|' .. node)
   elseif h[2] == 'failing' or h[2] == 'failed' or h[2] == 'paused' then
     redis.call('HSET', X, node, state('P', '', failures, crashes, now, flag))
     put_aside(execution, 'node|' .. node, h[2])
@@ -47,6 +40,8 @@ local function promote(now, most)
       local X = P .. 'x:' .. execution
       local h = redis.call('HMGET', X, '@st', '@pl', '@pr')
       if h[1] == 'scheduled' then begin(execution, X, P .. 'p:' .. h[2], h[3], now) end
+    elseif kind == 'c' then
+      redis.call('RPUSH', P .. 'sp', string.sub(timer, 3))
     end
   end
   local head = redis.call('ZRANGE', P .. 't', 0, 0, 'WITHSCORES')

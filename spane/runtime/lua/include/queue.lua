@@ -1,12 +1,23 @@
 -- A queue is ten lists, one per priority. Its name may carry suffixes: '~' for nodes that run on the event
--- loop, '@fingerprint' for nodes that wait for fitting code, '!' for nodes under suspicion of killing workers.
+-- loop, '@fingerprint' for nodes that wait for fitting code, '!' for suspects (nodes whose worker died), and '!!' for
+-- suspects that were charged with a crash already: those run one at a time.
 local function queue_key(queue, priority)
   return P .. 'q:' .. queue .. ':' .. priority
 end
 
--- One token in wake:<queue> tells one idle worker to fetch. It is a hint: a worker looks each second anyway.
+local function lane_of(queue, flag, crashes)
+  if flag == '' then return queue end
+  return queue .. (tonumber(crashes) > 0 and '!!' or '!')
+end
+
+-- One token in wake:<queue> tells one idle worker to fetch: threads listen to `queue`, event loops to `queue~`.
+-- It is a hint: a worker looks each second anyway.
+local function wake_key(queue)
+  return P .. 'wake:' .. string.match(queue, '^[^@!]+')
+end
+
 local function wake(queue)
-  local key = P .. 'wake:' .. string.match(queue, '^[^~@!]+')
+  local key = wake_key(queue)
   if redis.call('EXISTS', key) == 0 then redis.call('RPUSH', key, '1') end
 end
 

@@ -34,7 +34,7 @@ local function enqueue(execution, ready, priority, now, fields)
     local node, queue, own, delay = target[1], target[2], target[3], target[4]
     fields[#fields + 1] = node
     if delay > 0 then
-      fields[#fields + 1] = state('T', '', 0, 0, now, '')
+      fields[#fields + 1] = state('T', '', 0, 0, now + delay, '')
       redis.call('ZADD', P .. 't', int(now + delay), 'n|' .. execution .. '|' .. node)
     else
       fields[#fields + 1] = state('Q', '', 0, 0, now, '')

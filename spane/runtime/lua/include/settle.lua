@@ -1,6 +1,7 @@
 -- Write what a finished attempt leads to: counts, children, and the end of the execution if this was the last.
---   goes_on    whether its children are released (it succeeded, or failed with on_failure="continue")
 --   own_field  the node's new state
+--   goes_on    whether it succeeded, or failed with on_failure="continue"
+--   targets    what is released then (of `targets_of`); false in an execution that does not run
 -- A failure that is not gone on from turns a running execution into `failing`; what runs may still commit.
 -- `hand` is nil, or {token, queues} to lease one ready child straight to this worker.
 -- Returns the fields to write, the child handed over or nil, the execution's status, the tail of its last event, and
@@ -23,29 +24,25 @@ local function choose(ready, hand, priority)
   end
 end
 
-local function settle(execution, node, h, own_field, goes_on, now, hand)
+local function settle(execution, node, h, own_field, goes_on, targets, now, hand)
   local X = P .. 'x:' .. execution
-  local status, plan_hash, priority, open, run = h.status, h.plan, h.priority, h.open, h.run
+  local status, priority, open, run = h.status, h.priority, h.open, h.run
   local fields, ready, cursors, given = {node, own_field}, {}, {}, nil
   run = run - 1
-  if goes_on and status == 'running' then
-    local plan = P .. 'p:' .. plan_hash
-    local text = redis.call('HGET', plan, 'c:' .. node)
-    if text then
-      release(execution, plan, text, execution .. '|c:' .. node .. '|1', ready, cursors)
-      local released = #ready
-      if hand and released > 0 then
-        given = choose(ready, hand, priority)
-        if given then
-          fields[#fields + 1] = given
-          fields[#fields + 1] = state('R', hand.token, 0, 0, now, '')
-          run = run + 1
-        end
+  if goes_on and targets then
+    release(execution, P .. 'p:' .. h.plan, targets, execution .. '|c:' .. node .. '|1', ready, cursors)
+    local released = #ready
+    if hand and released > 0 then
+      given = choose(ready, hand, priority)
+      if given then
+        fields[#fields + 1] = given
+        fields[#fields + 1] = state('R', hand.token, 0, 0, now, '')
+        run = run + 1
       end
-      if #ready > 0 then enqueue(execution, ready, priority, now, fields) end
-      for _, cursor in ipairs(cursors) do redis.call('RPUSH', P .. 'sp', cursor) end
-      open = open + released + #cursors
     end
+    if #ready > 0 then enqueue(execution, ready, priority, now, fields) end
+    for _, cursor in ipairs(cursors) do redis.call('RPUSH', P .. 'sp', cursor) end
+    open = open + released + #cursors
   end
   open = open - 1
   fields[#fields + 1] = '@open'; fields[#fields + 1] = int(open)

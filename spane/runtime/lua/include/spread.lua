@@ -15,7 +15,7 @@ local function spread(now)
   local plan = P .. 'p:' .. h[2]
   local text = redis.call('HGET', plan, chunk == '0' and field or field .. ':' .. chunk)
   if not text then
-    put_aside(execution, 'cursor|' .. cursor, 'noplan')
+    redis.call('ZADD', P .. 't', int(now + 1000), 'c|' .. cursor)
     plan_is_gone(execution, '', h[2])
     return true
   end

@@ -1,0 +1,14 @@
+-- Say once in an execution that its plan is not here. Nothing is decided without it: whoever needs it tries again.
+local function plan_is_gone(execution, node, plan_hash)
+  if redis.call('HSETNX', P .. 'x:' .. execution, '@np', '1') == 1 then
+    event('k', execution .. '|' .. node .. '|plan ' .. plan_hash .. ' is not in the store; put it there again by starting its workflow')
+  end
+end
+
+-- What a node releases when it ends: its targets, false for none, or nil where the plan is not here.
+local function targets_of(plan_hash, node)
+  local plan = P .. 'p:' .. plan_hash
+  local targets = redis.call('HGET', plan, 'c:' .. node)
+  if not targets and redis.call('HEXISTS', plan, 'total') == 0 then return nil end
+  return targets
+end
