@@ -2,7 +2,8 @@
 
     SpaneError
     ├── DefinitionError          a workflow, graph or definition has faults (all of them, together)
-    │   └── ReferenceMisuse      a reference was used where only a finished value makes sense
+    │   ├── ReferenceMisuse      a reference was used where only a finished value makes sense
+    │   └── UnknownOption        a decorator, or Retry, was given an option that it does not have
     ├── SettingsError            settings have faults (all of them, together)
     ├── InputError               the inputs of a start do not fit the workflow
     ├── ExecutionError
@@ -87,6 +88,10 @@ class DefinitionError(_Faults):
 
 class ReferenceMisuse(DefinitionError, TypeError):
     """A reference was used as if its value were already there; raised at the user's own line."""
+
+
+class UnknownOption(DefinitionError, TypeError):
+    """An option was given that is none; raised at the user's own line, before anything is decorated."""
 
 
 class SettingsError(_Faults):

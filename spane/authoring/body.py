@@ -59,6 +59,8 @@ def _problems(target: Any) -> Iterator[str]:
     """Yield what keeps something from being the body of a workflow."""
     if isinstance(target, Written):
         yield f"it is a {target.noun} already; decorate the plain function."
+    elif isinstance(target, str):
+        yield f"the text {target!r} stands where the body goes. A name is given by name: @workflow(name={target!r})."
     elif not inspect.isfunction(target):
         yield f"{target!r} is no function; the body of a workflow is a plain def."
     elif target.__name__ == "<lambda>":

@@ -101,6 +101,8 @@ def _problems(target: Any) -> Iterator[str]:
             f"{target.__qualname__} is a bound method, and a worker has no such object. Decorate a function, or a class "
             "with __call__, which each worker makes once."
         )
+    elif isinstance(target, str):
+        yield f"the text {target!r} stands where the function goes. A type name is given by name: @node(name={target!r})."
     elif not inspect.isfunction(target):
         yield (
             f"{target!r} is no Python function: a worker finds a node by its module and name. Decorate a function "

@@ -9,6 +9,7 @@ from typing import Any, Generic, ParamSpec, Protocol, Self, TypeVar, cast, overl
 
 from spane.authoring import calls, locations, options, registry
 from spane.authoring.definition import Definition
+from spane.authoring.keywords import MEANT_OF_NODE, options_of
 from spane.authoring.options import UNSET
 from spane.authoring.references import Reference
 from spane.authoring.retry import Retry
@@ -66,6 +67,7 @@ class Node(Written, Generic[P, R]):
             raise DefinitionError(f"Node {self._definition.name!r}", [fault])
         return self._with(_id=node_id)
 
+    @options_of("node.options", MEANT_OF_NODE)
     def options(
         self,
         *,
@@ -171,6 +173,7 @@ def node(
     version: str = "",
     was: str | Sequence[str] = (),
 ) -> _Decorator: ...
+@options_of("@node", MEANT_OF_NODE)
 def node(
     fn: Any = None,
     /,

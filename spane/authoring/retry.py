@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from spane.authoring import locations
+from spane.authoring.keywords import MEANT_OF_RETRY, with_options
 from spane.errors import DefinitionError, Fault
 from spane.model.outcome import class_name
 from spane.model.plan import RetryPolicy
@@ -16,6 +17,7 @@ from spane.model.plan import RetryPolicy
 ExceptionClasses = type[BaseException] | Sequence[type[BaseException]]
 
 
+@with_options("Retry", MEANT_OF_RETRY)
 @dataclass(frozen=True, kw_only=True)
 class Retry:
     """How often and when a node is tried again.

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from spane import graph
 from spane.authoring import assembly, body, inputs, locations, registry, running
+from spane.authoring.keywords import options_of
 from spane.authoring.node import Node
 from spane.authoring.sources import Written
 from spane.authoring.tracing import ACTIVE
@@ -191,6 +192,7 @@ class _WorkflowDecorator:
     def __call__(
         self, fn: None = None, /, *, name: str | None = None
     ) -> Callable[[Callable[P, R]], Workflow[P, R]]: ...
+    @options_of("@workflow", advice="Rules like retry, timeout_s and queue are options of its nodes.")
     def __call__(self, fn: Any = None, /, *, name: str | None = None) -> Any:
         def decorate(target: Any) -> Workflow[Any, Any]:
             read = body.Body(target, name, locations.caller_frame())
@@ -207,6 +209,7 @@ class _WorkflowDecorator:
     def of(
         self, name: str, /, *nodes: Node[..., Any], inputs: Mapping[str, Any] | None = None, returns: Any = None
     ) -> Workflow[..., Any]: ...
+    @options_of("workflow.of")
     def of(
         self, name: str, /, *nodes: Node[..., Any], inputs: Mapping[str, Any] | None = None, returns: Any = None
     ) -> Workflow[..., Any]:

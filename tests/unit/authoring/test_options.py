@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
+import pickle
+from dataclasses import replace
+
 import pytest
 
 from spane import DefinitionError, ReferenceMisuse, Retry, node, workflow
+from spane.errors import UnknownOption
 
 
 @pytest.mark.parametrize(
@@ -130,3 +135,72 @@ def test_a_reference_among_other_options_is_refused():
     ) as caught:
         _ = flow.draft
     assert not isinstance(caught.value, ReferenceMisuse)
+
+
+def fetch() -> int:
+    return 1
+
+
+@pytest.mark.parametrize(
+    ("give", "what", "said"),
+    [
+        (lambda: node(timeout=3), "@node", "@node has no option 'timeout'. Did you mean 'timeout_s'?"),
+        (lambda: node(retries=3), "@node", "@node has no option 'retries'. Did you mean 'retry=Retry(attempts=...)'?"),
+        (lambda: node(queue_name="x"), "@node", "@node has no option 'queue_name'. Did you mean 'queue'?"),
+        (
+            lambda: node(after=[]),
+            "@node",
+            (
+                "@node has no option 'after'. Its options are name, retry, timeout_s, queue, priority, delay_s, on_failure, "
+                "version, was."
+            ),
+        ),
+        (lambda: node(fetch, 3), "@node", "@node takes options by name only, and 3 has none. They are name, retry, "),
+        (
+            lambda: node(fetch).options(timeout=3),
+            "node.options",
+            "node.options has no option 'timeout'. Did you mean 'timeout_s'?",
+        ),
+        (lambda: Retry(tries=3), "Retry", "Retry has no option 'tries'. Did you mean 'attempts'?"),
+        (lambda: Retry(max_backoff=3), "Retry", "Retry has no option 'max_backoff'. Did you mean 'max_s'?"),
+        (lambda: Retry(3), "Retry", "Retry takes options by name only, and 3 has none. They are attempts, backoff, "),
+        (lambda: replace(Retry(), tries=3), "Retry", "Retry has no option 'tries'. Did you mean 'attempts'?"),
+        (lambda: workflow(nme="x"), "@workflow", "@workflow has no option 'nme'. Did you mean 'name'?"),
+        (
+            lambda: workflow(retry=Retry()),
+            "@workflow",
+            (
+                "@workflow has no option 'retry'. Its one option is name. Rules like retry, timeout_s and queue are options "
+                "of its nodes."
+            ),
+        ),
+        (
+            lambda: workflow.of("flow", node(fetch), output=None),
+            "workflow.of",
+            "workflow.of has no option 'output'. Its options are inputs, returns.",
+        ),
+    ],
+)
+def test_an_unknown_option_is_refused_with_what_was_probably_meant(give, what, said):
+    with pytest.raises(UnknownOption) as caught:
+        give()
+    assert str(caught.value).startswith(f"{what} has 1 fault:\n  - {__file__}:")
+    assert said in str(caught.value)
+
+
+def test_all_unknown_options_are_named_together_before_anything_is_decorated():
+    with pytest.raises(UnknownOption, match="@node has 2 faults") as caught:
+        node(timeout=3, tries=2)
+    assert ["unknown-option", "unknown-option"] == [fault.code for fault in caught.value.faults]
+
+
+def test_a_name_in_the_place_of_the_function_is_told_apart():
+    with pytest.raises(DefinitionError, match=r"A type name is given by name: @node\(name='shop.fetch'\)"):
+        node("shop.fetch")
+    with pytest.raises(DefinitionError, match=r"A name is given by name: @workflow\(name='orders'\)"):
+        workflow("orders")
+
+
+def test_a_policy_with_checked_options_still_pickles_and_shows_its_signature():
+    assert Retry(attempts=4) == pickle.loads(pickle.dumps(Retry(attempts=4)))
+    assert "attempts" in inspect.signature(Retry).parameters
