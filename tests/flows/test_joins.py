@@ -65,7 +65,8 @@ def test_18_a_crash_between_storing_and_releasing_still_releases(flows_folder, r
     # The process dies in the node, after whatever the node did and before anything was released.
     with workers(real.redis.url, flows_folder, "-p", "1", "-t", "2", "-Q", "doomed", log="doomed.log") as doomed:
         execution = real.start(app.surviving, {"gate": real.gate()})
-        until("the death of the worker", lambda: doomed.poll() is not None)
+        # Dramatiq's master sees the death of a process that was still booting only after 30 s.
+        until("the death of the worker", lambda: doomed.poll() is not None, within_s=45)
     with workers(real.redis.url, flows_folder, "-p", "1", "-t", "2", "-Q", "doomed", log="doomed.log"):
         # A crash is not an attempt.
         assert 1 == execution.result(timeout_s=20)
