@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import time
+
 import redis
 
 from spane.runtime.clients import translate
 from spane.runtime.store import Store
 
-#: As long as `finish` keeps the token that says an execution has ended.
-_KEPT_MS = 60_000
+#: How long to wait where Redis is out of memory and will not block on a list; whoever waits looks by itself then.
+_LOOK_AGAIN_S = 0.1
 
 
 class Listener:
@@ -19,12 +21,16 @@ class Listener:
         self._client = client
 
     def until_ended(self, execution: str, timeout_s: float) -> None:
-        """Wait for the token that the last transition leaves; it goes back at once, so that everybody is told."""
+        """Wait for the token that the last transition leaves.
+
+        Moved onto its own list in one command, the token cannot get lost: it keeps its time to live, and it wakes
+        the next one who waits.
+        """
         key = self._store.keys.waiter(execution)
         try:
-            if self._client.blpop([key], max(0.01, timeout_s)):
-                self._client.rpush(key, "1")
-                self._client.pexpire(key, _KEPT_MS)
+            self._client.blmove(key, key, max(0.01, timeout_s), "LEFT", "RIGHT")  # type: ignore[arg-type]
+        except redis.exceptions.OutOfMemoryError:
+            time.sleep(min(timeout_s, _LOOK_AGAIN_S))
         except redis.RedisError as error:
             raise translate(error) from error
 
