@@ -52,6 +52,7 @@ class Engine:
     registry: Registry
     store: Store
     broker: NodeBroker  #: the Dramatiq broker: for a worker in this process, and for a user's own actors
+    server: EmbeddedServer | None  #: what the embedded store runs on
 
     def __init__(
         self, redis_url: str | None = None, *, settings: Settings | None = None, registry: Registry | None = None
@@ -76,7 +77,7 @@ class Engine:
         self._waiter = waiter
         self._starter = Starter(self.store)
         self._worker: Worker | None = None
-        self._server: EmbeddedServer | None = None
+        self.server = None
 
     @classmethod
     def embedded(
@@ -84,19 +85,22 @@ class Engine:
     ) -> Self:
         """Return an engine on a private Valkey that keeps its data under `path` and survives a restart.
 
-        Executions that were running when the last process ended go on as soon as a worker runs (see `work`).
+        Executions that were running when the last process ended go on as soon as a worker runs (see `work`), at once
+        where no other process uses the store, else when the lease of the one that ended has run out.
         """
         from spane.runtime.embedded import EmbeddedServer  # noqa: PLC0415 - only this setting starts a server
+        from spane.runtime.embedded_sessions import take_over  # noqa: PLC0415
 
+        settings = settings or Settings()
+        keys, limits = Keys(settings.namespace), limits_of(settings)
         server = EmbeddedServer(Path(path))
-        url = server.start()
+        url = server.start(when_alone=lambda url: take_over(url, keys, limits))
         try:
-            chosen = (settings or Settings()).model_copy(update={"redis_url": url})
-            engine = cls(url, settings=chosen, registry=registry)
+            engine = cls(url, settings=settings.model_copy(update={"redis_url": url}), registry=registry)
         except BaseException:
             server.stop()
             raise
-        engine._server = server
+        engine.server = server
         return engine
 
     @classmethod
@@ -248,9 +252,9 @@ class Engine:
             self._worker = None
         self._waiter.close()
         self.store.client.close()
-        if self._server is not None:
-            self._server.stop()
-            self._server = None
+        if self.server is not None:
+            self.server.stop()
+            self.server = None
 
 
 def limits_of(settings: Settings) -> Limits:

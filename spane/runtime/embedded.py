@@ -16,6 +16,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Self
@@ -48,6 +49,8 @@ class EmbeddedServer:
 
     def __init__(self, folder: str | Path = ".spane") -> None:
         self.folder = Path(folder).absolute()
+        #: Whether nobody else used the store when this user came in.
+        self.found_alone = False
         self._users: int | None = None
 
     @property
@@ -71,8 +74,11 @@ class EmbeddedServer:
     def __exit__(self, *exc: object) -> None:
         self.stop()
 
-    def start(self) -> str:
+    def start(self, when_alone: Callable[[str], object] | None = None) -> str:
         """Start the server, or join those who use it; returns its URL.
+
+        `when_alone` is called with that URL where nobody else uses the store, before anybody else can: all that former
+        users left in it is theirs no more, because the kernel lets go of a user's lock however the user ends.
 
         Raises:
             StoreUnavailable: there is no server to start, or it did not start.
@@ -84,21 +90,31 @@ class EmbeddedServer:
                 "The embedded store needs Linux or macOS. Set SPANE_REDIS_URL to a Redis, or use Engine.in_memory()."
             )
         self._make_folders()
-        users = self._open("users.lock")
+        users, start = self._open("users.lock"), self._open("start.lock")
         try:
-            # Waits while a keeper that has found itself alone closes the log.
-            fcntl.flock(users, fcntl.LOCK_SH)
-            start = self._open("start.lock")
-            try:
-                fcntl.flock(start, fcntl.LOCK_EX)
-                self._ensure_server()
-            finally:
-                os.close(start)
+            # One comes in at a time.
+            fcntl.flock(start, fcntl.LOCK_EX)
+            self.found_alone = self._join(users)
+            self._ensure_server()
+            if self.found_alone and when_alone is not None:
+                when_alone(self.url)
         except BaseException:
             os.close(users)
             raise
+        finally:
+            os.close(start)
         self._users = users
         return self.url
+
+    def _join(self, users: int) -> bool:
+        """Become a user; returns whether there was no other. Waits while a keeper that has found itself alone closes the log."""
+        while not _try_lock(users, fcntl.LOCK_EX):
+            if _try_lock(users, fcntl.LOCK_SH):
+                return False
+            time.sleep(_POLL_S)
+        # Should the keeper take its turn just now, this waits until it is gone.
+        fcntl.flock(users, fcntl.LOCK_SH)
+        return True
 
     def stop(self) -> None:
         """Let go of the server; if nobody else uses it, wait until it has written its data and ended."""

@@ -83,3 +83,24 @@ def test_two_runs_in_one_folder_share_the_store(start, run, pipes):
     out, _ = process.communicate(timeout=60)
     assert 0 == process.returncode, subprocess.list2cmdline(process.args)
     assert 37 == len(out)
+
+
+def test_a_killed_run_goes_on_without_waiting_for_its_lease(start, run, pipes):
+    # The lease outlasts the test, which fails by its timeout if it is waited for.
+    process = start("run", "shop.py:held", f"folder={pipes}", SPANE_LEASE_S="3600")
+    (pipes / "at").open().close()
+    process.kill()
+    process.wait(timeout=20)
+    (pipes / "free").touch()
+    done = run("run", "shop.py:held", f"folder={pipes}", SPANE_LEASE_S="3600")
+    assert (0, "held before\n") == (done.returncode, done.stdout)
+
+
+def test_a_run_that_lives_keeps_its_nodes_when_others_come_and_go(start, run, pipes):
+    process = start("run", "shop.py:held", f"folder={pipes}", "--events")
+    (pipes / "at").open().close()
+    for _ in range(2):
+        assert 0 == run("run", "shop.py:numbers", "n=1").returncode
+    let_go(pipes)
+    out, _ = process.communicate(timeout=60)
+    assert (0, 0) == (process.returncode, out.count("node_lost"))
