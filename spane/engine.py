@@ -150,30 +150,33 @@ class Engine:
     def start(
         self, workflow: Workflow[P, R], inputs: Mapping[str, Any] | None = None, **options: Any
     ) -> Execution[R]: ...
+    @overload
+    def start(self, workflow: str, inputs: Mapping[str, Any] | None = None, **options: Any) -> Execution[Any]: ...
     def start(
-        self, workflow: Workflow[..., Any] | Bound[Any], inputs: Mapping[str, Any] | None = None, **options: Any
+        self, workflow: Workflow[..., Any] | Bound[Any] | str, inputs: Mapping[str, Any] | None = None, **options: Any
     ) -> Execution[Any]:
         """Start an execution.
 
         Args:
-            workflow: a workflow, or one bound to its inputs.
+            workflow: a workflow, one bound to its inputs, or the name of one that this process has imported.
             inputs: its inputs by name.
             options: `priority` 1 to 10 (10 first, 5 unless given), `delay_s`, `key` (the same key and inputs give
                 the same execution), `tenant`, `tags`, `metadata`.
 
         Raises:
+            UnknownWorkflow: no workflow of this process has that name.
             InputError: inputs or options do not fit; nothing was created.
             KeyConflict: the key belongs to an execution with other inputs.
             StoreFull, StoreUnavailable: Redis cannot take it.
         """
-        chosen, given = split(workflow, inputs)
+        chosen, given = split(workflow, inputs, self.registry)
         started = self._starter.start(chosen, given, StartOptions.of(options))
         self._serve(chosen)
         return self._handle(started, chosen)
 
     def start_many(
         self,
-        workflow: Workflow[P, R],
+        workflow: Workflow[P, R] | str,
         inputs: Sequence[Mapping[str, Any]],
         *,
         keys: Sequence[str | None] | None = None,
@@ -184,9 +187,10 @@ class Engine:
         Such an item is bad, or Redis refused it (`StoreFull`), or its reply was lost (`StoreUnavailable`); the others
         run. With `keys`, one for each, all of them can be started again and none runs twice.
         """
-        started = self._starter.start_many(workflow, inputs, StartOptions.of(options), keys)
-        self._serve(workflow)
-        return [self._handle(one, workflow) if isinstance(one, str) else one for one in started]
+        chosen = self.registry.resolve_workflow(workflow) if isinstance(workflow, str) else workflow
+        started = self._starter.start_many(chosen, inputs, StartOptions.of(options), keys)
+        self._serve(chosen)
+        return [self._handle(one, chosen) if isinstance(one, str) else one for one in started]
 
     # Looking.
 

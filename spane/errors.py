@@ -6,6 +6,7 @@
     │   └── UnknownOption        a decorator, or Retry, was given an option that it does not have
     ├── SettingsError            settings have faults (all of them, together)
     ├── InputError               the inputs of a start do not fit the workflow
+    ├── UnknownWorkflow          a start by a name that no workflow of this process has
     ├── ExecutionError
     │   ├── UnknownExecution     no such execution (never started, or past its retention)
     │   ├── IllegalTransition    the verb does not apply to the execution's status
@@ -100,6 +101,10 @@ class SettingsError(_Faults):
 
 class InputError(SpaneError):
     """Inputs given to a start do not fit the workflow. `workflow` and `problems` are attributes."""
+
+
+class UnknownWorkflow(SpaneError, LookupError):
+    """No workflow of this name is registered in this process; `workflow` is the name."""
 
 
 class ExecutionError(SpaneError):

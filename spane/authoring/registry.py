@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from spane.errors import DefinitionError, Fault
+from spane.errors import DefinitionError, Fault, UnknownWorkflow
 from spane.graph.spelling import hint
 from spane.model.node_type import Location, NodeType
 
@@ -100,6 +100,17 @@ class Registry:
         """Return the workflow of that name, or None."""
         entry = self._workflows.get(name)
         return None if entry is None else entry.value
+
+    def resolve_workflow(self, name: str) -> Workflow[..., Any]:
+        """Return the workflow of that name; UnknownWorkflow with the nearest names if there is none."""
+        found = self.workflow(name)
+        if found is None:
+            raise UnknownWorkflow(
+                f"No workflow is called {name!r} in this process. {hint(name, [made.name for made in self.workflows()], 'workflows')} Import "
+                "the module that defines it, or register one made of a JSON definition by engine.register(...).",
+                workflow=name,
+            )
+        return found
 
     def workflows(self) -> tuple[Workflow[..., Any], ...]:
         """Return all workflows, by name."""

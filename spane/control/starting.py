@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from spane.authoring.registry import Registry
 from spane.authoring.workflow import Bound, Workflow
 from spane.control.options import StartOptions, is_storable
 from spane.errors import InputError, KeyConflict, StoreError, StoreUnavailable
@@ -170,9 +171,11 @@ def _check_names(workflow: str, inputs: Mapping[str, Any]) -> None:
 
 
 def split(
-    workflow: Workflow[..., Any] | Bound[Any], inputs: Mapping[str, Any] | None
+    workflow: Workflow[..., Any] | Bound[Any] | str, inputs: Mapping[str, Any] | None, registry: Registry
 ) -> tuple[Workflow[..., Any], Mapping[str, Any]]:
-    """Return the workflow and inputs of a start, from `workflow, inputs` or from a bound workflow."""
+    """Return the workflow and inputs of a start, from a workflow, its registered name, or a bound workflow."""
+    if isinstance(workflow, str):
+        workflow = registry.resolve_workflow(workflow)
     if isinstance(workflow, Bound):
         if inputs is not None:
             raise InputError(
@@ -181,4 +184,9 @@ def split(
                 problems=("inputs given twice",),
             )
         return workflow.workflow, workflow.inputs
+    if not isinstance(workflow, Workflow):
+        raise TypeError(
+            f"What is started is a workflow, one bound to its inputs, or the name of one, and not {shorten(workflow)}. "
+            "Decorate a function with @workflow, or wire nodes by workflow.of(...)."
+        )
     return workflow, inputs or {}

@@ -159,7 +159,7 @@ class Workbench:
         ...     assert len(charged) == 1, crash
         ...     charged.clear()
         """
-        chosen, given = split(workflow, inputs)
+        chosen, given = split(workflow, inputs, self.engine.registry)
         return crash_everywhere(chosen, given, self._registry)
 
     # Looking.
