@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Mapping
 from contextvars import ContextVar
@@ -133,6 +134,14 @@ class Context:
     def result(self, node_id: str, annotation: Any = Any) -> Any:
         """Return an earlier node's output validated to `annotation`; KeyError if it has none."""
         return codec.Reader(annotation).read(self._backend.results(node_id))
+
+    @overload
+    async def load(self, node_id: str) -> Any: ...
+    @overload
+    async def load(self, node_id: str, annotation: type[T]) -> T: ...
+    async def load(self, node_id: str, annotation: Any = Any) -> Any:
+        """Like `result`, for async nodes: the event loop goes on while the output is read."""
+        return await asyncio.to_thread(self.result, node_id, annotation)
 
     @property
     def errors(self) -> Mapping[str, NodeError]:

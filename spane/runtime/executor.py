@@ -7,19 +7,24 @@ will be tried again is raised as `AttemptRetried` (which Dramatiq does not log),
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import logging
 import time
-from collections.abc import Callable, Mapping, MutableMapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import ValidationError
 
 from spane.authoring.context import CURRENT, Context
 from spane.authoring.parents import Parents
 from spane.authoring.resources import Resources
-from spane.errors import NodeTimeout, ResultNotSerialisable, StoreError, StoreUnavailable, ValueMismatch, ValueTooLarge
+from spane.errors import ResultNotSerialisable, StoreError, StoreUnavailable, ValueTooLarge
 from spane.model import codec
-from spane.model.outcome import NodeError, RetryAt, Succeeded, Unfit, decode_error, describe
+from spane.model.outcome import RetryAt, Succeeded, Unfit
+from spane.runtime.attempt import AttemptBackend, AttemptLogger, LoopBackend
+from spane.runtime.mishaps import absent, put_off, returned_by, timed_out
 from spane.runtime.programs import DoesNotFit, Program, Programs
 from spane.runtime.retry import AttemptFailed, AttemptRetried, classify
 from spane.runtime.store import BLOB_MARK, ERROR_MARK, Store
@@ -31,9 +36,12 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger("spane.node")
 _JSON = codec.Reader(Any)
-#: How long an attempt waits that could not start because Redis was away.
-PUT_OFF_MS = 200
 _BLOB, _ERROR = BLOB_MARK[0], ERROR_MARK[0]
+#: Values of so many bytes are read beside the event loop; and how many threads there are for all that may block it.
+_LARGE_BYTES = 65_536
+_THREADS_BESIDE = 8
+
+T = TypeVar("T")
 
 
 class Executor:
@@ -44,9 +52,14 @@ class Executor:
         self.programs = programs
         self.resources = resources
         self.watchdog = watchdog
+        self._threads = ThreadPoolExecutor(_THREADS_BESIDE, "spane-beside-loop")
         self.is_cancelled: Callable[[str], bool] = lambda execution: False
         #: In process, a failure reaches the caller itself, so Dramatiq need not log it as well.
         self.quiet = False
+
+    def close(self) -> None:
+        """Let go of the threads beside the event loop."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
     def run(self, claim: Claim) -> None:
         """Run a claimed node on this thread and leave its outcome in the claim.
@@ -62,7 +75,8 @@ class Executor:
         try:
             args, kwargs = self.bind(claim, program)
             if program.context is not None or program.resources:
-                token = self._fill(claim, program, kwargs)
+                backend = AttemptBackend(self.store, claim, program, self.is_cancelled)
+                token = self._fill(self.context(claim, program, backend), program, kwargs)
             timeout_ms = program.node.timeout_ms
             if program.is_async:
                 with Seat(claim):
@@ -84,18 +98,19 @@ class Executor:
             claim.duration_us = int((time.monotonic() - claim.started_at) * 1e6)
 
     async def run_on_loop(self, claim: Claim) -> None:
-        """Run a claimed async node on the event loop; otherwise like `run`."""
-        admitted = not claim.flag or await asyncio.to_thread(self.admit, claim)
-        program = self.prepare(claim) if admitted else None
+        """Run a claimed async node on the event loop; otherwise like `run`. Whatever may block is done beside the loop."""
+        admitted = not claim.flag or await self._beside(self.admit, claim)
+        program = await self._prepared(claim) if admitted else None
         if program is None:
             return
+        backend = LoopBackend(self.store, claim, program, self.is_cancelled)
         try:
-            args, kwargs = self.bind(claim, program)
+            args, kwargs = await self._bound(claim, program)
             for _, use in program.resources:
                 # A factory may block, and an async one waits for this very loop; from here on `get` only looks.
                 if not self.resources.made(use.factory):
                     await asyncio.to_thread(self.resources.get, use.factory)
-            self._fill(claim, program, kwargs)
+            self._fill(self.context(claim, program, backend), program, kwargs)
             result = await self._awaited(claim, program, args, kwargs)
             raw = program.dump(result)
             self._check_size(claim, raw)
@@ -103,7 +118,27 @@ class Executor:
         except BaseException as error:  # noqa: BLE001 - user code was called, and whatever it raised is the outcome
             self.fail(claim, program, error)
         finally:
+            await backend.settled()
             claim.duration_us = int((time.monotonic() - claim.started_at) * 1e6)
+
+    async def _beside(self, do: Callable[..., T], *arguments: Any) -> T:
+        """Do what may block on a thread of our own: those of `asyncio.to_thread` may all be busy with what nodes do."""
+        run = contextvars.copy_context().run
+        return await asyncio.get_running_loop().run_in_executor(self._threads, partial(run, do, *arguments))
+
+    async def _prepared(self, claim: Claim) -> Program | None:
+        """Prepare a claim, beside the loop where Redis has to be asked for something."""
+        program, values = self.programs.known(claim.plan, claim.node), claim.values
+        carried = program is not None and values is not None and len(values) == len(program.fields)
+        if carried and not any(value is not None and value[0] == _BLOB for value in values or ()):
+            return self.prepare(claim)
+        return await self._beside(self.prepare, claim)
+
+    async def _bound(self, claim: Claim, program: Program) -> tuple[list[Any], dict[str, Any]]:
+        """Bind a claim's values, beside the loop where they are large."""
+        if sum(len(value) for value in claim.values or () if value is not None) <= _LARGE_BYTES:
+            return self.bind(claim, program)
+        return await self._beside(self.bind, claim, program)
 
     def admit(self, claim: Claim) -> bool:
         """Write the start mark of a suspect; without it, it must not run, and is put off."""
@@ -149,7 +184,7 @@ class Executor:
                 except ValidationError as error:
                     raise reader.mismatch(error, raw, node=node, parameter=name) from error
             elif required:
-                raise _absent(node, name)
+                raise absent(node, name)
         if program.parents is not None:
             kwargs[program.parents] = Parents({parent: _JSON.read(raw) for parent, raw in outputs.items()})
         args: list[Any] = []
@@ -183,16 +218,15 @@ class Executor:
             outputs[field] = value
         return outputs, outputs.pop("@in", None)
 
-    def _fill(self, claim: Claim, program: Program, kwargs: dict[str, Any]) -> Any:
+    def _fill(self, context: Context, program: Program, kwargs: dict[str, Any]) -> Any:
         """Give the function its context and resources; returns the token that ends the context."""
         for name, use in program.resources:
             kwargs[name] = self.resources.get(use.factory)
-        context = self.context(claim, program)
         if program.context is not None:
             kwargs[program.context] = context
         return CURRENT.set(context)
 
-    def context(self, claim: Claim, program: Program) -> Context:
+    def context(self, claim: Claim, program: Program, backend: AttemptBackend) -> Context:
         """Make the context of an attempt."""
         return Context(
             claim.execution,
@@ -201,7 +235,7 @@ class Executor:
             claim.attempt,
             program.config,
             AttemptLogger(_logger, {"claim": claim}),
-            backend=AttemptBackend(self, claim, program),
+            backend=backend,
         )
 
     async def _awaited(self, claim: Claim, program: Program, args: list[Any], kwargs: dict[str, Any]) -> Any:
@@ -244,7 +278,7 @@ class Executor:
             # The watchdog has settled this attempt already; what is raised here only tells Dramatiq.
             error = timed_out(claim, program.node.timeout_ms or 0)
         elif isinstance(error, ResultNotSerialisable):
-            error = _returned_by(claim.node, error)
+            error = returned_by(claim.node, error)
         outcome = classify(program.node.retry, error, node=claim.node, attempt=claim.attempt, skip_frames=1)
         claim.outcome = outcome
         claim.exception = error
@@ -253,85 +287,3 @@ class Executor:
         if self.quiet:
             raise AttemptFailed(str(error)) from error
         raise error
-
-
-def _returned_by(node: str, error: ResultNotSerialisable) -> ResultNotSerialisable:
-    """Return the codec's error with the node that it cannot know."""
-    named = ResultNotSerialisable(
-        f"Node {node!r} returned a value that is refused. {error}", node=node, **error.__dict__
-    )
-    named.__cause__ = error.__cause__
-    return named.with_traceback(error.__traceback__)
-
-
-def put_off(claim: Claim, error: Exception) -> RetryAt:
-    """Return the outcome of an attempt that did not start because Redis was away."""
-    record = describe(error, node=claim.node, attempt=claim.attempt, retryable=True)
-    return RetryAt(PUT_OFF_MS, record, spends=False)
-
-
-def timed_out(claim: Claim, timeout_ms: int) -> NodeTimeout:
-    """Return the error of an attempt that ran past its timeout."""
-    return NodeTimeout(
-        f"Node {claim.node!r} of execution {claim.execution!r} ran past its timeout of {timeout_ms / 1000:g} s "
-        f"(attempt {claim.attempt}). Raise `timeout_s`, or make the node do less at a time.",
-        node=claim.node,
-        execution=claim.execution,
-        timeout_s=timeout_ms / 1000,
-    )
-
-
-def _absent(node: str, parameter: str) -> ValueMismatch:
-    return ValueMismatch(
-        f"Node {node!r} got nothing for its required parameter {parameter!r}: what feeds it was skipped, failed or not "
-        f"given. Give {parameter!r} a default.",
-        node=node,
-        parameter=parameter,
-    )
-
-
-class AttemptLogger(logging.LoggerAdapter[logging.Logger]):
-    """A node's own logger: says which node of which execution speaks, in every line."""
-
-    def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[Any, MutableMapping[str, Any]]:
-        """Put the attempt before the message, and its ids into the record for structured logs."""
-        claim: Any = (self.extra or {})["claim"]
-        ids = {"execution": claim.execution, "node": claim.node, "attempt": claim.attempt}
-        kwargs["extra"] = {**ids, **kwargs.get("extra", {})}
-        return f"{claim!r} {msg}", kwargs
-
-
-class AttemptBackend:
-    """What an attempt's context asks of the runtime."""
-
-    __slots__ = ("_claim", "_executor", "_program")
-
-    def __init__(self, executor: Executor, claim: Claim, program: Program) -> None:
-        self._executor = executor
-        self._claim = claim
-        self._program = program
-
-    def results(self, node_id: str) -> bytes:
-        """Return any ancestor's output as JSON."""
-        found = self._executor.store.outputs(self._claim.execution, [node_id])
-        if node_id not in found or found[node_id].startswith(ERROR_MARK):
-            raise KeyError(node_id)
-        return found[node_id]
-
-    def progress(self, done: float, total: float) -> None:
-        """Record how far the attempt is."""
-        claim = self._claim
-        try:
-            self._executor.store.progress(claim.execution, claim.node, claim.token, done, total)
-        except StoreError as error:
-            # Nobody's work should fail because nobody could be told how far it is.
-            _logger.warning("The progress of %r could not be recorded: %s", claim, error)
-
-    def cancelled(self) -> bool:
-        """Tell whether the execution is being cancelled, as far as this process has heard."""
-        return self._executor.is_cancelled(self._claim.execution)
-
-    def errors(self) -> Mapping[str, NodeError]:
-        """Return why direct parents that may fail did fail."""
-        stored = zip(self._program.fields, self._claim.values or (), strict=False)
-        return {field: decode_error(value[1:]) for field, value in stored if value and value[0] == _ERROR}

@@ -61,7 +61,7 @@ class AsyncLane:
             self._broker.emit_after("process_message", message, result=None)
         except BaseException as error:
             message.stuff_exception(error)
-            if not isinstance(error, Retry):
+            if not (isinstance(error, Retry) or claim.handed_back):
                 _logger.exception("Node %r failed with an unhandled exception.", claim)
             self._broker.emit_after("process_message", message, exception=error)
         finally:

@@ -144,6 +144,10 @@ class Programs:
         program = self._programs.get((plan, node))
         return program if program is not None else self._compile(plan, node, page)
 
+    def known(self, plan: str, node: str) -> Program | None:
+        """Return the program of a node if it is at hand."""
+        return self._programs.get((plan, node))
+
     def _compile(self, plan: str, node: str, page: int) -> Program:
         workflow, nodes = self._page(plan, page)
         if node not in nodes:

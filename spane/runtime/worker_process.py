@@ -18,9 +18,10 @@ from spane.errors import SpaneError, StoreError, StoreUnavailable
 from spane.model.outcome import Failed, Outcome, Unfit
 from spane.ops.services import Service, Services
 from spane.runtime.claim import Claim
-from spane.runtime.executor import Executor, put_off, timed_out
+from spane.runtime.executor import Executor
 from spane.runtime.lane import AsyncLane
 from spane.runtime.layout import ASYNC_SUFFIX
+from spane.runtime.mishaps import put_off, timed_out
 from spane.runtime.programs import Programs
 from spane.runtime.pump import Pump
 from spane.runtime.retry import classify
@@ -182,6 +183,7 @@ class WorkerProcess:
         except ExceptionGroup:
             _logger.exception("What follows the yield of a resource failed.")
         self.lane.close()
+        self.executor.close()
         try:
             self.store.leave(self.pump.session)
         except StoreUnavailable:
