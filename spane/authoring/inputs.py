@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pydantic import ValidationError
@@ -14,6 +14,7 @@ from spane.model import codec
 from spane.model.draft import Draft
 from spane.model.node_type import MISSING, Parameter
 from spane.model.paths import spell
+from spane.model.plan import Input
 
 
 def encode(draft: Draft, given: Mapping[str, Any]) -> bytes:
@@ -42,6 +43,8 @@ def encode(draft: Draft, given: Mapping[str, Any]) -> bytes:
             parts.append(to_json(name) + b":" + _encode_one(Parameter(name), given[name], problems))
         else:
             problems.append(f"{name!r}: names of inputs are text.")
+    if draft.accepts_any_input:
+        problems += _missing(draft, {*known, *given})
     if problems:
         listed = "\n".join(f"  - {problem}" for problem in problems)
         raise InputError(
@@ -50,6 +53,19 @@ def encode(draft: Draft, given: Mapping[str, Any]) -> bytes:
             problems=tuple(problems),
         )
     return b"{" + b",".join(parts) + b"}"
+
+
+def _missing(draft: Draft, there: set[str]) -> Iterator[str]:
+    """Find inputs that nobody declared, but that nodes take by name and cannot do without."""
+    for call in draft.calls:
+        for name, source in call.arguments.items():
+            parameter = call.node_type.parameter(name) if call.node_type else None
+            needed = isinstance(source, Input) and source.name is not None and parameter and parameter.required
+            if isinstance(source, Input) and needed and source.name not in there:
+                yield (
+                    f"{source.name}: node {call.id!r} takes it as its parameter {name!r}, and it is missing. Give "
+                    f"{source.name}=..."
+                )
 
 
 def _encode_one(parameter: Parameter, value: Any, problems: list[str]) -> bytes:

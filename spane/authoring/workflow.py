@@ -20,7 +20,7 @@ from spane.errors import DefinitionError, Fault, InputError, ValueMismatch
 from spane.model import codec
 from spane.model.draft import Draft
 from spane.model.ids import NAME_RULE, is_name
-from spane.model.node_type import Location, NodeType
+from spane.model.node_type import Location
 from spane.model.plan import Plan
 
 if TYPE_CHECKING:
@@ -122,12 +122,23 @@ class Workflow(Written, Generic[P, R]):
     def from_definition(
         cls, source: str | bytes | Mapping[str, Any], types: registry.Registry | None = None
     ) -> Workflow[..., Any]:
-        """Return the workflow that a JSON definition describes; its node types come from `types`."""
+        """Return the workflow that a JSON definition describes.
+
+        Args:
+            source: the definition as a dict, or as JSON text.
+            types: where its node types are looked up; what this process has imported unless given.
+
+        Raises:
+            DefinitionError: with everything that is wrong with it.
+
+        """
         from spane.graph import definition  # noqa: PLC0415 - a worker reads plans
 
-        lookup: Callable[[str], NodeType | None] = (types or registry.default).get
-        draft = definition.read(source, lookup)
-        return Workflow(draft.workflow, lambda: draft, location=draft.location)
+        known = registry.default if types is None else types
+        draft = definition.read(source, known.get, known.names())
+        made: Workflow[..., Any] = Workflow(draft.workflow, lambda: draft, location=draft.location)
+        _ = made.plan
+        return made
 
     def encode_inputs(self, given: Mapping[str, Any]) -> bytes:
         """Return inputs as a JSON object, defaults included; InputError if they do not fit."""

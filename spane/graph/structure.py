@@ -73,13 +73,13 @@ def types(draft: Draft) -> Iterator[Fault]:
     """Find node types that are not registered, one fault for all nodes of one type."""
     users: dict[str, list[str]] = {}
     where: dict[str, str] = {}
-    known = {call.type for call in draft.calls if call.node_type is not None}
+    known = {*draft.known_types, *(call.type for call in draft.calls if call.node_type is not None)}
     for call in draft.calls:
         if call.node_type is None:
             users.setdefault(call.type, []).append(call.id)
             where.setdefault(call.type, call.where)
     for name, nodes in users.items():
-        meant = hint(name, known, "types used here") if known else ""
+        meant = hint(name, sorted(known), "known types") if known else ""
         who = f"node {nodes[0]!r}" if len(nodes) == 1 else f"nodes {listing(nodes)}"
         message = f"Node type {name!r} of {who} is not registered. {meant} Import the module that defines it first."
         yield Fault("unknown-type", message.replace("  ", " "), where[name])

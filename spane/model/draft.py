@@ -56,6 +56,8 @@ class Draft:
     faults: list[Fault] = field(default_factory=list)
     warnings: list[Fault] = field(default_factory=list)
     definition: dict[str, Any] = field(default_factory=dict)
+    #: Names of node types that somebody may have meant by one that is not registered.
+    known_types: tuple[str, ...] = field(default=(), compare=False, repr=False)
 
     @property
     def where(self) -> str:

@@ -6,8 +6,8 @@
      "triggers": [], "maxConcurrency": 4, "priority": 5, "delay": 0, "jobId": "orders-1"}
 
 `inputs` and `outputs` list parents and children by id; either side will do, and where both are given they must
-agree. What a node is bound to follows from its parents (see `plain.binding`): an entry node gets the whole
-initial data, one parent gives its exact value, several give an object by node id. `config` may hold `retryPolicy`,
+agree. What a node is bound to follows from its parents (see `plain`): one parent gives its exact value, several give
+an object by node id, and a node without parents gets the initial data, whole or by name. `config` may hold `retryPolicy`,
 `timeout` and `continueOnFail`; the rest of it is the node's own.
 
 What the shape has no word for (paths, constants, `after`, queues, declared inputs, the result) stands in an object

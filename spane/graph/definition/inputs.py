@@ -13,6 +13,7 @@ from pydantic.errors import PydanticUserError
 
 from spane.errors import SpaneError
 from spane.graph.definition import shape
+from spane.model.draft import Draft
 from spane.model.freezing import freeze
 from spane.model.node_type import MISSING, Parameter
 
@@ -26,6 +27,11 @@ _TYPES: dict[tuple[str, str | None], Any] = {
     ("string", "time"): dt.time,
     ("string", "uuid"): uuid.UUID,
 }
+
+
+def only(draft: Draft) -> frozenset[str] | None:
+    """Return the names of a draft's inputs, or None where it takes others as well."""
+    return None if draft.accepts_any_input else frozenset(parameter.name for parameter in draft.inputs)
 
 
 def parameter_of(declared: shape.DeclaredInput) -> Parameter:

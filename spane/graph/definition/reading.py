@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from spane.errors import Fault
@@ -21,14 +21,16 @@ Lookup = Callable[[str], NodeType | None]
 _NOWHERE = Location("definition", 0)
 
 
-def read(definition: str | bytes | bytearray | Mapping[str, Any], types: Lookup) -> Draft:
+def read(
+    definition: str | bytes | bytearray | Mapping[str, Any], types: Lookup, known_types: Sequence[str] = ()
+) -> Draft:
     """Return the draft that a definition says; whatever is wrong with it stands in the draft's faults.
 
-    It never raises: what cannot be understood is left out, so that checking the draft finds all faults at once.
+    `known_types` are names that may be meant by one that `types` does not know. It never raises: what cannot be understood is left out, so that checking the draft finds all faults at once.
     """
     faults: list[Fault] = []
     shaped, loaded = soundness.shaped(soundness.load(definition, faults), faults)
-    draft = Draft(shaped.id, location=_NOWHERE, faults=faults)
+    draft = Draft(shaped.id, location=_NOWHERE, faults=faults, known_types=tuple(known_types))
     draft.definition = _starting(loaded)
     _read_extra(draft, shaped.spane)
     for node, parents in zip(shaped.nodes, parents_of(shaped.nodes, faults), strict=True):
@@ -74,7 +76,9 @@ def _call(node: shape.Node, parents: list[str], node_type: NodeType | None, draf
         _compare(call, parents, draft)
     else:
         ordering = set(call.after)
-        bound = plain.binding(node_type, [parent for parent in parents if parent not in ordering], own)
+        bound = plain.binding(
+            node_type, [parent for parent in parents if parent not in ordering], own, inputs.only(draft)
+        )
         call.arguments, call.args, call.merged = bound.arguments, bound.args, bound.merged
     return call
 

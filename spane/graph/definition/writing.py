@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from spane.graph.definition import inputs, plain, shape
@@ -24,7 +25,7 @@ def write(draft: Draft) -> dict[str, Any]:
     definition: dict[str, Any] = {"id": draft.workflow, "name": said.get("name", draft.workflow)}
     if "entryNodeId" in said:
         definition["entryNodeId"] = said["entryNodeId"]
-    definition["nodes"] = [_node(call, wiring) for call in draft.calls]
+    definition["nodes"] = [_node(call, wiring, inputs.only(draft)) for call in draft.calls]
     definition |= {key: said[key] for key in shape.STARTING_KEYS if key in said}
     if extra := _extra(draft):
         definition["spane"] = extra
@@ -42,12 +43,12 @@ def _extra(draft: Draft) -> dict[str, Any]:
     return extra
 
 
-def _node(call: Call, wiring: Wiring) -> dict[str, Any]:
+def _node(call: Call, wiring: Wiring, only: Collection[str] | None) -> dict[str, Any]:
     base = call.node_type.options if call.node_type else NodeOptions()
     rules, options = options_as_json(call.options, base)
     parents = list(dict.fromkeys(node for node, _, _ in references(call)))
     node: dict[str, Any] = {"id": call.id, "type": call.type}
-    extra = _bound(call, parents)
+    extra = _bound(call, parents, only)
     if call.after:
         extra["after"] = list(call.after)
     if options:
@@ -64,11 +65,11 @@ def _node(call: Call, wiring: Wiring) -> dict[str, Any]:
     return node
 
 
-def _bound(call: Call, parents: list[str]) -> dict[str, Any]:
+def _bound(call: Call, parents: list[str], only: Collection[str] | None) -> dict[str, Any]:
     """Return what a call is bound to, or nothing where it follows from its parents."""
     ordering = set(call.after)
     data = [parent for parent in parents if parent not in ordering]
-    follows = plain.binding(call.node_type, data, call.config)
+    follows = plain.binding(call.node_type, data, call.config, only)
     same = (
         _comparable(follows.arguments) == _comparable(call.arguments)
         and follows.args == call.args

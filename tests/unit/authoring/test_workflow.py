@@ -78,9 +78,39 @@ def test_definitions_go_out_and_in(fulfil):
 
 
 def test_a_definition_takes_node_types_from_the_registry_it_is_given(fulfil):
-    read = Workflow.from_definition(fulfil.to_definition(), Registry())
     with pytest.raises(DefinitionError, match="Node type 'load' of node 'load' is not registered"):
-        _ = read.plan
+        Workflow.from_definition(fulfil.to_definition(), Registry())
+
+
+def test_all_faults_of_a_definition_are_told_when_it_is_read(fulfil):
+    written = fulfil.to_definition()
+    written["nodes"][0]["type"] = "laod"
+    written["nodes"][1].pop("spane")
+    written["nodes"][1]["inputs"].append("nowhere")
+    written["nodes"].append(written["nodes"][1])
+    with pytest.raises(DefinitionError) as caught:
+        Workflow.from_definition(written)
+    codes = {fault.code for fault in caught.value.faults}
+    assert {"unknown-type", "unknown-node", "duplicate-id"} <= codes
+    assert "Node type 'laod' of node 'load' is not registered. Did you mean 'load'?" in str(caught.value)
+
+
+def test_inputs_that_only_nodes_ask_for_are_missed_before_anything_starts(own_registry):
+    @node
+    def scaled(n: int, factor: int = 2) -> int:
+        return n * factor
+
+    source = {"id": "scaling", "nodes": [{"id": "scale", "type": "scaled"}]}
+    made = Workflow.from_definition(source)
+    assert b'{"n":3}' == made.encode_inputs({"n": 3})
+    with pytest.raises(InputError) as caught:
+        made.encode_inputs({"factor": 3})
+    assert (
+        "The inputs do not fit workflow 'scaling':\n"
+        "  - n: node 'scale' takes it as its parameter 'n', and it is missing. Give n=..."
+    ) == str(caught.value)
+    assert 6 == made(n=3)
+    assert 12 == made(n=3, factor=4)
 
 
 def test_binding_names_the_inputs(fulfil):

@@ -1,11 +1,13 @@
-"""Reading JSON definitions in the original's shape: what nodes are bound to, and by which rules they run."""
+"""Reading JSON definitions: what nodes are bound to, and by which rules they run."""
 
 from __future__ import annotations
 
+import inspect
 import json
 
 import msgspec
 import pytest
+from pydantic import BaseModel
 
 from spane import graph
 from spane.graph import definition
@@ -54,6 +56,14 @@ def named(**values: int) -> int:
     return len(values)
 
 
+def collect(*values: dict) -> int:
+    return len(values)
+
+
+class Order(BaseModel):
+    id: int
+
+
 def alone() -> int:
     return 1
 
@@ -72,7 +82,7 @@ def report(context=None, parents=None) -> int:
 
 @pytest.fixture(autouse=True)
 def types(make):
-    for fn in (load, step, add, gather, spread, named, alone, optional, mixed):
+    for fn in (load, step, add, gather, spread, collect, named, alone, optional, mixed):
         make.type(fn)
     make.type(report, kinds={"context": "context", "parents": "parents"})
     return make.types
@@ -95,7 +105,7 @@ def constant(value):
     return Constant(msgspec.Raw(json.dumps(value).encode()))
 
 
-def test_the_original_shape_is_a_workflow(make):
+def test_a_definition_is_a_workflow(make):
     draft = definition.read(ORDERS, make.types.get)
     assert ([], []) == graph.check(draft)
     plan = graph.lower(draft)
@@ -119,6 +129,52 @@ def test_what_a_definition_says_about_starts_is_kept(make):
 
 def test_an_entry_node_gets_the_whole_initial_data(make):
     assert ({"data": Input(None)}, [], []) == bound(definition.read(ORDERS, make.types.get), "load")
+
+
+def whole(data: dict | None = None) -> int:
+    return 1
+
+
+def ordered(order: Order, express: bool = False) -> int:
+    return 1
+
+
+def unsaid(data, flag=False):
+    return data
+
+
+def number(n: int) -> int:
+    return n
+
+
+def defaulted(n: int = 3, note: str = "") -> int:
+    return n
+
+
+def listed(items: list[str]) -> int:
+    return len(items)
+
+
+@pytest.mark.parametrize("fn", [whole, ordered, unsaid])
+def test_an_entry_parameter_that_can_hold_an_object_gets_the_whole_initial_data(make, fn):
+    first = next(iter(inspect.signature(fn).parameters))
+    make.type(fn)
+    assert {first: Input(None)} == bound(read(make, node("e", fn.__name__)), "e")[0]
+
+
+@pytest.mark.parametrize("fn", [number, defaulted, listed])
+def test_an_entry_parameter_that_cannot_gets_the_input_of_its_name(make, fn):
+    make.type(fn)
+    expected = {name: Input(name) for name in inspect.signature(fn).parameters}
+    assert expected == bound(read(make, node("e", fn.__name__)), "e")[0]
+
+
+def test_an_entry_takes_only_inputs_that_are_declared_where_no_others_are_taken(make):
+    make.type(defaulted)
+    declared = {"inputs": [{"name": "n", "schema": {"type": "integer"}}]}
+    draft = read(make, node("e", "defaulted"), spane=declared)
+    assert ([], {"n": Input("n")}) == (graph.check(draft)[0], bound(draft, "e")[0])
+    assert draft == definition.read(definition.write(draft), make.types.get)
 
 
 def test_one_parent_gives_its_exact_value(make):
@@ -151,7 +207,7 @@ def test_an_entry_node_with_several_required_parameters_takes_them_by_name(make)
 
 def test_the_first_required_parameter_is_the_one(make):
     draft = read(make, node("o", "optional"), node("m", "mixed", "o"))
-    assert {"first": Input(None)} == bound(draft, "o")[0]
+    assert {"first": Input("first"), "second": Input("second")} == bound(draft, "o")[0]
     assert {"second": Output("o")} == bound(draft, "m")[0]
 
 
@@ -175,7 +231,8 @@ def test_star_parameters_take_parents(make):
     )
     assert ({}, [Output("a"), Output("b")], []) == bound(draft, "s")
     assert ({"a": Output("a"), "b": Output("b")}, [], []) == bound(draft, "k")
-    assert ({}, [Input(None)], []) == bound(read(make, node("s", "spread")), "s")
+    assert ({}, [], []) == bound(read(make, node("s", "spread")), "s")
+    assert ({}, [Input(None)], []) == bound(read(make, node("s", "collect")), "s")
 
 
 def test_a_node_without_data_parameters_waits_for_its_parents(make):
