@@ -10,7 +10,7 @@ All keys of one partition share a hash tag, so that a partition fits one slot of
     k:<execution>           list    nodes put aside, and why                         until retired
     p:<plan>                hash    the plan, a field or three per node              while used + 24 h
     q:<queue>:<priority>    list    hints `execution|node`                           -
-    wake:<queue>[~ or :m]   list    at most one token: for threads, loop, messages   -
+    wake:<queue>[~ or :m]   list    a token or few: for threads, loop, messages      -
     ses                     zset    worker sessions by when their lease ends         -
     w:<session>             hash    `execution|node` -> token                        the session
     t                       zset    timers by due time                               until due

@@ -1,0 +1,121 @@
+"""The pump's driver and its bell, on a real Redis: who is woken, and what becomes of outcomes that cannot be committed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+import redis
+
+from spane.model.outcome import Succeeded
+from spane.model.plan import Input, Output, Plan, PlanInput, PlanNode
+from spane.runtime.keys import Keys
+from spane.runtime.pump import Pump
+from spane.runtime.store import Start, Store
+from spane.runtime.wire import Bell, Wire
+
+pytestmark = pytest.mark.redis
+
+ONE = Plan("one", (PlanNode("only", "work"),))
+CHAIN = Plan(
+    "chain",
+    (
+        PlanNode("first", "work", (("n", Input("n")),)),
+        PlanNode("second", "work", (("n", Output("first")),), parents=("first",)),
+    ),
+    (PlanInput("n"),),
+)
+
+
+@pytest.fixture
+def store(redis_client: redis.Redis) -> Store:
+    store = Store(redis_client, Keys())
+    store.load_scripts()
+    for plan in (ONE, CHAIN):
+        store.put_plan(plan)
+    return store
+
+
+@pytest.fixture
+def pump(store: Store) -> Iterator[Pump]:
+    pump = Pump(store, threads=1, on_loop=0, wire=Wire(store.client), bell=Bell(store.client))
+    pump.queues = ("default",)
+    yield pump
+    pump.close()
+
+
+def claimed(pump: Pump):
+    """Drive the pump until it has a claim."""
+    deadline = time.monotonic() + 10
+    while (claim := pump.next(0.05)) is None:
+        assert time.monotonic() < deadline
+    return claim
+
+
+def tokens(store: Store, lane: str = "default") -> int:
+    return int(store.client.llen(store.keys.wake(lane)))
+
+
+def test_a_full_process_leaves_the_token_to_an_idle_one(store, pump):
+    store.start(Start("x1", ONE.hash, "one", b"{}"))
+    assert pump.begin(claimed(pump))
+    store.client.delete(store.keys.wake("default"))
+    store.start(Start("x2", ONE.hash, "one", b"{}"))
+    assert pump.next(0.05) is None
+    assert 1 == tokens(store)
+
+
+def test_a_token_that_came_to_a_process_that_is_full_by_now_is_passed_on(store, pump):
+    for _ in range(3):
+        assert pump.next(0.01) is None
+    assert 1 == len([client for client in store.client.client_list() if client["cmd"] == "blpop"])
+    # Its only thread gets work by another way than by a token, while the old call still listens.
+    store.start(Start("x1", ONE.hash, "one", b"{}"))
+    pump.wake()
+    assert pump.begin(claimed(pump))
+    store.client.delete(store.keys.wake("default"))
+    store.start(Start("x2", ONE.hash, "one", b"{}"))
+    for _ in range(5):
+        assert pump.next(0.02) is None
+    assert tokens(store)
+
+
+def test_the_bell_listens_to_the_lanes_it_is_asked_for(store):
+    bell = Bell(store.client)
+    threads, loop = {"threads": ("a", "b")}, {"loop": ("c",)}
+    store.client.rpush("c", "1")
+    assert [] == bell.wait(threads, 0.01)
+    assert [("loop", "c")] == bell.wait(loop, 1)
+    store.client.rpush("b", "1")
+    # It was armed before, so what it took is told of whatever is asked for now.
+    assert [("threads", "b")] == bell.wait({}, 1)
+    bell.pass_on("threads", "b")
+    assert 1 == store.client.llen("b")
+    bell.close()
+
+
+def test_lists_that_came_later_are_listened_to_as_well(store):
+    bell = Bell(store.client)
+    assert [] == bell.wait({"threads": ("a",)}, 0.01)
+    assert [] == bell.wait({"threads": ("a", "b")}, 0.01)
+    store.client.rpush("b", "1")
+    assert [("threads", "b")] == bell.wait({"threads": ("a", "b")}, 1)
+    bell.close()
+
+
+def test_an_outcome_waits_for_its_plan_and_is_committed_when_it_is_back(store, pump):
+    store.start(Start("x1", CHAIN.hash, "chain", b'{"n":1}'))
+    claim = claimed(pump)
+    assert pump.begin(claim)
+    store.client.delete(store.keys.plan(CHAIN.hash))
+    pump.finish(claim, Succeeded(b"1"))
+    assert pump.next(0.01) is None
+    assert (1, "running") == (pump.in_flight, store.status("x1"))
+    store.put_plan(CHAIN)
+    second = claimed(pump)
+    assert "second" == second.node
+    assert pump.begin(second)
+    pump.finish(second, Succeeded(b"2"))
+    assert pump.next(0.01) is None
+    assert "completed" == store.status("x1")
