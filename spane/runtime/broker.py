@@ -19,6 +19,7 @@ from spane.errors import StoreError
 from spane.ops.services import Service
 from spane.runtime.clients import translate
 from spane.runtime.consumer import NodeConsumer
+from spane.runtime.delayed import DelayedConsumer
 from spane.runtime.keys import Keys
 from spane.runtime.messages import RedisMessages
 from spane.runtime.node_broker import NodeBroker
@@ -51,7 +52,9 @@ class SpaneBroker(NodeBroker, RedisBroker):
 
     def consume(self, queue_name: str, prefetch: int = 1, timeout: int = 5000) -> Consumer:
         """Return a consumer of one queue: of nodes and of messages, or of delayed messages only."""
-        if self.process is None or queue_name.endswith(".DQ"):
+        if queue_name.endswith(".DQ"):
+            return DelayedConsumer(self, queue_name, prefetch, timeout)
+        if self.process is None:
             return super().consume(queue_name, prefetch, timeout)
         return NodeConsumer(self.process, RedisMessages(self, queue_name, prefetch), queue_name, timeout)
 

@@ -16,6 +16,8 @@ from dramatiq import Message, MessageProxy
 from dramatiq.brokers.redis import RedisBroker
 from dramatiq.errors import ConnectionClosed, DecodeError
 
+from spane.errors import StoreFull, StoreUnavailable
+from spane.runtime.clients import translate
 from spane.runtime.consumer import LOOK_S
 
 _logger = logging.getLogger("spane.messages")
@@ -24,10 +26,11 @@ _logger = logging.getLogger("spane.messages")
 class RedisMessages:
     """Messages of a user's own actors on one queue, fetched without sleeping."""
 
-    def __init__(self, broker: RedisBroker, queue: str, prefetch: int) -> None:
+    def __init__(self, broker: RedisBroker, queue: str, prefetch: int, *, look_s: float = LOOK_S) -> None:
         self._broker = broker
         self._queue = queue
         self._prefetch = prefetch
+        self._look_s = look_s
         self._fetched: deque[bytes] = deque()
         self._held: set[str] = set()
         self._looked_at = 0.0
@@ -43,9 +46,10 @@ class RedisMessages:
         if not self._fetched:
             room = self._prefetch - len(self._held)
             now = time.monotonic()
-            if room <= 0 or not (self._more or now >= self._looked_at + LOOK_S):
+            if room <= 0 or not (self._more or now >= self._looked_at + self._look_s):
                 return None
             self._looked_at = now
+            self._more = False
             self._fetched.extend(data for data in self._broker.do_fetch(self._queue, room) if data is not None)
             self._more = bool(self._fetched)
             if not self._fetched:
@@ -74,21 +78,44 @@ class RedisMessages:
         """Ask Redis at the next turn."""
         self._more = True
 
+    def forget(self, message: MessageProxy) -> None:
+        """Hold a message no longer, because it was acknowledged."""
+        self._held.discard(message.message_id)
+
     def done(self, message: MessageProxy, *, failed: bool) -> None:
-        """Acknowledge or reject a message."""
+        """Acknowledge or reject a message.
+
+        Raises:
+            ConnectionClosed: Redis cannot take it just now (it is away, or full); Dramatiq tries again until it can.
+        """
         do = self._broker.do_nack if failed else self._broker.do_ack
         try:
             do(self._queue, message.options["redis_message_id"])
-        except redis.ConnectionError as error:
-            raise ConnectionClosed(error) from None
+        except redis.RedisError as error:
+            if _passes(error):
+                raise ConnectionClosed(error) from None
+            raise
         finally:
-            self._held.discard(message.message_id)
+            self.forget(message)
 
     def requeue(self, messages: Iterable[MessageProxy]) -> None:
-        """Return unprocessed messages to their queue."""
+        """Return unprocessed messages to their queue; where Redis cannot take them, another worker recovers them."""
         ids = [message.options["redis_message_id"] for message in messages]
-        if ids:
+        if not ids:
+            return
+        try:
             self._broker.do_requeue(self._queue, *ids)
+        except redis.RedisError as error:
+            if not _passes(error):
+                raise
+            _logger.warning(
+                "%d messages of queue %r could not be returned; another worker takes them over: %s",
+                len(ids), self._queue, translate(error),
+            )  # fmt: skip
+
+
+def _passes(error: redis.RedisError) -> bool:
+    return isinstance(translate(error), StoreUnavailable | StoreFull)
 
 
 def _decoded(data: bytes) -> Message[Any] | None:
