@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dramatiq import Broker, MessageProxy, Worker
+from dramatiq import MessageProxy, Worker
 from dramatiq.middleware import Middleware
 
-from spane.model.outcome import Outcome
+from spane.errors import StoreError
 from spane.model.plan import RetryPolicy
 from spane.runtime.claim import Claim
+from spane.runtime.programs import DoesNotFit
 from spane.runtime.retry import AttemptRetried, classify
 from spane.runtime.stopping import chain_sigterm
 
@@ -24,8 +25,8 @@ class Attempts(Middleware):
     another middleware's `before_process_message`, or an interrupt that a thread was hit by.
     """
 
-    def after_process_message(
-        self, broker: Broker, message: MessageProxy, *, result: Any = None, exception: BaseException | None = None
+    def after_process_message(  # type: ignore[override]
+        self, broker: NodeBroker, message: MessageProxy, *, result: Any = None, exception: BaseException | None = None
     ) -> None:
         if exception is None or not message.options.get("spane"):
             return
@@ -33,12 +34,21 @@ class Attempts(Middleware):
         if isinstance(exception, AttemptRetried):
             claim.outcome = exception.outcome
         elif claim.outcome is None:
-            claim.outcome = _settle_foreign(claim, exception)
+            claim.outcome = classify(_policy(broker, claim), exception, node=claim.node, attempt=claim.attempt)
 
 
-def _settle_foreign(claim: Claim, exception: BaseException) -> Outcome:
-    policy = claim.program.node.retry if claim.program is not None else RetryPolicy()
-    return classify(policy, exception, node=claim.node, attempt=claim.attempt)
+def _policy(broker: NodeBroker, claim: Claim) -> RetryPolicy:
+    """Return the node's own policy; the default one where its program would have to be read from Redis first and cannot."""
+    process = broker.process
+    if claim.program is None and process is not None:
+        try:
+            known = process.programs.known(claim.plan, claim.node)
+            # The event loop must not wait for Redis.
+            claim.program = known if claim.on_loop else process.programs.of(claim.plan, claim.node, claim.page)
+        except (StoreError, DoesNotFit, LookupError):
+            return RetryPolicy()
+    policy: RetryPolicy = claim.program.node.retry if claim.program is not None else RetryPolicy()
+    return policy
 
 
 class NodeLifecycle(Middleware):
@@ -53,4 +63,4 @@ class NodeLifecycle(Middleware):
         broker.drain_process()
 
     def after_worker_shutdown(self, broker: NodeBroker, worker: Worker) -> None:  # type: ignore[override]
-        broker.close_process()
+        broker.close_process(worker)

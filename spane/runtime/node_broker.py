@@ -87,10 +87,13 @@ class NodeBroker(Mixed):
         bad = self.store.fields(execution, "@bad")[0]
         return None if self.process is None or bad is None else self.process.exceptions.get((execution, bad))
 
-    def close_process(self) -> None:
-        """Close it, once the last worker has stopped."""
+    def close_process(self, worker: Worker) -> None:
+        """Take the threads of a worker that has stopped away; the last one closes the process."""
         self._workers -= 1
-        if self.process is not None and self._workers == 0:
+        if self.process is None:
+            return
+        self.process.pump.threads -= worker.worker_threads
+        if self._workers == 0:
             process, self.process = self.process, None
             process.shut_down()
 
@@ -116,25 +119,28 @@ class NodeBroker(Mixed):
         return found
 
     def emit_before(self, signal: str, *args: Any, **kwargs: Any) -> None:
-        """Emit a signal; a node's message passes only hooks that have something to say about nodes."""
+        """Emit a signal; a node's message passes only hooks that have something to say about nodes.
+
+        A hook may refuse a message before it is processed; later nothing keeps what became of a node from being told.
+        """
         if args and isinstance(args[0], MessageProxy) and "spane" in args[0].options:
             for hook in self._hooks("before_" + signal):
                 try:
                     hook(self, *args, **kwargs)
-                except MiddlewareError:
-                    raise
-                except Exception:
+                except Exception as error:
+                    if isinstance(error, MiddlewareError) and signal == "process_message":
+                        raise
                     self.logger.critical("Unexpected failure in %s of %r.", signal, hook, exc_info=True)
         else:
             super().emit_before(signal, *args, **kwargs)
 
     def emit_after(self, signal: str, *args: Any, **kwargs: Any) -> None:
-        """Emit a signal, like `emit_before`, in reverse order."""
+        """Emit a signal, like `emit_before`, in reverse order. Not even a SystemExit gets past: it would end the thread."""
         if args and isinstance(args[0], MessageProxy) and "spane" in args[0].options:
             for hook in reversed(self._hooks("after_" + signal)):
                 try:
                     hook(self, *args, **kwargs)
-                except Exception:
+                except BaseException:
                     self.logger.critical("Unexpected failure in %s of %r.", signal, hook, exc_info=True)
         else:
             super().emit_after(signal, *args, **kwargs)
