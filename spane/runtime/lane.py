@@ -1,8 +1,7 @@
 """The async lane: async nodes run on one event loop per process and hold no worker thread.
 
-A node's message passes the same middleware in the same order, bracketed by `before_process_message` and
-`after_process_message` as in a worker thread. What changes: the hooks run on the loop's thread, so a middleware
-must not block there, and one that keeps state in a thread-local (rather than a context variable) sees other nodes.
+A node's message passes the same middleware in the same order, with the same hooks around it, as in a worker thread.
+What changes: the hooks run on the loop's thread, so a middleware must not block there, and one that keeps state in a thread-local (rather than a context variable) sees other nodes.
 Dramatiq's TimeLimit and Shutdown interrupts do not reach async nodes; SPANE's own timeout and shutdown do.
 """
 
@@ -16,6 +15,7 @@ from typing import Any
 
 from dramatiq import Broker, MessageProxy
 from dramatiq.errors import Retry
+from dramatiq.middleware import SkipMessage
 
 from spane.runtime.claim import Claim
 from spane.runtime.executor import Executor
@@ -53,19 +53,27 @@ class AsyncLane:
         task.add_done_callback(lambda task: self._tasks.pop(task, None))
 
     async def _process(self, claim: Claim, finish: Callable[[Claim], None]) -> None:
-        message = self._message_of(claim)
+        """Carry a claim through what Dramatiq's worker thread does with a message."""
+        broker, message = self._broker, self._message_of(claim)
         try:
-            self._broker.emit_before("process_message", message)
+            broker.emit_before("process_message", message)
             if not message.failed:
                 await self._executor.run_on_loop(claim)
-            self._broker.emit_after("process_message", message, result=None)
+            broker.emit_after("process_message", message, result=None)
+        except SkipMessage as error:
+            message.stuff_exception(error)
+            _logger.warning("%r was skipped by a middleware.", claim)
+            broker.emit_after("skip_message", message)
         except BaseException as error:
             message.stuff_exception(error)
             if not (isinstance(error, Retry) or claim.handed_back):
                 _logger.exception("Node %r failed with an unhandled exception.", claim)
-            self._broker.emit_after("process_message", message, exception=error)
+            broker.emit_after("process_message", message, exception=error)
         finally:
+            settled = "nack" if message.failed else "ack"
+            broker.emit_before(settled, message)
             finish(claim)
+            broker.emit_after(settled, message)
             message.clear_exception()
 
     def wait_idle(self, timeout_s: float) -> bool:
