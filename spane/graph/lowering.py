@@ -7,6 +7,7 @@ constants and configuration in one spelling of JSON, and neither the bodies nor 
 from __future__ import annotations
 
 import json
+from typing import TypeVar
 
 import msgspec
 
@@ -17,6 +18,8 @@ from spane.model.draft import Call, Draft
 from spane.model.freezing import canonical, freeze
 from spane.model.node_type import MISSING, Parameter
 from spane.model.plan import Constant, Fields, Items, Plan, PlanInput, PlanNode, Source
+
+S = TypeVar("S", bound=msgspec.Struct)
 
 
 def lower(draft: Draft) -> Plan:
@@ -42,7 +45,7 @@ def lower(draft: Draft) -> Plan:
 def _node(call: Call, wiring: Wiring) -> PlanNode:
     edges = wiring.incoming[call.id].values()
     options = call.options
-    return PlanNode(
+    node = PlanNode(
         id=call.id,
         type=call.type,
         arguments=tuple((name, spelled_one_way(source)) for name, source in call.arguments.items()),
@@ -54,13 +57,27 @@ def _node(call: Call, wiring: Wiring) -> PlanNode:
         priority=options.priority,
         delay_ms=round(options.delay_s * 1000),
         timeout_ms=None if options.timeout_s is None else max(1, round(options.timeout_s * 1000)),
-        retry=options.retry,
+        retry=_without_copies_of_defaults(options.retry),
         on_failure=options.on_failure,
         version=options.version,
         config=msgspec.Raw(
             json.dumps(call.config, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")).encode()
         ),
     )
+    return _without_copies_of_defaults(node)
+
+
+def _without_copies_of_defaults(made: S) -> S:
+    """Return a part of a plan in which whatever equals its default is that very object.
+
+    Only what *is* the default is left out of the JSON, and the hash must not depend on where a value came from.
+    """
+    copies = {}
+    for field in msgspec.structs.fields(type(made)):
+        value, default = getattr(made, field.name), field.default
+        if value is not default and type(value) is type(default) and value == default:
+            copies[field.name] = default
+    return msgspec.structs.replace(made, **copies) if copies else made
 
 
 def spelled_one_way(source: Source) -> Source:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -206,3 +207,18 @@ def test_objects_of_references_are_kept_as_they_are(make):
     source = Fields((("a", Output("x")), ("b", make.items(Output("x"), 1))))
     draft = make.draft(make.call(make.type(load), "x"), make.call(make.type(take), value=source))
     assert (("value", source),) == graph.lower(draft).nodes[1].arguments
+
+
+def test_the_hash_does_not_depend_on_where_a_value_that_is_the_default_came_from(make):
+    def hash_of(**options):
+        return graph.lower(make.draft(make.call(make.type(_alone), options=options))).hash
+
+    plain = hash_of()
+    # Values that are equal, and other objects: as they come out of JSON, or of a sum.
+    assert plain == hash_of(retry=RetryPolicy(base_s=float("1.0"), factor=float("2"), jitter=0.5 - 0.5))
+    assert plain == hash_of(queue=json.loads('"default"'), on_failure=json.loads('"fail"'))
+    assert plain != hash_of(retry=RetryPolicy(base_s=2.0))
+
+
+def _alone() -> int:
+    return 1
