@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 
 from typer.main import get_command
@@ -16,6 +17,7 @@ from spane.cli.app import app
 from spane.cli.exits import Exit
 from spane.model import state
 from spane.settings import ORIGINAL_NAMES, PREFIX, Settings
+from tests.docs import definition_keys
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(ROOT.glob("docs/*.md"))
@@ -71,6 +73,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "node states": lambda: diagram(state.NODE_TRANSITIONS, state.NodeState.WAITING),
     "execution states": lambda: diagram(state.EXECUTION_TRANSITIONS, state.ExecutionState.SCHEDULED),
     "settings": settings,
+    **{f"keys of {noun}": partial(definition_keys.table, noun) for noun in definition_keys.SHAPES},
     "exit codes": exit_codes,
     **{f"options {verb}": lambda verb=verb: options(verb) for verb in ("run", "graph", "check", "worker")},
 }

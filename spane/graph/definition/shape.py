@@ -28,33 +28,33 @@ class _Extra(BaseModel):
 class Constant(_Extra):
     """A fixed JSON value."""
 
-    constant: Any
+    constant: Any = Field(description="The value.")
 
 
 class Input(_Extra):
     """An input of the workflow, or the part of it at `path`; null is all of the initial data."""
 
-    input: str | None
-    path: list[Part] = Field(default_factory=list)
+    input: str | None = Field(description="Its name; null is all of the initial data.")
+    path: list[Part] = Field(default_factory=list, description="The way to the part.")
 
 
 class Output(_Extra):
     """What another node returned, or the part of it at `path`."""
 
-    output: str
-    path: list[Part] = Field(default_factory=list)
+    output: str = Field(description="The node's id.")
+    path: list[Part] = Field(default_factory=list, description="The way to the part.")
 
 
 class Items(_Extra):
     """An array made of sources."""
 
-    items: list[Source]
+    items: list[Source] = Field(description="The sources of its items.")
 
 
 class Fields(_Extra):
     """An object made of sources."""
 
-    fields: dict[str, Source]
+    fields: dict[str, Source] = Field(description="The sources of its values by key.")
 
 
 # Tags stand in the locations of errors, where they must not be taken for keys.
@@ -109,11 +109,15 @@ class NodeExtra(_Extra):
     With any of `arguments`, `args` and `merged`, nothing is bound but what they say.
     """
 
-    arguments: dict[str, Source] = Field(default_factory=dict)
-    args: list[Source] = Field(default_factory=list)
-    merged: list[Source] = Field(default_factory=list)
-    after: list[str] = Field(default_factory=list)
-    options: Options = Field(default_factory=Options)
+    arguments: dict[str, Source] = Field(default_factory=dict, description="The sources of parameters by name.")
+    args: list[Source] = Field(default_factory=list, description="The sources of `*args`.")
+    merged: list[Source] = Field(
+        default_factory=list, description="Parents that are waited for and merged without a parameter of their own."
+    )
+    after: list[str] = Field(
+        default_factory=list, description="Ids of nodes to run after, without taking what they return."
+    )
+    options: Options = Field(default_factory=Options, description="Rules that `config` has no word for.")
     config: dict[str, Any] = Field(
         default_factory=dict, description="The node's own config, where it uses a reserved key."
     )
@@ -122,15 +126,15 @@ class NodeExtra(_Extra):
 class Backoff(_Shape):
     """The wait between attempts: `delay` each time, or doubling from `delay`."""
 
-    type: Literal["fixed", "exponential"] = "exponential"
-    delay: Milliseconds = 1000
+    type: Literal["fixed", "exponential"] = Field(default="exponential", description="How waits go on.")
+    delay: Milliseconds = Field(default=1000, description="The first wait in milliseconds.")
 
 
 class RetryPolicy(_Shape):
     """How often and when a node is tried again."""
 
-    max_attempts: int = Field(default=3, ge=1)
-    backoff: Backoff = Field(default_factory=Backoff)
+    max_attempts: int = Field(default=3, ge=1, description="Tries in all, the first one counted.")
+    backoff: Backoff = Field(default_factory=Backoff, description="`type` (fixed or exponential) and `delay` (ms).")
 
 
 class Config(_Shape):
@@ -138,20 +142,26 @@ class Config(_Shape):
 
     model_config = ConfigDict(extra="allow")
 
-    retry_policy: RetryPolicy = Field(default_factory=RetryPolicy)
-    timeout: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1
-    continue_on_fail: bool = False
+    retry_policy: RetryPolicy = Field(
+        default_factory=RetryPolicy, description="How often and when the node is tried again."
+    )
+    timeout: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Field(
+        default=1, description="Milliseconds that one attempt may take."
+    )
+    continue_on_fail: bool = Field(
+        default=False, description="Whether its children go on without it when its attempts are used up."
+    )
 
 
 class Node(_Shape):
     """One node: its type, its rules, its parents (`inputs`) and its children (`outputs`)."""
 
-    id: str
-    type: str
-    config: Config = Field(default_factory=Config)
-    inputs: list[str] = Field(default_factory=list)
-    outputs: list[str] = Field(default_factory=list)
-    spane: NodeExtra = Field(default_factory=NodeExtra)
+    id: str = Field(description="Its id, once in a workflow.")
+    type: str = Field(description="The name under which its node type is registered.")
+    config: Config = Field(default_factory=Config, description="Its rules, and beside them whatever is its own.")
+    inputs: list[str] = Field(default_factory=list, description="Ids of its parents.")
+    outputs: list[str] = Field(default_factory=list, description="Ids of its children.")
+    spane: NodeExtra = Field(default_factory=NodeExtra, description="What the other keys have no word for.")
 
 
 #: The shapes of sources by the tags that stand for them in locations of errors.
@@ -167,33 +177,54 @@ SOURCES: dict[str, type[BaseModel]] = {
 class DeclaredInput(_Extra):
     """An input that the workflow declares; `schema` is the JSON Schema of its values."""
 
-    name: str
-    required: bool = True
-    default: Any = None
-    json_schema: dict[str, Any] = Field(default_factory=dict, alias="schema")
+    name: str = Field(description="Its name.")
+    required: bool = Field(default=True, description="Whether a start must give it; not if there is a `default`.")
+    default: Any = Field(default=None, description="Its value where a start gives none.")
+    json_schema: dict[str, Any] = Field(
+        default_factory=dict, alias="schema", description="The JSON Schema of its values; any value without one."
+    )
 
 
 class DefinitionExtra(_Extra):
     """What the workflow as a whole takes and returns; without `inputs` it takes any initial data."""
 
-    inputs: list[DeclaredInput] = Field(default_factory=list)
-    accepts_any_input: bool = True
-    returns: Source = Field(default_factory=lambda: Constant(constant=None))
+    inputs: list[DeclaredInput] = Field(default_factory=list, description="The inputs that it declares.")
+    accepts_any_input: bool = Field(
+        default=True, description="Whether it takes others as well; it does unless it declares `inputs`."
+    )
+    returns: Source = Field(
+        default_factory=lambda: Constant(constant=None),
+        description="The source of its result; unless given, what the nodes without children return.",
+    )
 
 
 class Definition(_Shape):
     """A workflow as JSON."""
 
-    id: str
-    name: str = ""
-    entry_node_id: str = ""
-    nodes: list[Node]
-    triggers: list[dict[str, Any]] = Field(default_factory=list)
-    max_concurrency: int = Field(default=1, ge=1)
-    priority: int = Field(default=5, ge=1, le=10)
-    delay: Milliseconds = 0
-    job_id: str = Field(default="", min_length=1)
-    spane: DefinitionExtra = Field(default_factory=DefinitionExtra)
+    id: str = Field(description="The workflow's name: what starts, events and plans know it by.")
+    name: str = Field(default="", description="A title for people.")
+    entry_node_id: str = Field(
+        default="", description="Where it begins; nodes that this one does not lead to are warned of, and run as well."
+    )
+    nodes: list[Node] = Field(description="Its nodes; at least one.")
+    triggers: list[dict[str, Any]] = Field(
+        default_factory=list, description="What starts it from outside; kept, and not acted on yet."
+    )
+    max_concurrency: int = Field(
+        default=1, ge=1, description="How many of its nodes may run at once; kept, and not acted on yet."
+    )
+    priority: int = Field(
+        default=5, ge=1, le=10, description="Of its starts, 10 first; kept, and not acted on yet: say it at the start."
+    )
+    delay: Milliseconds = Field(
+        default=0, description="Milliseconds before a start; kept, and not acted on yet: say it at the start."
+    )
+    job_id: str = Field(
+        default="", min_length=1, description="The key of its starts; kept, and not acted on yet: say it at the start."
+    )
+    spane: DefinitionExtra = Field(
+        default_factory=DefinitionExtra, description="Declared inputs and the result, which the other keys cannot say."
+    )
 
 
 #: What a definition says about its starts rather than its nodes; it is kept as it is.
