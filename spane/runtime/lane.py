@@ -17,6 +17,7 @@ from dramatiq import Broker, MessageProxy
 from dramatiq.errors import Retry
 from dramatiq.middleware import SkipMessage
 
+from spane.errors import SpaneError
 from spane.runtime.claim import Claim
 from spane.runtime.executor import Executor
 
@@ -33,6 +34,7 @@ class AsyncLane:
         self._executor = executor
         self._message_of = message_of
         self._tasks: dict[asyncio.Task[None], Claim] = {}
+        self._stuck = False
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="spane-async-lane", daemon=True)
         self._thread.start()
@@ -43,6 +45,11 @@ class AsyncLane:
 
     def run(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
         """Run a coroutine on the loop and wait for it, from another thread."""
+        if self._stuck:
+            coroutine.close()
+            raise SpaneError(
+                "The event loop does not answer: an async node blocks it. Let it await, or be a plain function."
+            )
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
 
     def _spawn(self, claim: Claim, begin: Callable[[Claim], bool], finish: Callable[[Claim], None]) -> None:
@@ -89,10 +96,13 @@ class AsyncLane:
         asked = asyncio.run_coroutine_threadsafe(idle(), self._loop)
         try:
             # A node that blocks the loop blocks this question as well.
-            return asked.result(timeout_s + _ANSWERS_WITHIN_S)
+            idle_now = asked.result(timeout_s + _ANSWERS_WITHIN_S)
         except TimeoutError:
             asked.cancel()
+            self._stuck = True
             return False
+        self._stuck = False
+        return idle_now
 
     def hand_back(self, settle: Callable[[Claim], None]) -> list[Claim]:
         """Settle what still runs as handed back, and cancel it; returns it. The loop goes on."""
@@ -107,6 +117,6 @@ class AsyncLane:
         """Stop the loop."""
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join(timeout=5)
+            self._thread.join(timeout=0 if self._stuck else 5)
         if not self._loop.is_running():
             self._loop.close()

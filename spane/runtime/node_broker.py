@@ -127,8 +127,9 @@ class NodeBroker(Mixed):
             for hook in self._hooks("before_" + signal):
                 try:
                     hook(self, *args, **kwargs)
-                except Exception as error:
-                    if isinstance(error, MiddlewareError) and signal == "process_message":
+                except BaseException as error:
+                    refuses = isinstance(error, MiddlewareError) or not isinstance(error, Exception)
+                    if refuses and signal == "process_message":
                         raise
                     self.logger.critical("Unexpected failure in %s of %r.", signal, hook, exc_info=True)
         else:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import heapq
 import itertools
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -21,6 +22,8 @@ from dramatiq.middleware.threading import Interrupt, raise_thread_exception
 if TYPE_CHECKING:
     from spane.runtime.claim import Claim
 
+
+_logger = logging.getLogger("spane.watchdog")
 
 #: So many entries of attempts that are over are not worth clearing away.
 _FEW = 64
@@ -158,8 +161,11 @@ class Watchdog:
                 claim, watched.waits = watched.claim, False
                 if claim is None:
                     self._over -= 1
-            if claim is not None and not self._expired(claim, watched.timeout_ms):
-                self._push(watched, _AGAIN_S)
+            try:
+                if claim is not None and not self._expired(claim, watched.timeout_ms):
+                    self._push(watched, _AGAIN_S)
+            except Exception:
+                _logger.exception("The timeout of %r could not be told; its node goes on.", claim)
 
     def _expired(self, claim: Claim, timeout_ms: int) -> bool:
         """End an overdue attempt; False if its thread is just about to enter the function, or has just left it."""

@@ -167,6 +167,7 @@ def test_a_middleware_that_marks_a_node_as_failed_fails_it(engine, flow):
         ("after_process_message", SkipMessage("too late")),
         ("before_ack", SkipMessage("too late")),
         ("before_ack", ValueError("a fault of the middleware")),
+        ("before_ack", SystemExit(3)),
         ("after_ack", SystemExit(3)),
     ],
 )

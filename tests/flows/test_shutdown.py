@@ -11,7 +11,7 @@ import pytest
 from dramatiq import Worker
 from dramatiq.middleware import Middleware
 
-from spane import Engine, node, workflow
+from spane import Engine, node, use, workflow
 from spane.model.event import EventKind
 from spane.settings import Settings
 from tests.flows.conftest import until
@@ -183,3 +183,35 @@ def test_an_async_node_that_will_not_be_cancelled_is_handed_back_all_the_same(re
         view = execution.nodes()["shutdown_stubborn"]
         assert ("retrying", 0, 0) == (view.state, view.attempt, view.crashes)
         assert 0 == engine.store.client.zcard(engine.store.keys.sessions)
+
+
+async def closing_never():
+    yield "made"
+
+
+@node
+async def shutdown_blocks(n: int, resource: str = use(closing_never)) -> int:
+    assert opened.wait(30)
+    return n
+
+
+@workflow
+def shutdown_blocked(n: int) -> int:
+    return shutdown_blocks(n)
+
+
+def test_an_async_node_that_blocks_the_event_loop_does_not_keep_the_worker_from_stopping(redis_url, caplog):
+    opened.clear()
+    settings = Settings(redis_url=redis_url, shutdown_grace_s=0.2)
+    try:
+        with Engine(settings=settings) as engine:
+            with engine.work(threads=1):
+                execution = engine.start(shutdown_blocked, {"n": 1})
+                claimed_nodes(execution, "shutdown_blocks")
+                asked = time.monotonic()
+            assert time.monotonic() - asked < 6
+            view = execution.nodes()["shutdown_blocks"]
+            assert ("retrying", 0, 0) == (view.state, view.attempt, view.crashes)
+        assert "The event loop does not answer" in caplog.text
+    finally:
+        opened.set()

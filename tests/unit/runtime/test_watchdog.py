@@ -102,3 +102,23 @@ def test_a_thread_is_interrupted_inside_its_function_only_however_the_race_goes(
         hunter.join()
     assert [] == stray
     assert hits > 0
+
+
+def test_a_timeout_that_cannot_be_told_does_not_end_the_watchdog(watchdog, caplog):
+    expired: list[str] = []
+
+    def expire(late: Claim, timeout_ms: int) -> None:
+        expired.append(late.token)
+        if len(expired) == 1:
+            raise RuntimeError("a fault of ours")
+
+    watchdog.expire = expire
+    with watchdog.guard(claim(1), 10):
+        deadline = time.monotonic() + 5
+        while not expired and time.monotonic() < deadline:
+            time.sleep(0.001)
+    with pytest.raises(AttemptInterrupted), watchdog.guard(claim(2), 10):  # noqa: PT012 - it is the body that is hit
+        while time.monotonic() < deadline:
+            time.sleep(0.001)
+    assert ["s.1", "s.2"] == expired
+    assert "could not be told" in caplog.text
