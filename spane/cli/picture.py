@@ -41,18 +41,13 @@ class Picture:
         self._console = console
         self._watch = watch
         self._name = workflow.name
-        branches = {node: branch for branch, node in rows(workflow.draft)}
-        # A followed execution may have a plan that the code has moved on from; its nodes then stand in plan order.
-        nodes = (
-            [node for node in branches if node in watch.rows] if set(watch.rows) <= set(branches) else list(watch.rows)
-        )
-        self._nodes = [(branches.get(node, ""), node) for node in nodes]
+        self._branches = {node: branch for branch, node in rows(workflow.draft)}
+        self._nodes: list[tuple[str, str]] = []
         self._status = ExecutionState.RUNNING
         self._live = Live(console=console, auto_refresh=False, vertical_overflow="crop")
 
     def __enter__(self) -> Self:
         self._live.start()
-        self.draw(None)
         return self
 
     def __exit__(
@@ -63,9 +58,17 @@ class Picture:
     def draw(self, ended: ExecutionState | None) -> None:
         """Draw how things stand now."""
         self._status = ended or self._status
+        self._nodes = self._nodes or self._ordered()
         headline = self._headline()
         room = self._console.height - _HEADROOM - len(headline.wrap(self._console, self._console.width))
         self._live.update(Group(headline, *self._table(max(3, room))), refresh=True)
+
+    def _ordered(self) -> list[tuple[str, str]]:
+        """Return the nodes as (branch, id) in the order they are drawn."""
+        known = self._watch.rows
+        # A followed execution may have a plan that the code has moved on from; its nodes then stand in plan order.
+        drawn = [node for node in self._branches if node in known] if set(known) <= set(self._branches) else known
+        return [(self._branches.get(node, ""), node) for node in drawn]
 
     def _headline(self) -> Text:
         watch = self._watch
@@ -73,10 +76,11 @@ class Picture:
         done = sum(count for state, count in states.items() if state.ended)
         style = {"completed": "green", "failed": "bold red", "cancelled": "magenta"}.get(self._status, "cyan")
         took = _seconds(watch.now_ms() - watch.began_ms)
+        status = (self._status, style) if watch.away is None else ("waiting for the store", "yellow")
         return Text.assemble(
             (self._name, "bold"),
             f" {watch.execution.id} ",
-            (self._status, style),
+            status,
             f" {done} of {len(watch.rows)} nodes, {took}",
         )
 

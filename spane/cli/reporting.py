@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from spane.cli import exits
 from spane.errors import ExecutionFailed, SpaneError
 from spane.model import codec
+from spane.model.outcome import error_type
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from spane.cli.watching import Watch
     from spane.model.event import Event
     from spane.model.outcome import NodeError
-    from spane.model.state import ExecutionState
 
 
 def terminal(*, quiet: bool) -> Console | None:
@@ -46,15 +46,14 @@ def set_up_logging(level: str, console: Console | None) -> None:
         logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
-def say(message: str) -> None:
-    """Tell the user something on stderr."""
+def say(message: str, console: Console | None = None) -> None:
+    """Tell the user something on stderr, above the live picture where there is one."""
+    if console is not None:
+        # Lines are not broken here, so that a command can be copied whole.
+        console.print(message, soft_wrap=True, markup=False)
+        return
     sys.stderr.write(f"{message}\n")
     sys.stderr.flush()
-
-
-def complain_of(error: SpaneError) -> None:
-    """Tell how an execution failed."""
-    exits.complain(str(error))
 
 
 def print_result(result: Any) -> None:
@@ -111,22 +110,52 @@ def error_fields(error: NodeError) -> dict[str, Any]:
 def document(
     execution: str,
     workflow: Workflow[..., Any],
-    watch: Watch,
-    ended: ExecutionState,
-    result: Any,
-    failure: SpaneError | None,
+    watch: Watch | None,
+    status: str | None,
+    *,
+    result: Any = None,
+    failure: BaseException | None = None,
 ) -> dict[str, Any]:
-    """Return the whole story of an ended execution, for `--json`."""
-    error = failure.error if isinstance(failure, ExecutionFailed) else None
+    """Return the whole story of an execution, for `--json`."""
     return {
         "execution": execution,
         "workflow": workflow.name,
-        "status": ended,
+        "status": status,
         "result": plain(result),
-        "error": None if error is None else error_fields(error),
+        "error": None if failure is None else failure_fields(failure),
         "message": None if failure is None else str(failure),
         "nodes": {
             node: {"state": row.state, "attempt": row.attempt, "took_ms": row.took_ms}
-            for node, row in watch.rows.items()
+            for node, row in (watch.rows if watch is not None else {}).items()
         },
     }
+
+
+def refusal(error: SpaneError) -> dict[str, Any]:
+    """Return the document of a run that was refused: the same fields, of which most say nothing."""
+    return {
+        "execution": getattr(error, "execution", None),
+        "workflow": getattr(error, "workflow", None),
+        "status": None,
+        "result": None,
+        "error": failure_fields(error),
+        "message": exits.message_of(error),
+        "nodes": {},
+    }
+
+
+def failure_fields(failure: BaseException) -> dict[str, Any]:
+    """Return why there is no result: the error of the node that failed, or what was raised here."""
+    if isinstance(failure, ExecutionFailed) and failure.error is not None:
+        return error_fields(failure.error)
+    node = getattr(failure, "node", None)
+    return {"type": error_type(failure), "message": str(failure), "node": node, "attempt": None, "traceback": ""}
+
+
+def print_document(fields: dict[str, Any], *, line: bool) -> None:
+    """Print the document: as the last line of events, or by itself."""
+    if line:
+        print_json_line({"kind": "end", **fields})
+    else:
+        sys.stdout.write(json.dumps(fields, indent=2) + "\n")
+        sys.stdout.flush()

@@ -45,10 +45,11 @@ def run(
     Without Redis it runs in this process, on the embedded store in .spane/: a run that was killed or interrupted goes
     on when it is started again with the same inputs. On Redis it is started here and run by workers.
     """
-    from spane.cli import loading, running
+    from spane.cli import loading, reporting, running
+    from spane.errors import SpaneError
 
-    workflow = loading.workflow(target, "run")
     options = running.RunOptions(
+        target=target,
         store=store,
         key=key,
         priority=priority,
@@ -59,4 +60,10 @@ def run(
         as_json=as_json,
         events=events,
     )
-    raise typer.Exit(running.carry_out(workflow, values or [], document, options))
+    try:
+        code = running.carry_out(loading.workflow(target, "run"), values or [], document, options)
+    except SpaneError as error:
+        if options.machine:
+            reporting.print_document(reporting.refusal(error), line=events)
+        raise
+    raise typer.Exit(code)

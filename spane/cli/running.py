@@ -2,39 +2,39 @@
 
 from __future__ import annotations
 
-import json
-import sys
-import time
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from spane.cli import reporting, stores, values
+from spane.cli import commands, exits, loading, reporting, stores, values
 from spane.cli.exits import Exit
+from spane.cli.hints import Hints
 from spane.cli.interruption import Interruption
-from spane.cli.watching import Watch
-from spane.errors import ExecutionCancelled, ExecutionFailed, InputError
+from spane.cli.leftovers import Leftovers
+from spane.cli.watching import End, Watch
+from spane.errors import InputError, StoreError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from spane.authoring.workflow import Workflow
+    from spane.cli.picture import Picture
     from spane.engine import Execution
-    from spane.model.state import ExecutionState
 
-_PATIENCE_S = 3.0
-_HOW_TO_GO_ON = {
-    "embedded": "Execution {} is kept; run the same command again to go on with it.",
-    "redis": "Execution {0} goes on with its workers; --follow {0} watches it.",
-    "memory": "The execution was in memory only and is gone.",
+#: What becomes of an execution that is watched no more.
+_MEANS = {
+    "embedded": "Execution {0} is kept; go on with it: {1}",
+    "redis": "Execution {0} goes on with its workers; watch it again: {1}",
+    "memory": "Execution {0} was in memory only and is gone.",
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions:
-    """The options of `spane run`, as written."""
+    """The target and the options of `spane run`, as written."""
 
+    target: str
     store: str | None
     key: str | None
     priority: int
@@ -60,42 +60,63 @@ def carry_out(workflow: Workflow[..., Any], pairs: Sequence[str], document: str 
     reporting.set_up_logging(settings.log_level, console)
     with Interruption() as interruption, stores.opened(options.store, settings) as opened:
         opened.require_suitable()
-        execution = _begin(opened, workflow, given, options)
-        interruption.means = _HOW_TO_GO_ON[opened.kind].format(execution.id)
-        with opened.working(options.threads or settings.worker_threads, here=options.work):
-            watch = Watch(opened.engine, execution)
-            ended = _watch(watch, workflow, opened, options, console, interruption)
-            if ended is not None:
-                return _finish(execution, workflow, watch, ended, options)
-            if opened.kind == "memory":
-                interruption.end()  # there is nothing to bring to an end in order
-            if opened.kind == "embedded":
-                reporting.say("Stopping. What runs may finish; Ctrl-C again stops at once.")
-    return interruption.end()
+        execution, others = _begin(opened, workflow, given, options)
+        run = _Run(opened, workflow, execution, options, console, interruption)
+        run.introduce()
+        others.announce()
+        try:
+            with opened.working(options.threads or settings.worker_threads, here=options.work):
+                code = run.watch()
+                if code is None and opened.kind == "memory":
+                    interruption.end()  # there is nothing to bring to an end in order
+            others.conclude()
+        except StoreError as error:
+            code = run.give_up(error)
+    return interruption.end() if code is None else code
 
 
 def _begin(
     opened: stores.Opened, workflow: Workflow[..., Any], given: dict[str, Any], options: RunOptions
-) -> Execution[Any]:
-    """Start an execution, or take up the one that an earlier run left."""
+) -> tuple[Execution[Any], Leftovers]:
+    """Start an execution, or take up the one that an earlier run left; returns the others that were left as well."""
     engine = opened.engine
     engine.registry.add_workflow(workflow)
-    if options.follow:
-        return _followed(opened, workflow, options.follow)
     left = opened.unfinished()
-    same = None if options.new or options.key else opened.left_by(workflow, workflow.encode_inputs(given))
-    others = [execution for execution in left if same is None or execution.id != same.id]
-    if others:
-        some = "an execution that" if len(others) == 1 else f"{len(others)} executions that"
-        reporting.say(f"Going on beside this with {some} had not ended: {', '.join(one.id for one in others[:5])}.")
-    if same is not None:
-        done = sum(view.state.ended for view in same.nodes().values())
+    if options.follow:
+        execution = _followed(opened, workflow, options.follow)
+    else:
+        same = None if options.new or options.key else opened.left_by(workflow, workflow.encode_inputs(given))
+        execution = _started(opened, workflow, given, options) if same is None else _gone_on_with(opened, same)
+    others = [other for other in left if other.id != execution.id]
+    return execution, Leftovers(opened, others, store=options.store)
+
+
+def _started(
+    opened: stores.Opened, workflow: Workflow[..., Any], given: dict[str, Any], options: RunOptions
+) -> Execution[Any]:
+    before = opened.used_before(workflow, options.key)
+    execution = opened.engine.start(
+        workflow,
+        given,
+        key=options.key,
+        priority=options.priority,
+        metadata={stores.TARGET: f"{loading.split(options.target)[0]}:{workflow.name}"},
+    )
+    if execution.id == before:
         reporting.say(
-            f"Going on with execution {same.id}, which had not ended ({done} of {len(workflow.plan.nodes)} nodes are done). "
-            "--new starts another."
+            f"Key {options.key!r} was used before with these inputs: this is execution {execution.id} from then "
+            f"({execution.status()}), and nothing new was started."
         )
-        return engine.get(same.id)
-    return engine.start(workflow, given, key=options.key, priority=options.priority)
+    return execution
+
+
+def _gone_on_with(opened: stores.Opened, execution: Execution[Any]) -> Execution[Any]:
+    nodes = execution.nodes().values()
+    reporting.say(
+        f"Going on with execution {execution.id}, which had not ended ({sum(view.state.ended for view in nodes)} of "
+        f"{len(nodes)} nodes are done). --new starts another."
+    )
+    return opened.engine.get(execution.id)
 
 
 def _followed(opened: stores.Opened, workflow: Workflow[..., Any], execution_id: str) -> Execution[Any]:
@@ -106,56 +127,95 @@ def _followed(opened: stores.Opened, workflow: Workflow[..., Any], execution_id:
     return opened.engine.get(execution_id)
 
 
-def _watch(
-    watch: Watch,
-    workflow: Workflow[..., Any],
-    opened: stores.Opened,
-    options: RunOptions,
-    console: Console | None,
-    interruption: Interruption,
-) -> ExecutionState | None:
-    """Show the execution until it has ended, and return how; None when the user wants to stop."""
-    picture: Any = nullcontext()
-    if console is not None:
+class _Run:
+    """One execution that is watched to its end, or as long as the user wants."""
+
+    def __init__(
+        self,
+        opened: stores.Opened,
+        workflow: Workflow[..., Any],
+        execution: Execution[Any],
+        options: RunOptions,
+        console: Console | None,
+        interruption: Interruption,
+    ) -> None:
+        self._opened = opened
+        self._workflow = workflow
+        self._execution = execution
+        self._options = options
+        self._console = console
+        self._interruption = interruption
+        self._watch: Watch | None = None
+        follow = commands.follow(options.target, execution.id, store=options.store, work=options.work)
+        interruption.means = _MEANS[opened.kind].format(execution.id, follow)
+
+    def introduce(self) -> None:
+        """Say which execution it is, where the live picture does not."""
+        if self._opened.kind == "redis" and self._console is None:
+            reporting.say(f"Execution {self._execution.id} of {self._workflow.name}.")
+
+    def watch(self) -> Exit | None:
+        """Show the execution until it has ended, and return the exit code; None when the user wants to stop."""
+        watch = self._watch = Watch(self._opened.engine, self._execution)
+        hints = Hints(
+            self._opened,
+            watch,
+            module=self._workflow.__module__,
+            store=self._options.store,
+            elsewhere=self._opened.kind == "redis" and not self._options.work,
+            say=lambda message: reporting.say(message, self._console),
+        )
+        with self._picture(watch) as picture:
+            for end, events in watch.turns():
+                if self._options.events:
+                    for event in events:
+                        reporting.print_json_line(reporting.event_fields(event))
+                hints.look(events)
+                if picture is not None:
+                    picture.draw(end.status if end else None)
+                if end is not None or self._interruption.asked:
+                    break
+        if end is not None:
+            return self._finish(end)
+        self._stop()
+        return None
+
+    def _picture(self, watch: Watch) -> AbstractContextManager[Picture | None]:
+        if self._console is None:
+            return nullcontext()
         from spane.cli.picture import Picture
 
-        picture = Picture(console, watch, workflow)
-    patient_until = time.monotonic() + _PATIENCE_S
-    hint_due = opened.kind == "redis" and not options.work
-    with picture as shown:
-        for ended, events in watch.turns():
-            if options.events:
-                for event in events:
-                    reporting.print_json_line(reporting.event_fields(event))
-            if shown is not None:
-                shown.draw(ended)
-            if hint_due and not watch.claimed and time.monotonic() > patient_until:
-                hint_due = False
-                reporting.say(f"No worker has taken it yet. Start one: dramatiq spane.worker {workflow.__module__}")
-            if ended is not None or interruption.asked:
-                return ended
-    return None
+        return Picture(self._console, watch, self._workflow)
 
-
-def _finish(
-    execution: Execution[Any], workflow: Workflow[..., Any], watch: Watch, ended: ExecutionState, options: RunOptions
-) -> Exit:
-    """Print the result or the failure, and return the exit code."""
-    result, failure = None, None
-    try:
-        result = execution.result()
-    except (ExecutionFailed, ExecutionCancelled) as error:
-        failure = error
-    if options.machine:
-        told = reporting.document(execution.id, workflow, watch, ended, result, failure)
-        if options.events:
-            reporting.print_json_line({"kind": "end", **told})
+    def _finish(self, end: End) -> Exit:
+        """Print the result or the failure, and return the exit code."""
+        if self._options.machine:
+            self._print_document(end.status, result=end.result, failure=end.failure)
+        elif end.failure is None:
+            reporting.print_result(end.result)
         else:
-            sys.stdout.write(json.dumps(told, indent=2) + "\n")
-    elif failure is None:
-        reporting.print_result(result)
-    if failure is None:
-        return Exit.OK
-    if not options.machine:
-        reporting.complain_of(failure)
-    return Exit.CANCELLED if isinstance(failure, ExecutionCancelled) else Exit.FAILED
+            exits.complain(str(end.failure))
+        return Exit.OK if end.failure is None else exits.code_of(end.failure)
+
+    def _stop(self) -> None:
+        """Tell what the user's wish to stop leads to."""
+        if self._opened.kind == "embedded" or self._options.work:
+            reporting.say("Stopping. What runs may finish; Ctrl-C again stops at once.")
+        if self._options.machine:
+            away = self._watch is None or self._watch.away is not None
+            self._print_document(
+                None if away else self._execution.status(), failure=KeyboardInterrupt(self._interruption.means)
+            )
+
+    def give_up(self, error: StoreError) -> Exit:
+        """Say that the store cannot be used any longer, and how to watch the execution again."""
+        if self._options.machine:
+            self._print_document(None, failure=error)
+        exits.complain(f"{error}\n{self._interruption.means}")
+        return exits.code_of(error)
+
+    def _print_document(self, status: str | None, *, result: Any = None, failure: BaseException | None = None) -> None:
+        fields = reporting.document(
+            self._execution.id, self._workflow, self._watch, status, result=result, failure=failure
+        )
+        reporting.print_document(fields, line=self._options.events)

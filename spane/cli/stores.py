@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -12,7 +13,11 @@ if TYPE_CHECKING:
 
     from spane.authoring.workflow import Workflow
     from spane.engine import Engine, Execution
+    from spane.model.plan import PlanNode
     from spane.settings import Settings
+
+#: Where `spane run` notes in an execution's metadata how it was named.
+TARGET = "spane run"
 
 Kind = Literal["embedded", "memory", "redis"]
 
@@ -39,6 +44,16 @@ class Opened:
             return nullcontext()
         return self.engine.work(threads)
 
+    @property
+    def folder(self) -> str:
+        """The folder of an embedded store, as it was written."""
+        return str(self.engine.settings.embedded_path)
+
+    @property
+    def alone(self) -> bool:
+        """Whether no other process used the embedded store when it was opened."""
+        return self.engine.server is not None and self.engine.server.found_alone
+
     def unfinished(self) -> list[Execution[Any]]:
         """Return the executions of an embedded store that an earlier run left; on Redis they are not ours to go on with."""
         return self.engine.executions() if self.kind == "embedded" else []
@@ -46,6 +61,47 @@ class Opened:
     def runs(self, execution_id: str) -> str | None:
         """Return the name of the workflow that an execution is one of."""
         return self.engine.store.fields(execution_id, "@wf")[0]
+
+    def target(self, execution_id: str) -> str | None:
+        """Return the `FILE:WORKFLOW` by which `spane run` started an execution, None if something else did."""
+        metadata = json.loads(self.engine.store.fields(execution_id, "@meta")[0] or "{}")
+        target = metadata.get(TARGET)
+        return target if isinstance(target, str) else None
+
+    def used_before(self, workflow: Workflow[..., Any], key: str | None) -> str | None:
+        """Return the execution that a start key belongs to already."""
+        if key is None:
+            return None
+        holder: Any = self.engine.store.client.get(self.engine.store.keys.start_key(workflow.name, key))
+        return None if holder is None else holder.decode().partition("|")[0]
+
+    def planned(self, execution_id: str, node: str) -> PlanNode | None:
+        """Return a node of an execution's plan."""
+        return next((one for one in self._plan_of(execution_id) if one.id == node), None)
+
+    def is_unfit(self, planned: PlanNode) -> bool:
+        """Tell whether a node waits for a worker with other code."""
+        from spane.runtime.programs import fingerprint
+
+        return fingerprint(planned) in {lane.rpartition("@")[2] for lane in self.engine.store.unfit()}
+
+    def can_run(self, execution: Execution[Any]) -> bool:
+        """Tell whether the code that is loaded here fits an execution's plan."""
+        from spane.runtime.programs import DoesNotFit, check_fit
+
+        try:
+            for planned in self._plan_of(execution.id):
+                check_fit(planned, self.engine.registry.get(planned.type))
+        except DoesNotFit:
+            return False
+        return True
+
+    def _plan_of(self, execution_id: str) -> Iterator[PlanNode]:
+        store = self.engine.store
+        plan = store.fields(execution_id, "@pl")[0] or ""
+        for number in range(store.plan_head(plan).pages):
+            page = store.plan_page(plan, number)
+            yield from page.nodes if page else ()
 
     def left_by(self, workflow: Workflow[..., Any], inputs: bytes) -> Execution[Any] | None:
         """Return an unfinished execution of the same plan with the same inputs."""

@@ -8,12 +8,21 @@ from dataclasses import dataclass
 from typing import Any
 
 from spane.engine import Engine, Execution
-from spane.errors import ResultTimeout
+from spane.errors import (
+    ExecutionStalled,
+    ResultTimeout,
+    SpaneError,
+    StoreError,
+    StoreUnavailable,
+    UnknownExecution,
+)
 from spane.model.event import Event, EventKind
 from spane.model.state import ExecutionState, NodeState
 
 #: How often a picture is renewed.
 TURN_S = 0.1
+#: How long a store may be away before nobody waits for it any longer.
+PATIENCE_S = 600.0
 
 
 @dataclass(slots=True)
@@ -27,31 +36,86 @@ class Row:
     note: str = ""
 
 
-class Watch:
-    """The nodes of one execution, kept up to date by its events."""
+@dataclass(frozen=True, slots=True)
+class End:
+    """How an execution ended, or that it cannot: `failure` says why there is no result."""
 
-    def __init__(self, engine: Engine, execution: Execution[Any]) -> None:
+    status: ExecutionState
+    result: Any = None
+    failure: SpaneError | None = None
+
+
+class Watch:
+    """The nodes of one execution, kept up to date by its events.
+
+    A store that goes away is waited for: `away` says so meanwhile, and after `patience_s` it is raised.
+    """
+
+    def __init__(self, engine: Engine, execution: Execution[Any], *, patience_s: float = PATIENCE_S) -> None:
         self.execution = execution
         self.began_ms = engine.store.clock.now_ms()
-        self.claimed = False
-        self.rows = {view.id: Row(view.state, view.attempt, view.since_ms) for view in execution.nodes().values()}
+        #: By node, in plan order; nothing before the first turn.
+        self.rows: dict[str, Row] = {}
+        self.away: StoreUnavailable | None = None
+        self._away_since = 0.0
+        self._patience_s = patience_s
         self._store = engine.store
+        self._events: list[Event] = []
         self._first = True
         self._seen = "-"
 
-    def turns(self) -> Iterator[tuple[ExecutionState | None, list[Event]]]:
+    def turns(self) -> Iterator[tuple[End | None, list[Event]]]:
         """Yield new events every tenth of a second, and with the last of them how the execution ended."""
         while True:
             try:
-                ended = self.execution.wait(TURN_S)
-            except ResultTimeout:
-                ended = None
-            events = list(self._new())
-            if ended is not None:
-                self._settle()
-            yield ended, events
-            if ended is not None:
+                end = self._turn()
+            except StoreUnavailable as error:
+                end = None
+                self._wait_for(error)
+            except UnknownExecution as error:
+                raise StoreError(
+                    f"Execution {error.execution!r} is in the store no more: the store has lost data (is its persistence "
+                    "on?), or the execution ended longer ago than SPANE_RETENTION_S."
+                ) from None
+            events, self._events = self._events, []
+            yield end, events
+            if end is not None:
                 return
+
+    def _turn(self) -> End | None:
+        if not self.rows:
+            views = self.execution.nodes().values()
+            self.rows = {view.id: Row(view.state, view.attempt, view.since_ms) for view in views}
+        try:
+            status = self.execution.wait(TURN_S)
+        except ResultTimeout:
+            status = None
+        except ExecutionStalled as error:
+            return End(self.execution.status(), failure=error)
+        for event in self._new():
+            self._events.append(event)
+        if status is not None or self.away is not None:
+            self._take_states()  # a store that was away may have lost its last second
+        end = None if status is None else self._end(status)
+        self.away = None
+        return end
+
+    def _end(self, status: ExecutionState) -> End:
+        try:
+            return End(status, self.execution.result())
+        except StoreError:
+            raise
+        except SpaneError as error:
+            return End(status, failure=error)
+
+    def _wait_for(self, error: StoreUnavailable) -> None:
+        now = time.monotonic()
+        if self.away is None:
+            self._away_since = now
+        self.away = error
+        if now - self._away_since > self._patience_s:
+            raise StoreUnavailable(f"{error} It has been away for {self._patience_s:.0f} s; nobody waits any longer.")
+        time.sleep(TURN_S)
 
     def _new(self) -> Iterator[Event]:
         source = self.execution.events() if self._first else self._store.events(self._seen)
@@ -72,7 +136,6 @@ class Watch:
             row.attempt = event.attempt
         match event.kind:
             case EventKind.NODE_CLAIMED:
-                self.claimed = True
                 row.state, row.began_ms, row.took_ms, row.note = NodeState.RUNNING, event.at_ms, None, ""
             case EventKind.NODE_SUCCEEDED:
                 row.state, row.took_ms, row.note = NodeState.SUCCEEDED, data["duration_us"] / 1000, ""
@@ -92,8 +155,8 @@ class Watch:
             case _:
                 pass
 
-    def _settle(self) -> None:
-        """Take the last states from the store: what was skipped or cancelled has no event of its own."""
+    def _take_states(self) -> None:
+        """Take the states from the store: what was skipped or cancelled has no event of its own."""
         for view in self.execution.nodes().values():
             self.rows[view.id].state = view.state
 

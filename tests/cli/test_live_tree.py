@@ -101,5 +101,5 @@ def test_of_a_graph_that_has_no_room_every_state_is_counted(on_terminal, folder)
     code, drawn = on_terminal("run", "many.py", LINES="20")
     seen = CONTROL.sub("", drawn)
     assert 0 == code
-    assert re.search(r"and .*\d+ queued, 1 waiting", seen)
+    assert re.search(r"\d+ queued, \d+ waiting", seen)
     assert re.search(r"2001 of 2001 nodes, .*\n+2001 succeeded", seen)

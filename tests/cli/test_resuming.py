@@ -1,7 +1,10 @@
+import re
+import shlex
 import signal
 import subprocess
+import sys
 
-from tests.cli.conftest import interrupt
+from tests.cli.conftest import environment, interrupt
 
 
 def running(start, pipes):
@@ -34,7 +37,8 @@ def test_ctrl_c_lets_what_runs_finish_and_says_how_to_go_on(start, run, pipes):
     let_go(pipes)
     _, told = process.communicate(timeout=60)
     assert 130 == process.returncode
-    assert "is kept; run the same command again to go on with it." in told
+    command = re.search(r"is kept; go on with it: spane (run shop.py:held --follow \S+)\n", told)[1]
+    assert f"{command.split()[-1]}\n" == run(*command.split()).stdout
 
 
 def test_a_second_ctrl_c_ends_at_once(start, run, pipes):
@@ -63,9 +67,53 @@ def test_other_inputs_and_new_start_another_execution_and_the_first_goes_on_besi
     process.wait(timeout=20)
     (pipes / "free").touch()
     done = run("run", "shop.py:numbers", "n=1")
-    assert "Going on beside this with an execution that had not ended" in done.stderr
+    assert ".spane holds 1 other execution that earlier runs left unfinished:\n" in done.stderr
+    assert re.search(r"  \S+ of held \(1 of 2 nodes done\) goes on while this one runs\.\n", done.stderr)
+    assert re.search(
+        r"\S+ of held .* (has meanwhile completed|is still unfinished; finish it: spane run .*)\.?\n", done.stderr
+    )
     done = run("run", "shop.py:held", f"folder={pipes}", "--new")
     assert (0, "held before\n") == (done.returncode, done.stdout)
+
+
+def test_what_another_file_left_is_named_with_the_commands_that_finish_or_cancel_it(start, run, pipes, folder):
+    process = running(start, pipes)
+    process.kill()
+    process.wait(timeout=20)
+    (folder / "other.py").write_text(
+        "from spane import node, workflow\n\n@node\ndef one() -> int:\n    return 1\n\n"
+        "@workflow\ndef other() -> int:\n    return one()\n"
+    )
+    told = run("run", "other.py").stderr
+    assert "of held (1 of 2 nodes done) is left: its code is not loaded here.\n" in told
+    cancel = re.search(r"cancel it: python (.*)\n", told)[1]
+    finish = re.search(r"finish it: spane (.*)\n", told)[1]
+    (pipes / "free").touch()
+    done = run(*shlex.split(finish))
+    assert (0, "held before\n") == (done.returncode, done.stdout)
+    assert "" == run("run", "other.py").stderr
+    ended = subprocess.run(
+        [sys.executable, *shlex.split(cancel)],
+        cwd=folder,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "IllegalTransition" in ended.stderr  # it was found, and is completed by now
+
+
+def test_what_is_cancelled_by_the_command_that_was_told_is_left_over_no_more(start, run, pipes, folder):
+    process = running(start, pipes)
+    process.kill()
+    process.wait(timeout=20)
+    (folder / "other.py").write_text(
+        "from spane import node, workflow\n\n@node\ndef one() -> int:\n    return 1\n\n"
+        "@workflow\ndef other() -> int:\n    return one()\n"
+    )
+    cancel = re.search(r"cancel it: python (.*)\n", run("run", "other.py").stderr)[1]
+    subprocess.run([sys.executable, *shlex.split(cancel)], cwd=folder, env=environment(), check=True)
+    assert "" == run("run", "other.py").stderr
 
 
 def test_in_memory_nothing_is_kept_and_that_is_said(start, pipes):

@@ -127,3 +127,46 @@ def test_an_execution_that_is_not_there_cannot_be_followed(run):
     done = run("run", "shop.py:numbers", "--follow", "nothing")
     assert 2 == done.returncode
     assert "Execution 'nothing' is not known here" in done.stderr
+
+
+MISFIT = """
+from spane import node, workflow
+
+@node
+def anything(n: int):
+    return {"n": n}
+
+@workflow
+def misfit(n: int) -> int:
+    return anything(n)
+"""
+
+
+def test_a_result_that_does_not_fit_its_annotation_is_a_document_too(run, folder):
+    (folder / "misfit.py").write_text(MISFIT)
+    done = run("run", "misfit.py", "n=4", "--json", *MEMORY)
+    told = json.loads(done.stdout)
+    assert (1, "completed", None) == (done.returncode, told["status"], told["result"])
+    assert "spane.errors:ValueMismatch" == told["error"]["type"]
+    assert "Workflow 'misfit' came to a result that is not what its body's return annotation says" in told["message"]
+    assert 36 == len(told["execution"])
+    assert "succeeded" == told["nodes"]["anything"]["state"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "kind"),
+    [
+        (["nowhere.py"], 2, "DefinitionError"),
+        (["shop.py:numbers", "n=x"], 2, "InputError"),
+        (["shop.py:numbers", "n=4", "--store", "bogus"], 2, "SettingsError"),
+        (["shop.py:numbers", "n=4", "--store", "redis://localhost:1"], 4, "StoreUnavailable"),
+        (["shop.py:numbers", "--follow", "nothing", *MEMORY], 2, "UnknownExecution"),
+    ],
+)
+@pytest.mark.parametrize("form", ["--json", "--events"])
+def test_what_is_refused_is_a_document_too(run, arguments, code, kind, form):
+    done = run("run", *arguments, form)
+    told = json.loads(done.stdout)
+    assert (code, None, f"spane.errors:{kind}") == (done.returncode, told["status"], told["error"]["type"])
+    assert told["message"]
+    assert {"execution", "workflow", "result", "nodes"} <= set(told)

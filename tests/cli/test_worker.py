@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import signal
 import time
 from pathlib import Path
@@ -102,7 +103,11 @@ def test_a_file_of_another_folder_is_told_where_to_run(run, folder, redis_url):
 
 def test_run_says_that_no_worker_takes_it_and_a_cancelled_execution_has_its_own_exit_code(start, redis_url):
     process = start("run", "shop.py:numbers", "n=4", SPANE_REDIS_URL=redis_url)
-    assert "No worker has taken it yet. Start one: dramatiq spane.worker shop\n" == process.stderr.readline()
+    assert re.fullmatch(r"Execution [0-9a-f-]{36} of numbers\.\n", process.stderr.readline())
+    assert (
+        "No worker has taken node 'double' from queue 'default' yet. If none is running, start one: spane worker shop\n"
+        == process.stderr.readline()
+    )
     with Engine(redis_url) as engine:
         [execution] = engine.executions()
         execution.cancel("not needed")
@@ -128,13 +133,43 @@ def test_a_key_starts_once(run, redis_url):
     assert documents[0]["execution"] == documents[1]["execution"]
 
 
+def test_a_key_that_was_used_before_is_said_to_give_the_earlier_execution(run):
+    first = run("run", "shop.py:numbers", "n=4", "--key", "k", "--json")
+    assert "" == first.stderr
+    execution = json.loads(first.stdout)["execution"]
+    again = run("run", "shop.py:numbers", "n=4", "--key", "k")
+    assert 8 == json.loads(again.stdout)["twice"]
+    assert (
+        f"Key 'k' was used before with these inputs: this is execution {execution} from then (completed), and nothing new "
+        "was started.\n"
+    ) == again.stderr
+
+
+def test_a_parked_node_is_said_to_need_a_worker_with_its_type(run, start, folder, redis_url):
+    (folder / "empty.py").touch()
+    start("worker", "empty", "-p", "1", "-t", "1", SPANE_REDIS_URL=redis_url)
+    process = start("run", "shop.py:numbers", "n=4", "--store", redis_url)
+    assert "of numbers" in process.stderr.readline()
+    told = process.stderr.readline()
+    assert (
+        "Node 'double' is parked: no node type 'double' is registered in this worker. It goes on as soon as a worker of "
+        "queue 'default' has node type 'double'; start one with the module that defines it: "
+        f"SPANE_REDIS_URL={redis_url} spane worker shop\n"
+    ) == told
+    start("worker", "shop", "-p", "1", "-t", "1", SPANE_REDIS_URL=redis_url)
+    out, rest = process.communicate(timeout=60)
+    assert (0, 8, "") == (process.returncode, json.loads(out)["twice"], rest)
+
+
 def test_interrupted_on_redis_the_execution_goes_on_with_its_workers(start, redis_url):
     process = start("run", "shop.py:numbers", "n=4", SPANE_REDIS_URL=redis_url)
     process.stderr.readline()
     process.send_signal(signal.SIGINT)
     _, told = process.communicate(timeout=60)
     assert 130 == process.returncode
-    assert "goes on with its workers; --follow" in told
+    assert re.search(
+        r"Execution (\S+) goes on with its workers; watch it again: spane run shop.py:numbers --follow \1\n", told
+    )
 
 
 def test_only_an_execution_of_the_named_workflow_is_followed(run, redis_url):
