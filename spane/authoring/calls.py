@@ -39,7 +39,9 @@ def plain(definition: Definition, args: tuple[Any, ...], kwargs: dict[str, Any])
     args, kwargs = _filled(definition, args, kwargs, attempt)
     if not definition.is_async:
         return _inside(attempt, definition.fn, args, kwargs)
-    coroutine = _awaited(attempt, definition.fn, args, kwargs)
+    coroutine: Any = _awaited(attempt, definition.fn, args, kwargs)
+    # Python names it when nobody awaits it.
+    coroutine.__name__ = coroutine.__qualname__ = definition.name
     try:
         asyncio.get_running_loop()
     except RuntimeError:

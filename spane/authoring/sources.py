@@ -12,6 +12,7 @@ from spane.authoring.references import Reference, point
 from spane.errors import ResultNotSerialisable
 from spane.model import freezing
 from spane.model.articles import with_article
+from spane.model.lossless import UNAWAITED
 from spane.model.paths import shorten, spell
 from spane.model.plan import Constant, Fields, Items, Source
 
@@ -79,6 +80,13 @@ def _constant(value: Any) -> Constant:
     try:
         return Constant(msgspec.Raw(freezing.freeze(value)))
     except ResultNotSerialisable as error:
+        if error.reason.endswith(UNAWAITED):
+            what, _, _ = error.reason.rpartition(", ")
+            raise Unbindable(
+                "coroutine",
+                f"{spell('it', error.path)} {what}, and a body only calls nodes. Decorate that function with @node; "
+                "its call in the body is its value then, without `await`.",
+            ) from error
         raise Unbindable(
             "bad-constant",
             f"the constant {shorten(value)} cannot be written as JSON: {spell('it', error.path)} {error.reason}. Constants "

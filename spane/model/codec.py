@@ -96,9 +96,14 @@ def _refusal(value: Any, error: Exception) -> ResultNotSerialisable:
 
 
 def _not_serialisable(path: lossless.Path, reason: str) -> ResultNotSerialisable:
+    remedy = (
+        "Write `await` before the call, in a function that is `async def` itself."
+        if reason.endswith(lossless.UNAWAITED)
+        else "Return plain values, dataclasses or pydantic models; for anything else pass a name or an id and open it "
+        "again in the next node."
+    )
     return ResultNotSerialisable(
-        f"The value cannot become JSON: {spell('result', path)} {reason}. Return plain values, dataclasses or "
-        "pydantic models; for anything else pass a name or an id and open it again in the next node.",
+        f"The value cannot become JSON: {spell('result', path)} {reason}. {remedy}",
         path=path,
         reason=reason,
     )

@@ -7,6 +7,7 @@ loss; `find` is the full one, taken only when something is wrong.
 from __future__ import annotations
 
 import dataclasses
+import inspect
 from collections.abc import Iterator
 from datetime import date, datetime
 from decimal import Decimal
@@ -122,6 +123,10 @@ def _find(
     return (path, _why(value, error)) if error is not None else None
 
 
+#: How the reason ends that a coroutine is refused for.
+UNAWAITED = "which was called without `await`"
+
+
 def _leaf(value: Any) -> str | None:
     """Say what is wrong with a value that has nothing inside, or None."""
     if isinstance(value, float) and not isfinite(value):
@@ -161,6 +166,9 @@ def _refused(value: Any) -> Exception | None:
 
 
 def _why(value: Any, error: Exception) -> str:
+    if inspect.iscoroutine(value):
+        value.close()  # or Python warns of it once more, wherever it is when it lets go of it
+        return f"is the coroutine of the async function {value.__name__!r}, {UNAWAITED}"
     text = str(error)
     name = f"{type(value).__module__}.{type(value).__qualname__}".removeprefix("builtins.")
     if "Unable to serialize unknown type" in text:

@@ -283,3 +283,16 @@ def test_what_json_cannot_carry_is_refused_under_an_annotated_serialiser():
 def test_nan_is_refused_under_an_annotated_serialiser():
     with pytest.raises(ResultNotSerialisable, match="holds a number that is not finite"):
         writer(tuple[Angled, float])((1, math.nan))
+
+
+async def answered() -> int:
+    return 1
+
+
+def test_a_coroutine_says_that_an_await_is_missing():
+    with pytest.raises(ResultNotSerialisable) as caught:
+        dump({"answer": answered()})
+    assert (
+        "The value cannot become JSON: result.answer is the coroutine of the async function 'answered', which was called "
+        "without `await`. Write `await` before the call, in a function that is `async def` itself."
+    ) == str(caught.value)
