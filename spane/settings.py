@@ -25,11 +25,8 @@ from spane.model.urls import masked
 PREFIX = "SPANE_"
 
 #: The names these settings have in SPANE for Node.js, by field.
-ORIGINAL_NAMES = {
+NODE_JS_NAMES = {
     "redis_url": "REDIS_URL",
-    "database_url": "DATABASE_URL",
-    "port": "PORT",
-    "production_ops": "ENABLE_PRODUCTION_OPS",
     "worker_threads": "WORKER_CONCURRENCY",
     "shutdown_grace_s": "SHUTDOWN_TIMEOUT",
 }
@@ -53,7 +50,6 @@ class Settings(BaseSettings):
     )
 
     redis_url: str = Field(default="redis://localhost:6379/0", description="where Redis or Valkey is")
-    database_url: str | None = Field(default=None, description="where the history is kept")
     namespace: str = Field(default="s", description="what every key in Redis begins with")
     embedded_path: Path = Field(default=Path(".spane"), description="the folder of the embedded store")
     allow_unsafe_redis: Annotated[frozenset[UnsafeName], NoDecode, BeforeValidator(_names)] = Field(
@@ -76,8 +72,6 @@ class Settings(BaseSettings):
     worker_threads: Count = Field(default=8, description="threads of each worker process")
     async_concurrency: Count = Field(default=100, description="async nodes running at once in a worker process")
 
-    port: Annotated[int, Field(ge=0, le=65_535)] = Field(default=3000, description="the port the server listens on")
-    production_ops: bool = Field(default=False, description="whether operators' endpoints are on")
     log_level: Literal["debug", "info", "warning", "error", "critical"] = Field(
         default="info", description="the least severe log lines that are shown"
     )
@@ -104,12 +98,12 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Read arguments, then `SPANE_*`, then the names of SPANE for Node.js; no files."""
-        return init_settings, env_settings, _OriginalNames(settings_cls)
+        return init_settings, env_settings, _NodeJsNames(settings_cls)
 
     def __repr_args__(self) -> Any:
         """Show URLs without their secrets."""
         for name, value in super().__repr_args__():
-            yield name, masked(value) if isinstance(value, str) and name in ("redis_url", "database_url") else value
+            yield name, masked(value) if isinstance(value, str) and name == "redis_url" else value
 
     @property
     def redis_named(self) -> bool:
@@ -177,11 +171,11 @@ def _check_redis_url(url: str) -> None:
         raise ValueError(f"its database {parts.path.strip('/')!r} is not a number; {example}")
 
 
-class _OriginalNames(PydanticBaseSettingsSource):
+class _NodeJsNames(PydanticBaseSettingsSource):
     """The variables of SPANE for Node.js; SHUTDOWN_TIMEOUT is in milliseconds there."""
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
-        variable = ORIGINAL_NAMES.get(field_name, "")
+        variable = NODE_JS_NAMES.get(field_name, "")
         value: Any = os.environ.get(variable) or None
         if value is not None and variable in _IN_MILLISECONDS:
             value = _from_milliseconds(value)
@@ -216,7 +210,7 @@ def _origin(name: str, given: dict[str, Any]) -> tuple[str, Any]:
     if name in given:
         return name, given[name]
     variables = {variable.upper(): value for variable, value in os.environ.items() if value}
-    for variable in (f"{PREFIX}{name}".upper(), ORIGINAL_NAMES.get(name, "")):
+    for variable in (f"{PREFIX}{name}".upper(), NODE_JS_NAMES.get(name, "")):
         if variable in variables:
             return variable, variables[variable]
     return f"{PREFIX}{name}".upper(), Settings.model_fields[name].get_default(call_default_factory=True)

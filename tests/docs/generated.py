@@ -16,7 +16,7 @@ from typer.main import get_command
 from spane.cli.app import app
 from spane.cli.exits import Exit
 from spane.model import state
-from spane.settings import ORIGINAL_NAMES, PREFIX, Settings
+from spane.settings import NODE_JS_NAMES, PREFIX, Settings
 from tests.docs import definition_keys
 
 ROOT = Path(__file__).parents[2]
@@ -46,7 +46,7 @@ def settings() -> str:
             if default in (None, frozenset())
             else f"`{default}`"
         )
-        other = f"`{ORIGINAL_NAMES[name]}`" if name in ORIGINAL_NAMES else ""
+        other = f"`{NODE_JS_NAMES[name]}`" if name in NODE_JS_NAMES else ""
         rows.append(f"| `{PREFIX}{name.upper()}` | {shown} | {field.description} | {other} |")
     return "\n".join(rows)
 

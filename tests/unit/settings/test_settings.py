@@ -10,13 +10,13 @@ import pytest
 from pydantic import ValidationError
 
 from spane.errors import SettingsError
-from spane.settings import ORIGINAL_NAMES, PREFIX, Settings
+from spane.settings import NODE_JS_NAMES, PREFIX, Settings
 
 
 @pytest.fixture(autouse=True)
 def _no_settings_around(monkeypatch):
     for variable in os.environ:
-        if variable.upper().startswith(PREFIX) or variable.upper() in ORIGINAL_NAMES.values():
+        if variable.upper().startswith(PREFIX) or variable.upper() in NODE_JS_NAMES.values():
             monkeypatch.delenv(variable)
 
 
@@ -55,7 +55,6 @@ def test_every_setting_is_read_from_its_variable(variables):
         SPANE_ALLOW_UNSAFE_REDIS="eviction, persistence",
         SPANE_EMBEDDED_PATH="/var/spane",
         SPANE_LOG_LEVEL="WARNING",
-        SPANE_PRODUCTION_OPS="yes",
     )
     settings = Settings()
     assert settings.redis_url == "rediss://h:6380/2"
@@ -65,25 +64,20 @@ def test_every_setting_is_read_from_its_variable(variables):
     assert settings.allow_unsafe_redis == {"eviction", "persistence"}
     assert settings.embedded_path == Path("/var/spane")
     assert settings.log_level == "warning"
-    assert settings.production_ops is True
 
 
-def test_the_names_of_the_original_work_as_well(variables):
+def test_the_names_of_spane_for_node_js_work_as_well(variables):
     variables(
         REDIS_URL="redis://one/1",
-        DATABASE_URL="postgresql://db/x",
-        PORT="8080",
-        ENABLE_PRODUCTION_OPS="true",
         WORKER_CONCURRENCY="5",
         SHUTDOWN_TIMEOUT="30000",
     )
     settings = Settings()
-    assert (settings.redis_url, settings.database_url, settings.port) == ("redis://one/1", "postgresql://db/x", 8080)
-    assert (settings.production_ops, settings.worker_threads, settings.shutdown_grace_s) == (True, 5, 30.0)
+    assert (settings.redis_url, settings.worker_threads, settings.shutdown_grace_s) == ("redis://one/1", 5, 30.0)
     assert settings.redis_named
 
 
-def test_an_argument_wins_over_a_variable_and_ours_over_the_originals(variables):
+def test_an_argument_wins_over_a_variable_and_ours_over_those_for_node_js(variables):
     variables(SPANE_REDIS_URL="redis://ours", REDIS_URL="redis://theirs", SPANE_LEASE_S="9")
     assert Settings().redis_url == "redis://ours"
     assert Settings(redis_url="redis://given", lease_s=7).lease_s == 7
@@ -91,9 +85,9 @@ def test_an_argument_wins_over_a_variable_and_ours_over_the_originals(variables)
 
 
 def test_an_empty_variable_is_not_set(variables):
-    variables(SPANE_REDIS_URL="", REDIS_URL="", PORT="", SHUTDOWN_TIMEOUT="")
+    variables(SPANE_REDIS_URL="", REDIS_URL="", SPANE_LEASE_S="", SHUTDOWN_TIMEOUT="")
     assert Settings() == Settings()
-    assert Settings().port == 3000
+    assert Settings().lease_s == 5
     assert not Settings().redis_named
 
 
@@ -105,11 +99,10 @@ def test_settings_are_frozen_and_can_be_pickled():
 
 
 def test_all_faults_are_told_at_once_each_by_the_name_it_came_under(variables):
-    variables(SPANE_LEASE_S="long", SHUTDOWN_TIMEOUT="soon", PORT="70000", SPANE_WORKER_THREADS="0")
+    variables(SPANE_LEASE_S="long", SHUTDOWN_TIMEOUT="soon", SPANE_WORKER_THREADS="0")
     assert set(faults(namespace="a|b", sweep_s=-1)) == {
         "SPANE_LEASE_S",
         "SHUTDOWN_TIMEOUT",
-        "PORT",
         "SPANE_WORKER_THREADS",
         "namespace",
         "sweep_s",
@@ -185,7 +178,7 @@ def test_secrets_in_urls_are_masked(url):
 
 
 def test_the_repr_masks_secrets():
-    shown = repr(Settings(redis_url="redis://u:hush@h/0", database_url="postgresql://u:hush@db/x"))
+    shown = repr(Settings(redis_url="redis://u:hush@h/0"))
     assert "hush" not in shown
     assert "redis://***@h/0" in shown
 
@@ -200,3 +193,9 @@ def test_a_misspelt_variable_is_a_fault_and_a_foreign_one_is_not(variables):
     found = faults()
     assert found["SPANE_REDIS_ULR"] == "there is no such setting; did you mean SPANE_REDIS_URL?"
     assert set(found) == {"SPANE_REDIS_ULR", "SPANE_LEASE_S"}
+
+
+def test_variables_of_programs_beside_us_that_no_feature_reads_are_let_alone(variables):
+    variables(PORT="none of ours", DATABASE_URL="postgresql://db/x", ENABLE_PRODUCTION_OPS="perhaps")
+    assert Settings() == Settings()
+    assert not {"port", "database_url", "production_ops"} & set(Settings.model_fields)
