@@ -60,7 +60,7 @@ class EventKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One fact about one execution. `data` holds what only its kind has, named as in the table above."""
+    """One fact about one execution. `data` holds what only events of its kind have."""
 
     id: str
     at_ms: int

@@ -17,7 +17,7 @@ from spane.cli.app import app
 from spane.cli.exits import Exit
 from spane.model import state
 from spane.settings import NODE_JS_NAMES, PREFIX, Settings
-from tests.docs import definition_keys
+from tests.docs import definition_keys, reference
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(ROOT.glob("docs/*.md"))
@@ -73,6 +73,8 @@ PARTS: dict[str, Callable[[], str]] = {
     "node states": lambda: diagram(state.NODE_TRANSITIONS, state.NodeState.WAITING),
     "execution states": lambda: diagram(state.EXECUTION_TRANSITIONS, state.ExecutionState.SCHEDULED),
     "settings": settings,
+    **{f"reference of {room}": partial(reference.room, room) for room in reference.ROOMS},
+    "errors": reference.error_tree,
     **{f"keys of {noun}": partial(definition_keys.table, noun) for noun in definition_keys.SHAPES},
     "exit codes": exit_codes,
     **{f"options {verb}": lambda verb=verb: options(verb) for verb in ("run", "graph", "check", "worker")},
