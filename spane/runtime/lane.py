@@ -35,13 +35,22 @@ class AsyncLane:
         self._message_of = message_of
         self._tasks: dict[asyncio.Task[None], Claim] = {}
         self._stuck = False
+        #: How many claims are scheduled or run.
+        self._running = 0
+        self._changed = threading.Condition()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="spane-async-lane", daemon=True)
         self._thread.start()
 
     def start(self, claim: Claim, begin: Callable[[Claim], bool], finish: Callable[[Claim], None]) -> None:
         """Schedule a claim; called by the pump's thread."""
+        self._count(1)
         self._loop.call_soon_threadsafe(self._spawn, claim, begin, finish)
+
+    def _count(self, by: int) -> None:
+        with self._changed:
+            self._running += by
+            self._changed.notify_all()
 
     def run(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
         """Run a coroutine on the loop and wait for it, from another thread."""
@@ -54,10 +63,15 @@ class AsyncLane:
 
     def _spawn(self, claim: Claim, begin: Callable[[Claim], bool], finish: Callable[[Claim], None]) -> None:
         if not begin(claim):
+            self._count(-1)
             return
         task = self._loop.create_task(self._process(claim, finish))
         self._tasks[task] = claim
-        task.add_done_callback(lambda task: self._tasks.pop(task, None))
+        task.add_done_callback(self._over)
+
+    def _over(self, task: asyncio.Task[None]) -> None:
+        self._tasks.pop(task, None)
+        self._count(-1)
 
     async def _process(self, claim: Claim, finish: Callable[[Claim], None]) -> None:
         """Carry a claim through what Dramatiq's worker thread does with a message."""
@@ -85,24 +99,16 @@ class AsyncLane:
 
     def wait_idle(self, timeout_s: float) -> bool:
         """Wait until no node runs, from another thread; False when the time is over first."""
-        if not self._thread.is_alive():
-            return True
+        with self._changed:
+            idle = self._changed.wait_for(lambda: self._running == 0, timeout_s)
+        self._stuck = not (idle or self._answers())
+        return idle
 
-        async def idle() -> bool:
-            if self._tasks:
-                await asyncio.wait(self._tasks, timeout=timeout_s)
-            return not self._tasks
-
-        asked = asyncio.run_coroutine_threadsafe(idle(), self._loop)
-        try:
-            # A node that blocks the loop blocks this question as well.
-            idle_now = asked.result(timeout_s + _ANSWERS_WITHIN_S)
-        except TimeoutError:
-            asked.cancel()
-            self._stuck = True
-            return False
-        self._stuck = False
-        return idle_now
+    def _answers(self) -> bool:
+        """Tell whether the loop gets a turn: not while a node blocks it."""
+        answered = threading.Event()
+        self._loop.call_soon_threadsafe(answered.set)
+        return answered.wait(_ANSWERS_WITHIN_S)
 
     def hand_back(self, settle: Callable[[Claim], None]) -> list[Claim]:
         """Settle what still runs as handed back, and cancel it; returns it. The loop goes on."""
