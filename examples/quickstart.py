@@ -12,7 +12,7 @@ Run it on Redis, with a worker in a second terminal:
     dramatiq spane.worker examples.quickstart
     spane run examples/quickstart.py:weather city=Vienna
 
-Or without either, in this process alone (with the extra `testing`): `python examples/quickstart.py`
+Or without either, in this process alone: `python examples/quickstart.py`
 """
 
 from __future__ import annotations

@@ -105,9 +105,10 @@ class Registry:
         """Return the workflow of that name; UnknownWorkflow with the nearest names if there is none."""
         found = self.workflow(name)
         if found is None:
+            known = [made.name for made in self.workflows()]
             raise UnknownWorkflow(
-                f"No workflow is called {name!r} in this process. {hint(name, [made.name for made in self.workflows()], 'workflows')} Import "
-                "the module that defines it, or register one made of a JSON definition by engine.register(...).",
+                f"No workflow is called {name!r} in this process. {hint(name, known, 'workflows')} Import the module that "
+                "defines it, or register one made of a JSON definition by engine.register(...).",
                 workflow=name,
             )
         return found
