@@ -111,7 +111,7 @@ class Engine:
 
         With `virtual_time` a wait (retry, delay) costs no real time: the clock jumps when nothing else can run.
         """
-        import fakeredis  # noqa: PLC0415 - an extra, for this setting only
+        import fakeredis  # noqa: PLC0415 - other settings need not wait for it
 
         settings = settings or Settings()
         store = Store(
