@@ -25,6 +25,7 @@ from spane.runtime.in_process import InProcessBroker
 from spane.runtime.keys import Keys
 from spane.runtime.listener import Listener
 from spane.runtime.node_broker import NodeBroker
+from spane.runtime.session import Pace
 from spane.runtime.store import Limits, Store
 from spane.runtime.worker_process import WorkerOptions
 from spane.settings import Settings
@@ -276,8 +277,7 @@ def limits_of(settings: Settings) -> Limits:
 def worker_options_of(settings: Settings, *, in_process: bool = False) -> WorkerOptions:
     """Return what a worker process needs of the settings."""
     return WorkerOptions(
-        renew_s=settings.renew_s,
-        sweep_s=settings.sweep_s,
+        pace=Pace(renew_s=settings.renew_s, sweep_s=settings.sweep_s),
         grace_s=settings.shutdown_grace_s,
         async_concurrency=settings.async_concurrency,
         in_process=in_process,

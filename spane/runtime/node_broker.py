@@ -59,7 +59,7 @@ class NodeBroker(Mixed):
         """Open this process's node-running half, for a Dramatiq worker that boots; a second worker shares it."""
         self._workers += 1
         if self.process is not None:
-            self.process.pump.threads += worker.worker_threads
+            self.process.pump.holdings.threads += worker.worker_threads
             return self.process
         self.process = WorkerProcess(
             self, self.store, self.registry, self.worker_options, threads=worker.worker_threads
@@ -92,7 +92,7 @@ class NodeBroker(Mixed):
         self._workers -= 1
         if self.process is None:
             return
-        self.process.pump.threads -= worker.worker_threads
+        self.process.pump.holdings.threads -= worker.worker_threads
         if self._workers == 0:
             process, self.process = self.process, None
             process.shut_down()

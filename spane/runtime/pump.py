@@ -24,15 +24,13 @@ from spane.model.ids import new_session_id
 from spane.model.outcome import Failed, NodeError, Outcome, Succeeded
 from spane.runtime.claim import Claim
 from spane.runtime.commands import Commands
+from spane.runtime.holdings import UNSTARTED_S, Holdings
 from spane.runtime.layout import ASYNC_SUFFIX
 from spane.runtime.store import Store
 from spane.runtime.wire import Bell, LocalBell, LocalWire, Wire
 
 _logger = logging.getLogger("spane.pump")
 
-#: How long a claimed node may wait for a thread before it goes back to its queue, and how far back completions count.
-UNSTARTED_S = 0.05
-RECENT_S = 0.02
 #: At most so many children in a row are handed to this process before a fetch gets its turn.
 HAND_OVERS = 32
 IDLE_S = 1.0
@@ -45,14 +43,13 @@ THREADS, LOOP = "threads", "loop"
 
 
 class Pump:
-    """Outbox, registry of live claims and driver of the batches; shared by all consumers of the process."""
+    """Outbox, holdings and driver of the batches; shared by all consumers of the process."""
 
     def __init__(
         self, store: Store, *, threads: int, on_loop: int, wire: Wire | LocalWire, bell: Bell | LocalBell
     ) -> None:
         self.store = store
-        self.threads = threads
-        self.on_loop = on_loop
+        self.holdings = Holdings(threads=threads, on_loop=on_loop)
         self.session = new_session_id()
         self.queues: tuple[str, ...] = ()
         self.fitting: tuple[str, ...] = ()
@@ -64,24 +61,18 @@ class Pump:
         self._wire = wire
         self._bell = bell
         self._outbox: deque[tuple[Claim, Outcome]] = deque()
-        self._unstarted: dict[str, Claim] = {}
-        self._running: dict[str, Claim] = {}
-        self._loop_claims = 0
         self._commands = Commands(store, self.session)
         self._hot = True
         self._loop_hot = True
         self._next_due_s = IDLE_S
         self._looked_at = 0.0
         self._handed = 0
-        self._completed: deque[float] = deque(maxlen=4 * threads)
         self._asleep = False
         self._broken = False
-        self._held: set[str] = set()
         self._strays = 0
         self._unloaded = False
         self._planless: list[tuple[Claim, Outcome]] = []
         self._planless_at = 0.0
-        self._charged = 0
         # Not at once: Dramatiq's master takes 30 s to see that a process has died while it was booting.
         self._suspects_from = time.monotonic() + CHARGED_S
         self._charged_at = self._suspects_from
@@ -90,34 +81,18 @@ class Pump:
 
     # Called by worker threads and the event loop. None of these waits for Redis, none raises.
 
-    def begin(self, claim: Claim) -> bool:
-        """Tell whether the claim may start: not if it went back to its queue in the meantime."""
-        if self._unstarted.pop(claim.token, None) is None:
-            return False
-        self._running[claim.token] = claim
-        return True
-
     def finish(self, claim: Claim, outcome: Outcome | None) -> None:
         """Take a claim's outcome, unless something settled it before."""
-        if self._running.pop(claim.token, None) is None and self._unstarted.pop(claim.token, None) is None:
+        if not self.holdings.end(claim):
             return
-        # Counts first: the driver may take the outcome, and count the room, at once.
-        if claim.on_loop:
-            self._loop_claims -= 1
+        # The room first: the driver may take the outcome, and count it, at once.
         if claim.charged:
-            self._charged -= 1
             self._charged_at = 0.0
             self._hot = self._loop_hot = True
         self._outbox.append((claim, outcome or _rejected(claim)))
-        self._completed.append(time.monotonic())
         if self._asleep:
             self._asleep = False
             self._bell.ring()
-
-    def forsake(self) -> list[Claim]:
-        """Stop caring about what runs on threads, and return it: its outcomes will be dropped."""
-        claims = [claim for claim in self.running if not claim.on_loop]
-        return [claim for claim in claims if self._running.pop(claim.token, None) is not None]
 
     def wake(self) -> None:
         """Make the driver look at once."""
@@ -130,19 +105,14 @@ class Pump:
         More than it knows of, twice in a row, means that a call was carried out after its connection was given up
         (it stood in the socket of a Redis that hung): the next step adopts what came of it.
         """
-        self._strays = self._strays + 1 if held > len(self._held) else 0
+        self._strays = self._strays + 1 if held > len(self.holdings.tokens) else 0
         if self._strays > 1:
             self._bell.ring()
 
     @property
     def in_flight(self) -> int:
         """How many claims this process holds, started or not, or still has to commit."""
-        return len(self._unstarted) + len(self._running) + len(self._outbox) + len(self._planless)
-
-    @property
-    def running(self) -> list[Claim]:
-        """The claims whose nodes are running now."""
-        return list(self._running.values())
+        return len(self.holdings) + len(self._outbox) + len(self._planless)
 
     # Called by consumer threads.
 
@@ -208,13 +178,13 @@ class Pump:
             self._turn.wait(0.05)
 
     def _sleep(self, timeout_s: float, room: int, loop_room: int) -> None:
-        self._give_back_stale()
+        self.give_back(self.holdings.stale)
         self._asleep = True
         if self._outbox or (self._hot and room > 0) or (self._loop_hot and loop_room > 0):
             self._asleep = False
             return
         left = self._looked_at + self._next_due_s - time.monotonic()
-        wait_s = max(0.001, min(timeout_s, left, UNSTARTED_S if self._unstarted else IDLE_S))
+        wait_s = max(0.001, min(timeout_s, left, UNSTARTED_S if self.holdings.unstarted else IDLE_S))
         heard = self._bell.wait(self._wake_lists(room, loop_room), wait_s)
         self._asleep = False
         self.heard = bool(heard)
@@ -238,13 +208,7 @@ class Pump:
         return lanes
 
     def _room(self) -> tuple[int, int]:
-        """Return how many more nodes to fetch: for threads, a little ahead of them, and for the event loop."""
-        if self.draining:
-            return 0, 0
-        horizon = time.monotonic() - RECENT_S
-        recent = sum(1 for at in self._completed if at >= horizon)
-        held = len(self._unstarted) + len(self._running) - self._loop_claims
-        return self.threads + recent - held, self.on_loop - self._loop_claims
+        return (0, 0) if self.draining else self.holdings.room()
 
     def _drain_outbox(self) -> list[tuple[Claim, Outcome]]:
         batch = []
@@ -287,9 +251,7 @@ class Pump:
 
     def _fetch(self, room: int, loop_room: int) -> tuple[Any, ...]:
         now = self._looked_at = time.monotonic()
-        on_threads = len(self._running) - self._loop_claims
-        freed = bool(self._completed) and now - self._completed[-1] < RECENT_S
-        charged = self._charged <= 0 and (on_threads < self.threads or freed) and now >= self._charged_at + CHARGED_S
+        charged = self.holdings.charged <= 0 and self.holdings.free_thread and now >= self._charged_at + CHARGED_S
         if charged:
             self._charged_at = now
         suspects = now >= self._suspects_from
@@ -308,7 +270,7 @@ class Pump:
             if code == b"noplan":
                 self._wait_for_plan(claim, outcome)
                 continue
-            self._held.discard(claim.token)
+            self.holdings.forget(claim.token)
             if code == b"ok":
                 if reply[1]:
                     self._hot = self._loop_hot = True
@@ -365,19 +327,14 @@ class Pump:
     def _accept(self, row: Any, before: Outcome | None = None) -> bool:
         """Take a claim in; returns whether it is one for the event loop. `before` is the outcome it follows from."""
         claim = Claim(row, before.raw if isinstance(before, Succeeded) else None)
-        self._held.add(claim.token)
-        if claim.on_loop:
-            self._loop_claims += 1
-        if claim.charged:
-            self._charged += 1
-        self._unstarted[claim.token] = claim
+        self.holdings.add(claim)
         self.ready.append(claim)
         return claim.on_loop
 
     def _recover(self) -> None:
         """After a lost reply: adopt what is leased to this session without its knowing."""
         self._load_scripts()
-        reply = self._wire.call([self._commands.resync(self._held)])[0]
+        reply = self._wire.call([self._commands.resync(self.holdings.tokens)])[0]
         if isinstance(reply, Exception):
             raise StoreUnavailable(f"Redis does not answer yet: {reply}")
         for row in reply:
@@ -389,24 +346,11 @@ class Pump:
 
     # Giving back.
 
-    def _give_back_stale(self) -> None:
-        """Return nodes that no thread has started in time; somebody else may have one free."""
-        if not self._unstarted or len(self._running) - self._loop_claims < self.threads:
-            return
-        horizon = time.monotonic() - UNSTARTED_S
-        self.give_back(
-            [claim for claim in list(self._unstarted.values()) if claim.fetched_at < horizon and not claim.on_loop]
-        )
-
     def give_back(self, claims: Iterable[Claim]) -> None:
         """Return claims that have not started to the front of their queues, with nothing charged to them."""
-        mine = [claim for claim in claims if self._unstarted.pop(claim.token, None) is not None]
+        mine = self.holdings.withdraw(claims)
         if not mine:
             return
-        for claim in mine:
-            self._held.discard(claim.token)
-            self._loop_claims -= claim.on_loop
-            self._charged -= claim.charged
         try:
             self._wire.call([self._commands.give_back(mine)])
         except StoreUnavailable:
@@ -421,7 +365,7 @@ class Pump:
     def close(self) -> None:
         """Give back what did not start and let go of the connections."""
         self.draining = True
-        self.give_back(list(self._unstarted.values()))
+        self.give_back(self.holdings.unstarted)
         self.ready.clear()
         self.flush(5.0)
         self._bell.close()

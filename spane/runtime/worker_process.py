@@ -5,8 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dramatiq import Actor, MessageProxy
@@ -16,15 +15,15 @@ from spane.authoring.registry import Registry
 from spane.authoring.resources import Resources
 from spane.errors import SpaneError, StoreError, StoreUnavailable
 from spane.model.outcome import Failed, Outcome, Unfit
-from spane.ops.services import Service, Services
+from spane.ops.services import Services
 from spane.runtime.claim import Claim
 from spane.runtime.executor import Executor
 from spane.runtime.lane import AsyncLane
-from spane.runtime.layout import ASYNC_SUFFIX
 from spane.runtime.mishaps import put_off, timed_out
 from spane.runtime.programs import Programs
 from spane.runtime.pump import Pump
 from spane.runtime.retry import classify
+from spane.runtime.session import Pace, Session
 from spane.runtime.stopping import Grace
 from spane.runtime.store import Store
 from spane.runtime.watchdog import Watchdog, hand_back
@@ -48,14 +47,12 @@ _EXCEPTIONS_KEPT = 1_000
 
 @dataclass(frozen=True, slots=True)
 class WorkerOptions:
-    """How a worker process paces itself, in seconds; see Settings for what each is for."""
+    """How a worker process goes about its work; see Settings for what each is for."""
 
-    renew_s: float = 1.5
-    sweep_s: float = 0.5
+    pace: Pace = Pace()
     grace_s: float = 25.0
     async_concurrency: int = 100
     in_process: bool = False
-    services: tuple[Callable[[Store], Service], ...] = field(default=())
 
 
 class WorkerProcess:
@@ -73,7 +70,6 @@ class WorkerProcess:
         self.watchdog.expire = self._expire
         self.programs = Programs(store, registry)
         self.executor = Executor(store, self.programs, self.resources, self.watchdog)
-        self.executor.is_cancelled = self._is_cancelled
         local = self.executor.quiet = options.in_process
         self.pump = Pump(
             store,
@@ -83,15 +79,11 @@ class WorkerProcess:
             bell=LocalBell() if local else Bell(store.client),
         )
         self.lane = AsyncLane(broker, self.executor, self.message_of)
-        self.pump.start_on_loop = lambda claim: self.lane.start(claim, self.pump.begin, self._finish)
+        self.pump.start_on_loop = lambda claim: self.lane.start(claim, self.pump.holdings.begin, self._finish)
         #: In process only: the last exceptions of nodes that failed for good, so that a plain call can raise its own again.
         self.exceptions: OrderedDict[tuple[str, str], BaseException] = OrderedDict()
-        self._refused: set[str] = set()
-        self._cancelled: set[str] = set()
-        self._renewed_at = time.monotonic()
-        self._judges_from = 0.0
-        self._last_notice = "0"
-        self._unfit_seen = 0
+        self.session = Session(store, self.pump, registry, options.pace)
+        self.executor.is_cancelled = self.session.is_cancelled
         self._grace = Grace(options.grace_s, self._hand_back)
         self.services = Services()
 
@@ -100,15 +92,9 @@ class WorkerProcess:
     def boot(self) -> None:
         """Make scripts, session and actors ready; start the service loops."""
         self.store.load_scripts()
-        *_, notices = self.store.renew(self.pump.session, "0")
-        self._last_notice = notices[-1][0] if notices else "0"
+        self.session.open()
         self.declare_actors()
-        for service in (
-            Service("renew", self._renew, self.options.renew_s / 5),
-            Service("rescue", self._rescue, self.options.sweep_s),
-            Service("sweep", self._sweep, 2 * self.options.sweep_s),
-            *self.broker.services(),
-        ):
+        for service in (*self.session.services(), *self.broker.services()):
             self.services.start(service)
 
     def declare_actors(self) -> None:
@@ -148,7 +134,7 @@ class WorkerProcess:
 
     def _hand_back(self) -> None:
         """Let other workers have what still runs when the grace is over; no attempt is charged."""
-        late = self.pump.forsake()
+        late = self.pump.holdings.forsake()
         on_loop = self.lane.hand_back(self._put_off)
         if late or on_loop:
             nodes = [*late, *on_loop]
@@ -212,7 +198,7 @@ class WorkerProcess:
 
     def run_claim(self, claim: Claim) -> None:
         """Run a claim on this worker thread: the function of every node's actor."""
-        if not self.pump.begin(claim):
+        if not self.pump.holdings.begin(claim):
             return
         self.executor.run(claim)
 
@@ -230,7 +216,7 @@ class WorkerProcess:
                 self.exceptions.popitem(last=False)
         if isinstance(outcome, Unfit):
             # This process has the type, but not as the plan wants it: it must not ask for the node again.
-            self._refused.add(outcome.fingerprint)
+            self.session.refuse(outcome.fingerprint)
         self.pump.finish(claim, outcome)
 
     def _expire(self, claim: Claim, timeout_ms: int) -> None:
@@ -238,64 +224,6 @@ class WorkerProcess:
         claim.interrupted = True
         claim.duration_us = int((time.monotonic() - claim.started_at) * 1e6)
         self._settle(claim, classify(claim.program.node.retry, error, node=claim.node, attempt=claim.attempt))
-
-    # Services.
-
-    def _renew(self) -> float:
-        alive, unfit, held, notices = self.store.renew(self.pump.session, self._last_notice)
-        now = time.monotonic()
-        if now > self._renewed_at + 2 * self.options.renew_s:
-            self._judges_from = now + self.options.renew_s
-        self._renewed_at = now
-        self.pump.compare(held)
-        if not alive:
-            _logger.warning("This worker's lease had run out; its attempts were taken over and will be fenced.")
-        for notice_id, text in notices:
-            self._last_notice = notice_id
-            verb, _, execution = text.partition("|")
-            if verb == "cancel":
-                self._cancelled.add(execution)
-        if len(self._cancelled) > 10_000:
-            self._cancelled = {claim.execution for claim in self.pump.running} & self._cancelled
-        if unfit or self._unfit_seen:
-            self._fit()
-        self._unfit_seen = unfit
-        return self.options.renew_s
-
-    def _fit(self) -> None:
-        """Find out which nodes that nobody fitted this process's code can run, and look into their queues as well."""
-        lanes = [lane for lane in self.store.unfit() if self._may_fit(lane)]
-        self.pump.fitting = tuple(self.store.adopt(lanes)) if lanes else ()
-        if self.pump.fitting:
-            self.pump.wake()
-
-    def _may_fit(self, lane: str) -> bool:
-        queue, _, fingerprint = lane.partition("@")
-        return (
-            queue.removesuffix(ASYNC_SUFFIX) in self.pump.queues
-            and self.registry.get(fingerprint.rpartition(".")[0]) is not None
-            and fingerprint not in self._refused
-        )
-
-    def _rescue(self) -> float:
-        """Take over from the dead; but a worker that could not renew lets the others renew first, they live as well."""
-        now = time.monotonic()
-        if now > self._renewed_at + 2 * self.options.renew_s or now < self._judges_from:
-            return self.options.sweep_s
-        while taken := self.store.rescue():
-            _logger.info("Took over %d attempts from a worker that is gone.", taken)
-            self.pump.wake()
-        return self.options.sweep_s
-
-    def _sweep(self) -> float:
-        _, mended, more = self.store.sweep()
-        if mended:
-            _logger.warning("Set right %d nodes whose hint, timer or lease was lost.", mended)
-            self.pump.wake()
-        return 0.0 if more and mended else 2 * self.options.sweep_s
-
-    def _is_cancelled(self, execution: str) -> bool:
-        return execution in self._cancelled
 
     def _run_on_loop(self, coroutine: Any) -> Any:
         return self.lane.run(coroutine)

@@ -192,7 +192,9 @@ class Workbench:
 
     def _unfinished(self) -> str:
         process = self._broker.process
-        running = [f"node {claim.node!r} of {claim.execution}" for claim in (process.pump.running if process else ())]
+        running = [
+            f"node {claim.node!r} of {claim.execution}" for claim in (process.pump.holdings.running if process else ())
+        ]
         messages = [f"queue {name!r}" for name, queue in self._broker.queues.items() if queue.unfinished_tasks]
         return ", ".join([*running, *messages]) or "nodes that are queued"
 

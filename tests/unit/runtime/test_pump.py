@@ -59,7 +59,7 @@ def tokens(store: Store, lane: str = "default") -> int:
 
 def test_a_full_process_leaves_the_token_to_an_idle_one(store, pump):
     store.start(Start("x1", ONE.hash, "one", b"{}"))
-    assert pump.begin(claimed(pump))
+    assert pump.holdings.begin(claimed(pump))
     store.client.delete(store.keys.wake("default"))
     store.start(Start("x2", ONE.hash, "one", b"{}"))
     assert pump.next(0.05) is None
@@ -73,7 +73,7 @@ def test_a_token_that_came_to_a_process_that_is_full_by_now_is_passed_on(store, 
     # Its only thread gets work by another way than by a token, while the old call still listens.
     store.start(Start("x1", ONE.hash, "one", b"{}"))
     pump.wake()
-    assert pump.begin(claimed(pump))
+    assert pump.holdings.begin(claimed(pump))
     store.client.delete(store.keys.wake("default"))
     store.start(Start("x2", ONE.hash, "one", b"{}"))
     for _ in range(5):
@@ -107,7 +107,7 @@ def test_lists_that_came_later_are_listened_to_as_well(store):
 def test_an_outcome_waits_for_its_plan_and_is_committed_when_it_is_back(store, pump):
     store.start(Start("x1", CHAIN.hash, "chain", b'{"n":1}'))
     claim = claimed(pump)
-    assert pump.begin(claim)
+    assert pump.holdings.begin(claim)
     store.client.delete(store.keys.plan(CHAIN.hash))
     pump.finish(claim, Succeeded(b"1"))
     assert pump.next(0.01) is None
@@ -115,7 +115,7 @@ def test_an_outcome_waits_for_its_plan_and_is_committed_when_it_is_back(store, p
     store.put_plan(CHAIN)
     second = claimed(pump)
     assert "second" == second.node
-    assert pump.begin(second)
+    assert pump.holdings.begin(second)
     pump.finish(second, Succeeded(b"2"))
     assert pump.next(0.01) is None
     assert "completed" == store.status("x1")

@@ -21,9 +21,9 @@ def test_a_worker_takes_its_threads_with_it_and_the_last_one_ends_the_session(br
     first.start()
     second.start()
     process = broker.process
-    assert 5 == process.pump.threads
+    assert 5 == process.pump.holdings.threads
     second.stop()
-    assert (2, process) == (process.pump.threads, broker.process)
+    assert (2, process) == (process.pump.holdings.threads, broker.process)
     first.stop()
     assert broker.process is None
     assert 0 == broker.store.client.zcard(broker.store.keys.sessions)

@@ -1,0 +1,113 @@
+"""A worker's session: what keeps its leases, takes over from others, and tells it what others decided."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from spane.authoring.registry import Registry
+from spane.ops.services import Service
+from spane.runtime.layout import ASYNC_SUFFIX
+from spane.runtime.pump import Pump
+from spane.runtime.store import Store
+
+_logger = logging.getLogger("spane.worker")
+_CANCELLED_KEPT = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How often a session does its rounds, in seconds."""
+
+    renew_s: float = 1.5
+    sweep_s: float = 0.5
+
+
+class Session:
+    """The rounds of one process's session, each a service of its own; none of them runs nodes."""
+
+    def __init__(self, store: Store, pump: Pump, registry: Registry, pace: Pace) -> None:
+        self._store = store
+        self._pump = pump
+        self._registry = registry
+        self._pace = pace
+        self._refused: set[str] = set()
+        self._cancelled: set[str] = set()
+        self._renewed_at = time.monotonic()
+        self._judges_from = 0.0
+        self._last_notice = "0"
+        self._unfit_seen = 0
+
+    def open(self) -> None:
+        """Announce the session; what was decided before it is none of its business."""
+        *_, notices = self._store.renew(self._pump.session, "0")
+        self._last_notice = notices[-1][0] if notices else "0"
+
+    def services(self) -> Iterator[Service]:
+        """Yield the rounds."""
+        yield Service("renew", self._renew, self._pace.renew_s / 5)
+        yield Service("rescue", self._rescue, self._pace.sweep_s)
+        yield Service("sweep", self._sweep, 2 * self._pace.sweep_s)
+
+    def is_cancelled(self, execution: str) -> bool:
+        """Tell whether an execution is being cancelled, as far as this process has heard."""
+        return execution in self._cancelled
+
+    def refuse(self, fingerprint: str) -> None:
+        """Never ask again for nodes of a type that this process has, but not as their plan wants it."""
+        self._refused.add(fingerprint)
+
+    def _renew(self) -> float:
+        alive, unfit, held, notices = self._store.renew(self._pump.session, self._last_notice)
+        now = time.monotonic()
+        if now > self._renewed_at + 2 * self._pace.renew_s:
+            self._judges_from = now + self._pace.renew_s
+        self._renewed_at = now
+        self._pump.compare(held)
+        if not alive:
+            _logger.warning("This worker's lease had run out; its attempts were taken over and will be fenced.")
+        for notice_id, text in notices:
+            self._last_notice = notice_id
+            verb, _, execution = text.partition("|")
+            if verb == "cancel":
+                self._cancelled.add(execution)
+        if len(self._cancelled) > _CANCELLED_KEPT:
+            self._cancelled = {claim.execution for claim in self._pump.holdings.running} & self._cancelled
+        if unfit or self._unfit_seen:
+            self._fit()
+        self._unfit_seen = unfit
+        return self._pace.renew_s
+
+    def _fit(self) -> None:
+        """Find out which nodes that nobody fitted this process's code can run, and look into their queues as well."""
+        lanes = [lane for lane in self._store.unfit() if self._may_fit(lane)]
+        self._pump.fitting = tuple(self._store.adopt(lanes)) if lanes else ()
+        if self._pump.fitting:
+            self._pump.wake()
+
+    def _may_fit(self, lane: str) -> bool:
+        queue, _, fingerprint = lane.partition("@")
+        return (
+            queue.removesuffix(ASYNC_SUFFIX) in self._pump.queues
+            and self._registry.get(fingerprint.rpartition(".")[0]) is not None
+            and fingerprint not in self._refused
+        )
+
+    def _rescue(self) -> float:
+        """Take over from the dead; but a worker that could not renew lets the others renew first, they live as well."""
+        now = time.monotonic()
+        if now > self._renewed_at + 2 * self._pace.renew_s or now < self._judges_from:
+            return self._pace.sweep_s
+        while taken := self._store.rescue():
+            _logger.info("Took over %d attempts from a worker that is gone.", taken)
+            self._pump.wake()
+        return self._pace.sweep_s
+
+    def _sweep(self) -> float:
+        _, mended, more = self._store.sweep()
+        if mended:
+            _logger.warning("Set right %d nodes whose hint, timer or lease was lost.", mended)
+            self._pump.wake()
+        return 0.0 if more and mended else 2 * self._pace.sweep_s
