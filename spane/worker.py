@@ -6,14 +6,32 @@ run beside SPANE's.
 
 from __future__ import annotations
 
+import sys
+
 import dramatiq
 
 from spane.engine import Engine
+from spane.errors import SettingsError, SpaneError
 from spane.runtime.suitability import require_suitable
 from spane.settings import Settings
 
-settings = Settings()
-engine = Engine(settings=settings)
-require_suitable(engine.store.client, allow=settings.allow_unsafe_redis)
+#: Dramatiq's own exit codes: a module or an option at fault, the broker not to be reached.
+_CANNOT_IMPORT, _CANNOT_CONNECT = 2, 3
+
+
+def _engine() -> Engine:
+    """Return an engine on a Redis that keeps what it is given, or end the process with one paragraph that says why not."""
+    try:
+        engine = Engine(settings=Settings())
+        require_suitable(engine.store.client, allow=engine.settings.allow_unsafe_redis, prefix=engine.store.keys.prefix)
+    except SpaneError as error:
+        sys.stderr.write(f"spane.worker: {error}\n")
+        sys.stderr.flush()
+        sys.exit(_CANNOT_IMPORT if isinstance(error, SettingsError) else _CANNOT_CONNECT)
+    return engine
+
+
+engine = _engine()
+settings = engine.settings
 broker = engine.broker
 dramatiq.set_broker(broker)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from enum import IntEnum
-from typing import Self
 
 from spane.errors import (
     AttemptError,
@@ -21,21 +20,27 @@ from spane.errors import (
 class Exit(IntEnum):
     """What a script can tell from `$?`; the meanings are kept."""
 
-    meaning: str
+    OK = 0
+    FAILED = 1
+    USAGE = 2
+    CANCELLED = 3
+    STORE = 4
+    INTERRUPTED = 130
 
-    OK = 0, "done; `spane run`: the execution completed"
-    FAILED = 1, "the execution failed, cannot go on, or came to a result that does not fit its annotation"
-    USAGE = 2, "usage, settings, a workflow or its inputs are at fault; nothing was started"
-    CANCELLED = 3, "the execution was cancelled"
-    STORE = 4, "the store cannot be used: it is away, would lose what it is given, or has lost the execution"
-    INTERRUPTED = 130, "interrupted by Ctrl-C or SIGTERM"
+    @property
+    def meaning(self) -> str:
+        """What the code says, for `--help` and the pages."""
+        return _MEANINGS[self]
 
-    def __new__(cls, code: int, meaning: str) -> Self:
-        """Make the number, with what it means."""
-        made = int.__new__(cls, code)
-        made._value_ = code
-        made.meaning = meaning
-        return made
+
+_MEANINGS = {
+    Exit.OK: "done; `spane run`: the execution completed",
+    Exit.FAILED: "the execution failed, cannot go on, or came to a result that does not fit its annotation",
+    Exit.USAGE: "usage, settings, a workflow or its inputs are at fault; nothing was started",
+    Exit.CANCELLED: "the execution was cancelled",
+    Exit.STORE: "the store cannot be used: it is away, would lose what it is given, or has lost the execution",
+    Exit.INTERRUPTED: "interrupted by Ctrl-C or SIGTERM",
+}
 
 
 def code_of(error: SpaneError) -> Exit:

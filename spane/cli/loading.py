@@ -106,10 +106,15 @@ def module_name(path: Path) -> tuple[str, str]:
 
 
 def as_module(part: str) -> str:
-    """Return the module of a file, for a worker that takes modules only; anything else stays as it is."""
+    """Return the module of a file, or a module as it is, if it can be found; a worker takes modules only."""
     path = Path(part)
-    if path.suffix != ".py" or not path.is_file():
+    if path.suffix != ".py":
+        _put_on_path(str(Path.cwd()))
+        if _find(part.partition(":")[0]) is None:
+            raise _no_module(part)
         return part
+    if not path.is_file():
+        raise _fault(part, "no-file", f"there is no file {part!r} in {Path.cwd()}.")
     name, root = module_name(path)
     if Path(root) != Path.cwd().resolve():
         raise _fault(part, "elsewhere", f"{part} is module {name!r} of {root}. Go there, and run: spane worker {name}")
@@ -135,11 +140,7 @@ def _imported(name: str, source: str) -> ModuleType:
         raise
     except ModuleNotFoundError as error:
         if error.name is not None and (name == error.name or name.startswith(f"{error.name}.")):
-            raise _fault(
-                source,
-                "no-module",
-                f"there is no file or module {source!r} here. Modules are looked for from {Path.cwd()}.",
-            ) from None
+            raise _no_module(source) from None
         raise _broken(source, error) from None
     except (Exception, SystemExit) as error:  # noqa: BLE001 - the user's module may raise anything
         raise _broken(source, error) from None
@@ -164,6 +165,14 @@ def _from_file(path: Path, source: str) -> ModuleType:
     except (Exception, SystemExit) as error:  # noqa: BLE001 - the user's module may raise anything
         raise _broken(source, error) from None
     return loaded
+
+
+def _no_module(source: str) -> DefinitionError:
+    return _fault(
+        source,
+        "no-module",
+        f"there is no file or module {source!r} here. Modules are looked for from {Path.cwd()}.",
+    )
 
 
 def _broken(source: str, error: BaseException) -> DefinitionError:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
 from typing import Annotated
 
 import typer
+
+from spane.cli import exits
 
 
 def worker(
@@ -28,15 +31,21 @@ def worker(
     All other options are dramatiq's own and come after the modules. SIGTERM and Ctrl-C let running nodes finish; a
     second one stops them at once. SIGHUP restarts the workers.
     """
-    from spane.cli import loading, stores, supervisor
+    from spane.cli import loading, stores, supervisor, trial
     from spane.settings import Settings
 
     settings = Settings()
     with stores.opened(settings.redis_url, settings) as opened:
         opened.require_suitable()
-    arguments = [loading.as_module(part) for part in modules]
+    named = list(takewhile(lambda part: not part.startswith("-"), modules))
+    names = [loading.as_module(part) for part in named]
+    code = trial.imports(names)
+    if code is not exits.Exit.OK:
+        raise typer.Exit(code)
     raise typer.Exit(
         supervisor.supervise(
-            arguments, processes=processes or settings.worker_processes, threads=threads or settings.worker_threads
+            [*names, *modules[len(named) :]],
+            processes=processes or settings.worker_processes,
+            threads=threads or settings.worker_threads,
         )
     )

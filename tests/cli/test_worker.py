@@ -2,12 +2,15 @@ import json
 import os
 import re
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
 from spane import Engine
+from tests.cli.conftest import environment
 
 pytestmark = pytest.mark.redis
 
@@ -78,12 +81,55 @@ def test_workers_do_not_outlive_a_supervisor_that_was_killed(start, redis_url):
     wait_until(lambda: not Path(f"/proc/{master}").exists())
 
 
-def test_a_module_that_cannot_be_imported_stops_the_worker(start, redis_url):
-    worker = start("worker", "nothing_like_this", "-p", "2", SPANE_REDIS_URL=redis_url)
-    _, told = worker.communicate(timeout=60)
-    assert 2 == worker.returncode
-    assert "No module named 'nothing_like_this'" in told
-    assert "dramatiq cannot start a worker" in told
+def test_a_module_that_is_not_there_is_said_before_any_process_starts(run, folder, redis_url):
+    done = run("worker", "nothing_like_this", "-p", "2", SPANE_REDIS_URL=redis_url)
+    assert 2 == done.returncode
+    told = f"spane: there is no file or module 'nothing_like_this' here. Modules are looked for from {folder}.\n"
+    assert told == done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("def (", "SyntaxError: invalid syntax"),
+        ("import nothing_like_this", "No module named 'nothing_like_this'"),
+        ("raise RuntimeError('not today')", "RuntimeError: not today"),
+    ],
+)
+def test_a_module_that_cannot_be_imported_is_said_once_with_its_own_lines_only(run, folder, redis_url, text, message):
+    (folder / "broken.py").write_text(text)
+    done = run("worker", "broken", "-Q", "default", "-p", "2", SPANE_REDIS_URL=redis_url)
+    assert 2 == done.returncode
+    assert "spane: broken cannot be imported:\n" in done.stderr
+    assert 1 == done.stderr.count(message)
+    assert "importlib" not in done.stderr
+    assert "dramatiq" not in done.stderr
+
+
+def dramatiq(folder, **env):
+    return subprocess.run(
+        [sys.executable, "-m", "dramatiq", "spane.worker", "shop", "-p", "1"],
+        cwd=folder,
+        env=environment(**env),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def test_a_plain_dramatiq_worker_says_in_one_paragraph_that_redis_is_away(folder):
+    done = dramatiq(folder, SPANE_REDIS_URL="redis://localhost:1")
+    assert 3 == done.returncode
+    assert "spane.worker: Redis cannot be reached: " in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_plain_dramatiq_worker_says_which_settings_are_at_fault(folder):
+    done = dramatiq(folder, SPANE_LEASE_S="-1")
+    assert 2 == done.returncode
+    assert "spane.worker: The configuration has 1 fault:\n  - SPANE_LEASE_S: " in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_a_redis_that_is_away_is_said_before_any_process_starts(run):
