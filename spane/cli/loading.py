@@ -78,6 +78,8 @@ def module(source: str) -> ModuleType:
     _put_on_path(str(Path.cwd()))
     path = Path(source)
     if path.suffix != ".py" and not path.is_file():
+        if not all(part.isidentifier() for part in source.split(".")):
+            raise _no_module(source)
         return _imported(source, source)
     if not path.is_file():
         raise _fault(source, "no-file", f"there is no file {source!r} in {Path.cwd()}.")

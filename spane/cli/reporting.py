@@ -63,7 +63,8 @@ def print_result(result: Any) -> None:
     if isinstance(result, str):
         print(result)  # noqa: T201 - the result is what this verb is for
     else:
-        print(json.dumps(plain(result), indent=2, ensure_ascii=False))  # noqa: T201
+        unicode = (sys.stdout.encoding or "").lower().startswith("utf")
+        print(json.dumps(plain(result), indent=2, ensure_ascii=not unicode))  # noqa: T201
 
 
 def print_json_line(fields: dict[str, Any]) -> None:

@@ -54,7 +54,13 @@ class RunOptions:
 def carry_out(workflow: Workflow[..., Any], pairs: Sequence[str], document: str | None, options: RunOptions) -> Exit:
     """Run the workflow to its end and return the exit code."""
     given = values.read(workflow, pairs, document)
-    _ = workflow.plan  # its faults come before anything is opened
+    # Faults come before anything is opened.
+    _ = workflow.plan
+    if not options.follow:
+        workflow.encode_inputs(given)
+    elif given:
+        problem = "--follow watches an execution that has its inputs already; leave these out."
+        raise InputError(problem, workflow=workflow.name, problems=(problem,))
     settings = stores.settings_for(options.store)
     console = reporting.terminal(quiet=options.machine)
     reporting.set_up_logging(settings.log_level, console)

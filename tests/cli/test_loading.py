@@ -17,6 +17,9 @@ def test_several_workflows_in_a_file_are_asked_for_by_name(run):
     [
         ("nowhere.py", "there is no file 'nowhere.py'"),
         ("nowhere", "there is no file or module 'nowhere'"),
+        (".", "there is no file or module '.'"),
+        ("", "there is no file or module ''"),
+        ("some/folder", "there is no file or module 'some/folder'"),
         ("shop.py:nothing", "'nothing' is not there. Workflows in shop.py: pack, numbers,"),
         ("shop.py:double", "'double' is a node; run a workflow that calls it. Workflows in shop.py: pack, numbers,"),
         ("shop.py:Order", "'Order' is no workflow. Workflows in shop.py: pack, numbers,"),

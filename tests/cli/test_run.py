@@ -123,6 +123,32 @@ def test_settings_at_fault_are_named_all_at_once(run):
     assert "SPANE_LOG_LEVEL" in done.stderr
 
 
+def test_inputs_are_read_before_a_store_is_opened(run):
+    done = run("run", "shop.py:numbers", "--store", "redis://localhost:1")
+    assert 2 == done.returncode
+    assert "n: it is missing" in done.stderr
+
+
+def test_an_execution_that_is_followed_takes_no_inputs(run):
+    done = run("run", "shop.py:numbers", "n=4", "--follow", "nothing", *MEMORY)
+    assert 2 == done.returncode
+    assert "--follow watches an execution that has its inputs already; leave these out." in done.stderr
+
+
+def test_a_result_is_printed_whole_whatever_the_terminal_can_show(run, folder):
+    (folder / "words.py").write_text(
+        "from spane import node, workflow\n\n@node\ndef say(word: str) -> dict[str, str]:\n    return {word: '😀'}\n\n"
+        "@node\ndef tell(word: str) -> str:\n    return word\n\n"
+        "@workflow\ndef words(word: str) -> dict[str, str]:\n    return say(word)\n\n"
+        "@workflow\ndef text(word: str) -> str:\n    return tell(word)\n",
+        encoding="utf-8",
+    )
+    done = run("run", "words.py:words", "word=größe", *MEMORY, PYTHONIOENCODING="ascii")
+    assert (0, {"größe": "😀"}) == (done.returncode, json.loads(done.stdout))
+    assert "gr\\xf6\\xdfe\n" == run("run", "words.py:text", "word=größe", *MEMORY, PYTHONIOENCODING="ascii").stdout
+    assert "größe\n" == run("run", "words.py:text", "word=größe", *MEMORY, PYTHONIOENCODING="utf-8").stdout
+
+
 def test_an_execution_that_is_not_there_cannot_be_followed(run):
     done = run("run", "shop.py:numbers", "--follow", "nothing")
     assert 2 == done.returncode
