@@ -28,9 +28,9 @@ def worker(module: str, *, store: str | None) -> str:
 def cancel(execution: str, *, folder: str) -> str:
     """Return the command that cancels an execution of an embedded store."""
     where = "" if folder == ".spane" else repr(folder)
-    return shlex.join(
-        ["python", "-c", f"from spane import Engine; Engine.embedded({where}).get({execution!r}).cancel()"]
-    )
+    code = f"from spane import Engine; Engine.embedded({where}).get('{execution}').cancel()"
+    quoted = shlex.quote(code) if set(code) & set('"$`!\\') else f'"{code}"'
+    return f"python -c {quoted}"
 
 
 def _with_secret(command: str) -> str:
