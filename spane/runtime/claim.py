@@ -18,19 +18,19 @@ class Claim:
     It travels as the only argument of a Dramatiq message, is run by the executor, and comes back to the pump
     with its `outcome`. `values` stands in the order of `fields`, as stored; None where the worker has to read them
     itself. `sent` is the output that this process has just sent, for a child that takes nothing else. `attempt`
-    counts from 1 and does not count crashes, which `charged` tells of; `on_loop` tells whether the node was planned to
-    run on the event loop.
+    counts from 1 and does not count crashes; `on_loop` tells whether the node was planned to run on the event loop,
+    `alone` that it is a suspect which runs alone and writes a mark first.
     """
 
     __slots__ = (
-        "attempt", "charged", "duration_us", "exception", "execution", "failures", "fetched_at", "fields", "flag", "handed_back", "interrupted",
+        "alone", "attempt", "duration_us", "exception", "execution", "failures", "fetched_at", "fields", "flag", "handed_back", "interrupted",
         "node", "on_loop", "outcome", "page", "plan", "program", "queue", "seat", "started_at", "token", "type", "values",
     )  # fmt: skip
 
     _profiles: ClassVar[dict[bytes, tuple[int, str, str, bool, tuple[str, ...]]]] = {}
 
     def __init__(self, row: Sequence[Any], sent: bytes | None = None) -> None:
-        execution, node, token, plan, profile, failures, crashes, flag, _priority, values = row
+        execution, node, token, plan, profile, failures, _crashes, flag, _priority, values = row
         known = self._profiles.get(profile)
         if known is None:
             known = self._profiles[profile] = _read_profile(profile)
@@ -44,7 +44,7 @@ class Claim:
         self.failures = int(failures)
         self.attempt = self.failures + 1
         self.flag = bytes(flag)
-        self.charged = int(crashes) > 0
+        self.alone = self.flag in (b"a", b"m")
         # 1 stands for what this process has just sent; nothing, for what it has to read itself.
         self.values: list[bytes | None] | None = (
             [sent] if values == 1 and sent else values if isinstance(values, list) else None

@@ -61,23 +61,23 @@ class Commands:
         loop_room: int,
         *,
         suspects: bool = True,
-        charged: bool = False,
+        alone: bool = False,
     ) -> Command:
         """Fetch for threads and event loop.
 
         `fitting` are lanes `queue@fingerprint` whose nodes this process can run. `suspects` asks for nodes whose worker
-        died, before others, and `charged` for one that was charged with that.
+        died, before others, and `alone` for one that a second worker died with.
         """
         lost = ("!",) if suspects else ()
         threads = [queue + suffix for queue in queues for suffix in (*lost, "")]
         loop = [queue + ASYNC_SUFFIX + suffix for queue in queues for suffix in (*lost, "")]
         for lane in fitting:
             (loop if ASYNC_SUFFIX + "@" in lane else threads).append(lane)
-        alone = [f"{queue}{lane}!!" for queue in queues for lane in ("", ASYNC_SUFFIX)] if charged else []
+        lone = [f"{queue}{lane}!!" for queue in queues for lane in ("", ASYNC_SUFFIX)] if alone else []
         store = self._store
         return store.command(
             "fetch", store.clock.injected, self._session, store.limits.lease_ms, self._token() + ".",
-            ",".join(threads), room, ",".join(loop), loop_room, ",".join(alone), 1, _TIMERS_A_FETCH,
+            ",".join(threads), room, ",".join(loop), loop_room, ",".join(lone), 1, _TIMERS_A_FETCH,
         )  # fmt: skip
 
     def give_back(self, claims: Iterable[Claim]) -> Command:

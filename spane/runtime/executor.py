@@ -68,7 +68,7 @@ class Executor:
             AttemptRetried: the attempt failed and will be tried again.
             BaseException: the user's own, when the attempt was the last.
         """
-        program = self.prepare(claim) if not claim.flag or self.admit(claim) else None
+        program = self.prepare(claim) if not claim.alone or self.admit(claim) else None
         if program is None:
             return
         token = None
@@ -99,7 +99,7 @@ class Executor:
 
     async def run_on_loop(self, claim: Claim) -> None:
         """Run a claimed async node on the event loop; otherwise like `run`. Whatever may block is done beside the loop."""
-        admitted = not claim.flag or await self._beside(self.admit, claim)
+        admitted = not claim.alone or await self._beside(self.admit, claim)
         program = await self._prepared(claim) if admitted else None
         if program is None:
             return

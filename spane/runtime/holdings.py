@@ -25,8 +25,8 @@ class Holdings:
         self.on_loop = on_loop
         #: Tokens of everything that is leased to this process as far as it knows.
         self.tokens: set[str] = set()
-        #: How many of the claims were charged with the death of a worker.
-        self.charged = 0
+        #: How many of the claims are suspects that run alone.
+        self.alone = 0
         self._unstarted: dict[str, Claim] = {}
         self._running: dict[str, Claim] = {}
         self._loop_claims = 0
@@ -36,7 +36,7 @@ class Holdings:
         """Take in a claim that was leased to this process."""
         self.tokens.add(claim.token)
         self._loop_claims += claim.on_loop
-        self.charged += claim.charged
+        self.alone += claim.alone
         self._unstarted[claim.token] = claim
 
     def begin(self, claim: Claim) -> bool:
@@ -51,7 +51,7 @@ class Holdings:
         if self._running.pop(claim.token, None) is None and self._unstarted.pop(claim.token, None) is None:
             return False
         self._loop_claims -= claim.on_loop
-        self.charged -= claim.charged
+        self.alone -= claim.alone
         self._completed.append(time.monotonic())
         return True
 
@@ -70,7 +70,7 @@ class Holdings:
         for claim in mine:
             self.tokens.discard(claim.token)
             self._loop_claims -= claim.on_loop
-            self.charged -= claim.charged
+            self.alone -= claim.alone
         return mine
 
     @property

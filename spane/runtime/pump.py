@@ -34,8 +34,8 @@ _logger = logging.getLogger("spane.pump")
 #: At most so many children in a row are handed to this process before a fetch gets its turn.
 HAND_OVERS = 32
 IDLE_S = 1.0
-#: How often to look for nodes that were charged with the death of a worker; they run one at a time.
-CHARGED_S = 0.25
+#: How often to look for nodes that two workers died with; they run one at a time.
+ALONE_S = 0.25
 #: How often to commit again what needs a plan that is not in the store.
 PLANLESS_S = 1.0
 #: Lanes of wake lists.
@@ -74,8 +74,8 @@ class Pump:
         self._planless: list[tuple[Claim, Outcome]] = []
         self._planless_at = 0.0
         # Not at once: Dramatiq's master takes 30 s to see that a process has died while it was booting.
-        self._suspects_from = time.monotonic() + CHARGED_S
-        self._charged_at = self._suspects_from
+        self._suspects_from = time.monotonic() + ALONE_S
+        self._alone_at = self._suspects_from
         self._turn = threading.Condition()
         self._driver: threading.Thread | None = None
 
@@ -86,8 +86,8 @@ class Pump:
         if not self.holdings.end(claim):
             return
         # The room first: the driver may take the outcome, and count it, at once.
-        if claim.charged:
-            self._charged_at = 0.0
+        if claim.alone:
+            self._alone_at = 0.0
             self._hot = self._loop_hot = True
         self._outbox.append((claim, outcome or _rejected(claim)))
         if self._asleep:
@@ -251,11 +251,11 @@ class Pump:
 
     def _fetch(self, room: int, loop_room: int) -> tuple[Any, ...]:
         now = self._looked_at = time.monotonic()
-        charged = self.holdings.charged <= 0 and self.holdings.free_thread and now >= self._charged_at + CHARGED_S
-        if charged:
-            self._charged_at = now
+        alone = self.holdings.alone <= 0 and self.holdings.free_thread and now >= self._alone_at + ALONE_S
+        if alone:
+            self._alone_at = now
         suspects = now >= self._suspects_from
-        return self._commands.fetch(self.queues, self.fitting, room, loop_room, suspects=suspects, charged=charged)
+        return self._commands.fetch(self.queues, self.fitting, room, loop_room, suspects=suspects, alone=alone)
 
     def _read_commits(self, batch: list[tuple[Claim, Outcome]], replies: list[Any]) -> None:
         handed = 0

@@ -156,8 +156,8 @@ class _Session:
             self.loop.close()
 
     def _fetch(self) -> Claim | None:
-        for room, loop_room, charged in ((1, 0, False), (0, 1, False), (0, 0, True)):
-            rows = self._send(self.commands.fetch(self.run.queues, (), room, loop_room, charged=charged))[3:]
+        for room, loop_room, alone in ((1, 0, False), (0, 1, False), (0, 0, True)):
+            rows = self._send(self.commands.fetch(self.run.queues, (), room, loop_room, alone=alone))[3:]
             if rows:
                 return Claim(rows[0])
         return None

@@ -23,8 +23,9 @@ def test_a_node_that_aborts_its_process_is_a_dead_letter_after_three_crashes_of_
     neighbours.wait(timeout_s=30)
     assert "failed" == poison.status()
     lost = [event for event in poison.events() if event.kind is EventKind.NODE_LOST]
-    assert [0, 1, 2, 3] == [(event.data or {})["crashes"] for event in lost]
-    assert 4 == len(cluster.ran(poison.id))
+    # Nothing is charged while it could have been a neighbour: the first time, and once more if any was there.
+    assert [(event.data or {})["crashes"] for event in lost] in ([0, 1, 2, 3], [0, 0, 1, 2, 3])
+    assert len(lost) == len(cluster.ran(poison.id))
     [view] = poison.nodes().values()
     assert view.error is not None
     assert "spane.errors:WorkerLost" == view.error.type

@@ -124,11 +124,11 @@ def _work(world: World, hands: Hands, rng: random.Random) -> Actor:
 def _fetch(world: World, hands: Hands, room: int, rng: random.Random) -> Actor:
     fitting = ("!", "", f"@{NEWER}") if hands.newer or world.calm else ("!", "")
     lanes, loops = (",".join(f"{queue}{lane}{fit}" for queue in QUEUES for fit in fitting) for lane in ("", "~"))
-    charged = ",".join(f"{queue}{lane}!!" for queue in QUEUES for lane in ("", "~"))
-    idle = not any(claim.charged for claim in (*hands.unstarted, *hands.running))
+    lone = ",".join(f"{queue}{lane}!!" for queue in QUEUES for lane in ("", "~"))
+    idle = not any(claim.alone for claim in (*hands.unstarted, *hands.running))
     reply = yield (
         "fetch", world.clock.injected, hands.session, LEASE_MS, f"{hands.token()}.", lanes, rng.randint(1, room),
-        loops, rng.randint(0, 2), charged, int(idle), 100,
+        loops, rng.randint(0, 2), lone, int(idle), 100,
     )  # fmt: skip
     rows = reply[3:]
     hands.accept(rows)
@@ -138,7 +138,7 @@ def _fetch(world: World, hands: Hands, room: int, rng: random.Random) -> Actor:
 
 def _begin(world: World, hands: Hands) -> Actor:
     claim = hands.unstarted.pop(0)
-    if claim.flag:
+    if claim.alone:
         # A mark whose reply is lost may stand; the attempt is not run, and comes to its end as one that is put off.
         hands.finished.append((claim, ("r", error_of(claim.node, claim.attempt), 10, 0)))
         world.marked[claim.token] = 1

@@ -87,13 +87,16 @@ MUTANTS = (
     ),
     Mutant("what is given back is given to nobody", "      push_front(lane_of", "      type(lane_of", "give_back"),
     Mutant(
-        "a rescue takes nothing back", "  lose(execution, node, attempts[i + 1], now, ARGV[3], ARGV[4])\n", "", "rescue"
+        "a rescue takes nothing back",
+        "  lose(execution, node, attempts[i + 1], now, ARGV[3], ARGV[4], lone)\n",
+        "",
+        "rescue",
     ),
     Mutant("the last given back ends nothing", "if h.run > 1 or (h.status", "if h.run > 0 or (h.status"),
     Mutant("resync finds nothing", "for i = 1, #held, 2 do", "for i = 1, 0, 2 do", "resync"),
     Mutant(
         "a lost node is not queued",
-        "else push(lane_of(queue, 's', crashes), own ~= '' and own or h.priority, execution .. '|' .. node) end",
+        "else push(lane_of(queue, flag), own ~= '' and own or h.priority, execution .. '|' .. node) end",
         "else local _ = 0 end",
     ),
     Mutant(
@@ -105,7 +108,7 @@ MUTANTS = (
     Mutant("neighbours are charged", "if flag == 'm' then crashes = crashes + 1 end", "crashes = crashes + 1"),
     Mutant("a poison node is never charged", "if flag == 'm' then crashes = crashes + 1 end", ""),
     Mutant(
-        "a mark outlives its attempt", "  if flag == 'm' then flag = 's' end\n  local again", "  local again", "commit"
+        "a mark outlives its attempt", "  if flag == 'm' then flag = 'a' end\n  local again", "  local again", "commit"
     ),
     Mutant("failures do not count", "failures = failures + 1", "failures = failures + 0", "commit"),
     Mutant(
@@ -116,7 +119,7 @@ MUTANTS = (
     ),
     Mutant(
         "a due timer is dropped",
-        "    push(lane_of(queue, flag, crashes), own ~= '' and own or h[4], execution .. '|' .. node)\n",
+        "    push(lane_of(queue, flag), own ~= '' and own or h[4], execution .. '|' .. node)\n",
         "",
         "fetch",
     ),

@@ -303,10 +303,10 @@ class World:
                 "sweep", self.clock.injected, 0, 100, 100_000, LIMITS.dead_letter_retention_ms, LIMITS.retention_ms
             )
             lanes = [f"{queue}{lane}{mark}" for queue in QUEUES for lane in ("", "~") for mark in ("!", "")]
-            charged = ",".join(f"{queue}{lane}!!" for queue in QUEUES for lane in ("", "~"))
+            lone = ",".join(f"{queue}{lane}!!" for queue in QUEUES for lane in ("", "~"))
             self.call(
                 "fetch", self.clock.injected, "cleaner", LEASE_MS, "cleaner.0.", ",".join(lanes), 50, "", 0,
-                charged, 1, 100,
+                lone, 1, 100,
             )  # fmt: skip
         return self.store
 

@@ -93,10 +93,10 @@ class Stage:
         queues: str = "default",
         threads: int = 10,
         loop: int = 10,
-        charged: int = 1,
+        alone: int = 1,
         timers: int = 100,
     ) -> list[Claimed]:
-        return [Claimed.of(row) for row in self.fetch_reply(session, queues, threads, loop, charged, timers)[3:]]
+        return [Claimed.of(row) for row in self.fetch_reply(session, queues, threads, loop, alone, timers)[3:]]
 
     def fetch_reply(
         self,
@@ -104,16 +104,16 @@ class Stage:
         queues: str = "default",
         threads: int = 10,
         loop: int = 10,
-        charged: int = 1,
+        alone: int = 1,
         timers: int = 100,
     ) -> Any:
         self._sequence += 1
         names = queues.split(",")
         lanes, loops = (",".join(f"{name}{lane}{mark}" for name in names for mark in ("!", "")) for lane in ("", "~"))
-        alone = ",".join(f"{name}{lane}!!" for name in names for lane in ("", "~"))
+        lone = ",".join(f"{name}{lane}!!" for name in names for lane in ("", "~"))
         return self.store.call(
             "fetch", self.now_ms, session, LIMITS.lease_ms, f"{session}.{self._sequence:x}.", lanes, threads, loops,
-            loop, alone, charged, timers,
+            loop, lone, alone, timers,
         )  # fmt: skip
 
     def commit(

@@ -113,7 +113,7 @@ def test_a_start_mark_ends_with_its_attempt(stage, kind):
     [claim] = stage.fetch()
     assert stage.store.mark(claim.execution, claim.node, claim.token)
     stage.commit(claim, kind, b"{}", extra=1)
-    assert (stage.field("n0") or "").endswith("|s")
+    assert (stage.field("n0") or "").endswith("|a")
 
 
 def test_a_commit_whose_large_value_is_not_there_changes_nothing(stage):

@@ -181,22 +181,21 @@ def test_suspects_come_together_and_before_others(stage):
     stage.store.rescue()
     stage.start(execution="x2")
     assert {"x1|one", "x1|two"} == set(stage.queue("default!"))
-    claims = stage.fetch("w2", charged=0)
+    claims = stage.fetch("w2", alone=0)
     assert ["s", "s", ""] == [claim.flag for claim in claims]
     assert [0, 0, 0] == [claim.crashes for claim in claims]
 
 
-def test_what_was_charged_with_a_crash_is_taken_alone_where_it_is_asked_for(stage):
+def test_what_two_workers_died_with_is_taken_alone_where_it_is_asked_for(stage):
     stage.start(PAIR)
     for session in ("w1", "w2"):
-        for claim in stage.fetch(session):
-            stage.store.mark("x1", claim.node, claim.token)
+        assert 2 == len(stage.fetch(session))
         stage.clock.advance(6000)
         stage.store.rescue()
     assert {"x1|one", "x1|two"} == set(stage.queue("default!!"))
-    assert [] == stage.fetch("w3", charged=0)
-    (claim,) = stage.fetch("w3", charged=1)
-    assert ("s", 1) == (claim.flag, claim.crashes)
+    assert [] == stage.fetch("w3", alone=0)
+    (claim,) = stage.fetch("w3", alone=1)
+    assert ("a", 0) == (claim.flag, claim.crashes)
 
 
 def test_a_token_of_a_lane_that_runs_on_is_kept(stage):

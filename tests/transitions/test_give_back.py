@@ -66,6 +66,6 @@ def test_a_suspect_stays_one(stage):
     (suspect,) = stage.fetch()
     assert stage.store.mark("x1", "only", suspect.token)
     returned(stage, suspect)
-    assert ["x1|only"] == stage.queue("default!")
+    assert ["x1|only"] == stage.queue("default!!")
     (again,) = stage.fetch()
-    assert ("s", 0) == (again.flag, again.crashes)
+    assert ("a", 0) == (again.flag, again.crashes)

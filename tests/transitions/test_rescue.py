@@ -88,6 +88,17 @@ def test_an_unmarked_suspect_is_charged_with_nothing(stage):
         assert 0 == suspect.crashes
 
 
+def test_neighbours_are_charged_with_nothing_and_what_was_alone_is_known_at_once(stage):
+    stage.start(PAIR)
+    stage.fetch()
+    lose(stage)
+    assert [("s", 0), ("s", 0)] == [(claim.flag, claim.crashes) for claim in stage.fetch("w2")]
+    stage.start(execution="x2")
+    stage.fetch("w3")
+    lose(stage)
+    assert {"x1|one", "x1|two", "x2|only"} == set(stage.queue("default!!"))
+
+
 def test_a_dead_letter_that_is_gone_on_from_releases_the_children(stage):
     stage.start(plan(node("first", on_failure="continue"), node("second", "first")))
     stage.fetch()

@@ -65,7 +65,7 @@ redis.call('HDEL', P .. 'w:' .. session, execution .. '|' .. node)
 if kind == 'r' or kind == 'u' then
   -- The node comes back: later by a timer, or to a worker that fits. An execution that is ending keeps it parked.
   if ARGV[11] == '1' then failures = failures + 1 end
-  if flag == 'm' then flag = 's' end
+  if flag == 'm' then flag = 'a' end
   local again = h.status ~= 'running' and 'P' or kind == 'r' and 'T' or 'Q'
   local since = again == 'T' and now + tonumber(ARGV[10]) or now
   if kind == 'r' then event('r', facts .. '|' .. ARGV[10] .. '|' .. payload)

@@ -5,7 +5,7 @@
 -- ARGV  1 now or ''   2 session   3 lease in ms   4 token base (each token is the base and a number)
 --       5 queues of the threads, comma-separated   6 how many nodes for the threads
 --       7 queues of the event loop   8 how many nodes for the event loop
---       9 queues of suspects that were charged   10 how many of those (0 or 1)   11 how many timers at most
+--       9 queues of suspects that run alone   10 how many of those (0 or 1)   11 how many timers at most
 -- Returns {milliseconds to the next timer or -1, 1 if work was left for threads else 0, the same for the event loop,
 --         row, row, ...}
 -- Events  c (one for the batch), k, h. Bound: the nodes asked for or 500 hints, their parents up to 500 each, the timers, 500 children.
@@ -37,7 +37,7 @@ local function park(execution, node, status, failures, crashes, flag)
   event('k', execution .. '|' .. node .. '|the execution is ' .. status)
 end
 
-local function claim(hint, charged)
+local function claim(hint, alone)
   local execution, node = string.match(hint, '^([^|]+)|(.+)$')
   if not execution then
     -- Nothing can be done for a hint that names nobody, but whoever put it there should hear of it.
@@ -52,9 +52,9 @@ local function claim(hint, charged)
   if h[2] ~= 'running' then park(execution, node, h[2], failures, crashes, flag); return false end
   local profile = redis.call('HGET', P .. 'p:' .. h[3], 'p:' .. node)
   if not profile then plan_is_gone(execution, node, h[3]); return false end
-  if tonumber(crashes) > 0 and not charged then
+  if flag == 'a' and not alone then
     local _, _, queue, own = read_profile(profile)
-    push(lane_of(queue, flag, crashes), own ~= '' and own or h[4], hint)
+    push(lane_of(queue, flag), own ~= '' and own or h[4], hint)
     return false
   end
   number = number + 1
@@ -68,7 +68,7 @@ end
 
 -- Returns 1 if it stopped because it had enough, so that more may be waiting; else the queues ran empty, and a token
 -- that says otherwise is old.
-local function take(queues, most, charged)
+local function take(queues, most, alone)
   if most <= 0 or queues == '' then return 0 end
   local command, n = {'LMPOP', 0}, 0
   local names = {}
@@ -91,7 +91,7 @@ local function take(queues, most, charged)
     end
     left = left - #popped[2]
     for _, hint in ipairs(popped[2]) do
-      if claim(hint, charged) then most = most - 1 end
+      if claim(hint, alone) then most = most - 1 end
     end
   end
   for _, queue in ipairs(names) do wake(queue) end

@@ -22,14 +22,14 @@ for i = #ARGV - 2, 5, -3 do
   if letter == 'R' and holder == token then
     local h = {status = r[2], run = tonumber(r[5])}
     redis.call('HDEL', P .. 'w:' .. session, execution .. '|' .. node)
-    if flag == 'm' then flag = 's' end
+    if flag == 'm' then flag = 'a' end
     event('b', execution .. '|' .. node .. '|' .. token)
     local ending = h.status == 'failing' or h.status == 'cancelling'
     if ending then
       put_aside(execution, 'node|' .. node, h.status)
     else
       local _, _, queue, own = read_profile(redis.call('HGET', P .. 'p:' .. r[3], 'p:' .. node))
-      push_front(lane_of(queue, flag, crashes), own ~= '' and own or r[4], execution .. '|' .. node)
+      push_front(lane_of(queue, flag), own ~= '' and own or r[4], execution .. '|' .. node)
     end
     run_no_more(execution, h, now, ARGV[3], ARGV[4], {node, state(ending and 'P' or 'Q', '', failures, crashes, now, flag)})
     returned = returned + 1

@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- Write the start mark of a suspect: if its worker dies now, the node is charged with the crash.
+-- Write the start mark of a suspect that runs alone: if its worker dies now, the node is charged with the crash.
 -- KEYS  1 prefix      ARGV  1 execution   2 node   3 token
 -- Returns 1, or 0 where the attempt does not hold the node any more. Appends no event.
 local P = KEYS[1]

@@ -28,6 +28,7 @@ end
 local dead = redis.call('ZRANGEBYSCORE', P .. 'ses', '-inf', int(now), 'LIMIT', 0, 1)
 if #dead == 0 then return 0 end
 local held = P .. 'w:' .. dead[1]
+local lone = redis.call('HLEN', held) == 1
 -- The first buckets of a large hash may be empty already; go on until there is something, or nothing is left.
 local cursor, attempts, looked = '0', {}, 0
 repeat
@@ -38,7 +39,7 @@ local taken = 0
 for i = 1, #attempts, 2 do
   local execution, node = string.match(attempts[i], '^([^|]+)|(.+)$')
   redis.call('HDEL', held, attempts[i])
-  lose(execution, node, attempts[i + 1], now, ARGV[3], ARGV[4])
+  lose(execution, node, attempts[i + 1], now, ARGV[3], ARGV[4], lone)
   taken = taken + 1
 end
 if redis.call('EXISTS', held) == 0 then

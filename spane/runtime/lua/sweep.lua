@@ -100,7 +100,7 @@ local function mend(execution, X, node, text, h)
   if not profile then return end
   local _, _, queue, own = read_profile(profile)
   local hint, priority = execution .. '|' .. node, own ~= '' and own or h[3]
-  local lane = lane_of(queue, flag, crashes)
+  local lane = lane_of(queue, flag)
   local lost
   if token == '' then lost = hint_is_lost(queue_key(lane, priority), hint, since)
   else lost = unfit_hint_is_lost(queue, priority, hint) end

@@ -1,6 +1,7 @@
--- Take a node back from a worker that is gone. The first loss makes it a suspect; only a suspect that had written
--- its start mark is charged with a crash, and the third of those makes it a dead letter. Its token is cleared, so
--- a commit that comes later is fenced.
+-- Take a node back from a worker that is gone. The first loss makes it a suspect; suspects run again together, since
+-- a worker that dies holds many innocent ones. A second loss, or one of a node that was all its worker held, makes it
+-- run alone and write a mark first: only a marked one is charged with a crash, and the third of those makes it a dead
+-- letter. Its token is cleared, so a commit that comes later is fenced.
 local MOST_CRASHES = 3
 
 local function crash_error(node, crashes)
@@ -9,7 +10,7 @@ local function crash_error(node, crashes)
     .. node .. '","attempt":' .. int(crashes) .. ',"traceback":"","retryable":false}'
 end
 
-local function lose(execution, node, token, now, kept_ms, dead_kept_ms)
+local function lose(execution, node, token, now, kept_ms, dead_kept_ms, lone)
   local X = P .. 'x:' .. execution
   local r = redis.call('HMGET', X, node, '@st', '@pl', '@pr', '@open', '@run')
   if not r[1] then return end
@@ -18,6 +19,7 @@ local function lose(execution, node, token, now, kept_ms, dead_kept_ms)
   local h = {status = r[2], plan = r[3], priority = r[4], open = tonumber(r[5]), run = tonumber(r[6])}
   local _, _, queue, own, flags = read_profile(redis.call('HGET', P .. 'p:' .. h.plan, 'p:' .. node))
   if flag == 'm' then crashes = crashes + 1 end
+  flag = (flag == '' and not lone) and 's' or 'a'
   event('l', execution .. '|' .. node .. '|' .. token .. '|' .. int(crashes))
   if tonumber(crashes) >= MOST_CRASHES then
     local goes_on = string.find(flags, 'k', 1, true) ~= nil
@@ -36,6 +38,6 @@ local function lose(execution, node, token, now, kept_ms, dead_kept_ms)
   end
   local ending = h.status == 'failing' or h.status == 'cancelling'
   if ending then put_aside(execution, 'node|' .. node, h.status)
-  else push(lane_of(queue, 's', crashes), own ~= '' and own or h.priority, execution .. '|' .. node) end
-  run_no_more(execution, h, now, kept_ms, dead_kept_ms, {node, state(ending and 'P' or 'Q', '', failures, crashes, now, 's')})
+  else push(lane_of(queue, flag), own ~= '' and own or h.priority, execution .. '|' .. node) end
+  run_no_more(execution, h, now, kept_ms, dead_kept_ms, {node, state(ending and 'P' or 'Q', '', failures, crashes, now, flag)})
 end

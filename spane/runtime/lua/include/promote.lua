@@ -22,7 +22,7 @@ local function promote_node(execution, node, now)
   if h[2] == 'running' then
     local _, _, queue, own = read_profile(redis.call('HGET', P .. 'p:' .. h[3], 'p:' .. node))
     redis.call('HSET', X, node, state('Q', '', failures, crashes, now, flag))
-    push(lane_of(queue, flag, crashes), own ~= '' and own or h[4], execution .. '|' .. node)
+    push(lane_of(queue, flag), own ~= '' and own or h[4], execution .. '|' .. node)
   elseif h[2] == 'failing' or h[2] == 'failed' or h[2] == 'paused' then
     redis.call('HSET', X, node, state('P', '', failures, crashes, now, flag))
     put_aside(execution, 'node|' .. node, h[2])

@@ -1,13 +1,12 @@
 -- A queue is ten lists, one per priority. Its name may carry suffixes: '~' for nodes that run on the event
 -- loop, '@fingerprint' for nodes that wait for fitting code, '!' for suspects (nodes whose worker died), and '!!' for
--- suspects that were charged with a crash already: those run one at a time.
+-- those that a second worker died with: they run alone, one in a process.
 local function queue_key(queue, priority)
   return P .. 'q:' .. queue .. ':' .. priority
 end
 
-local function lane_of(queue, flag, crashes)
-  if flag == '' then return queue end
-  return queue .. (tonumber(crashes) > 0 and '!!' or '!')
+local function lane_of(queue, flag)
+  return flag == '' and queue or queue .. (flag == 's' and '!' or '!!')
 end
 
 -- One token in wake:<queue> tells one idle worker to fetch: threads listen to `queue`, event loops to `queue~`.
