@@ -66,9 +66,19 @@ class Registry:
             _refuse_clash("node type", taken, entry, self._nodes.get(taken))
         self._nodes[name] = entry
 
+    def _entry(self, name: str) -> _Entry | None:
+        return self._nodes.get(name) or next((entry for entry in self._nodes.values() if name in entry.was), None)
+
+    def __contains__(self, name: str) -> bool:
+        """Tell whether there is a node type of that name, whatever is wrong with it."""
+        return self._entry(name) is not None
+
     def get(self, name: str) -> NodeType | None:
-        """Return the node type of that name, or of one that `was` called so; None if there is none."""
-        entry = self._nodes.get(name) or next((e for e in self._nodes.values() if name in e.was), None)
+        """Return the node type of that name, or of one that `was` called so; None if there is none.
+
+        DefinitionError if its function's signature cannot be read.
+        """
+        entry = self._entry(name)
         if entry is None:
             return None
         node_type: NodeType = entry.value()

@@ -1,7 +1,8 @@
 """The async lane: async nodes run on one event loop per process and hold no worker thread.
 
 A node's message passes the same middleware in the same order, with the same hooks around it, as in a worker thread.
-What changes: the hooks run on the loop's thread, so a middleware must not block there, and one that keeps state in a thread-local (rather than a context variable) sees other nodes.
+What changes: the hooks run on the loop's thread, so a middleware must not block there, and one that keeps state in a
+thread-local (rather than a context variable) sees other nodes.
 Dramatiq's TimeLimit and Shutdown interrupts do not reach async nodes; SPANE's own timeout and shutdown do.
 """
 
@@ -11,6 +12,7 @@ import asyncio
 import logging
 import threading
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any
 
 from dramatiq import Broker, MessageProxy
@@ -24,6 +26,7 @@ from spane.runtime.executor import Executor
 _logger = logging.getLogger("spane.lane")
 
 _ANSWERS_WITHIN_S = 0.5
+_ENDED_WITHIN_S = 1.0
 
 
 class AsyncLane:
@@ -120,9 +123,22 @@ class AsyncLane:
         return [claim for _, claim in late]
 
     def close(self) -> None:
-        """Stop the loop."""
+        """Stop the loop, and what is left on it."""
         if self._thread.is_alive():
+            if not self._stuck:
+                with suppress(TimeoutError):
+                    asyncio.run_coroutine_threadsafe(_end_all(), self._loop).result(timeout=2 * _ENDED_WITHIN_S)
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join(timeout=0 if self._stuck else 5)
         if not self._loop.is_running():
             self._loop.close()
+
+
+async def _end_all() -> None:
+    """Cancel every task of this loop, and close its generators; one that swallows its cancellation is left."""
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    if left:
+        await asyncio.wait(left, timeout=_ENDED_WITHIN_S)
+    await asyncio.get_running_loop().shutdown_asyncgens()

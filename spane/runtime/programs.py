@@ -153,7 +153,10 @@ class Programs:
         if node not in nodes:
             raise LookupError(f"Plan {plan} with node {node!r} is not in the store.")
         plan_node = nodes[node]
-        node_type = check_fit(plan_node, self._registry.get(plan_node.type))
+        try:
+            node_type = check_fit(plan_node, self._registry.get(plan_node.type))
+        except DefinitionError as error:
+            raise DoesNotFit(fingerprint(plan_node), str(error)) from error
         shape = self._shapes.get(node_type) or self._shapes.setdefault(node_type, _shape(plan_node, node_type))
         if len(self._programs) > _PROGRAMS_KEPT:
             self._programs.clear()

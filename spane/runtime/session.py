@@ -91,7 +91,7 @@ class Session:
         queue, _, fingerprint = lane.partition("@")
         return (
             queue.removesuffix(ASYNC_SUFFIX) in self._pump.queues
-            and self._registry.get(fingerprint.rpartition(".")[0]) is not None
+            and fingerprint.rpartition(".")[0] in self._registry
             and fingerprint not in self._refused
         )
 

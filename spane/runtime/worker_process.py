@@ -100,12 +100,16 @@ class WorkerProcess:
     def declare_actors(self) -> None:
         """Declare one actor for every registered node type, and every queue that a registered workflow names."""
         for name in self.registry.names():
-            node_type = self.registry.resolve(name)
+            try:
+                queue = self.registry.resolve(name).options.queue
+            except SpaneError as error:
+                self._tell("Node type %r cannot run here: %s", name, error)
+                continue
             Actor(
                 self.run_claim,
                 broker=self.broker,
                 actor_name=ACTOR_PREFIX + name,
-                queue_name=node_type.options.queue,
+                queue_name=queue,
                 priority=0,
                 options=self._options(),
             )
@@ -122,10 +126,12 @@ class WorkerProcess:
             try:
                 queues.update(node.queue for node in workflow.plan.nodes)
             except SpaneError as error:
-                # In process whoever calls the workflow is told; here it is only one of those that happen to be loaded.
-                level = logging.DEBUG if self.options.in_process else logging.ERROR
-                _logger.log(level, "Workflow %r cannot be planned, so it cannot be started: %s", workflow.name, error)
+                self._tell("Workflow %r cannot be planned, so it cannot be started: %s", workflow.name, error)
         return queues
+
+    def _tell(self, message: str, name: str, error: SpaneError) -> None:
+        # In process whoever calls the workflow is told; here it is only one of those that happen to be loaded.
+        _logger.log(logging.DEBUG if self.options.in_process else logging.ERROR, message, name, error)
 
     def stop_claiming(self) -> None:
         """Claim nothing more; what runs, on threads and on the event loop, goes on until the one grace is over."""
