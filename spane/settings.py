@@ -42,6 +42,10 @@ def _names(value: Any) -> Any:
     return [name.strip() for name in value.split(",") if name.strip()] if isinstance(value, str) else value
 
 
+#: Below the most that Redis takes in one argument, with room for what stands around a value.
+LARGEST_VALUE = 500 * 1024 * 1024
+
+
 class Settings(BaseSettings):
     """All settings of SPANE. Times are in seconds, sizes in bytes (`64MiB` works as well)."""
 
@@ -136,7 +140,12 @@ class Settings(BaseSettings):
 
     @field_validator("max_value_bytes")
     @classmethod
-    def _holds_inline_values(cls, value: ByteSize, info: ValidationInfo) -> ByteSize:
+    def _fits_between(cls, value: ByteSize, info: ValidationInfo) -> ByteSize:
+        if value > LARGEST_VALUE:
+            raise ValueError(
+                f"Redis takes no value of more than 512 MiB (proto-max-bulk-len); set at most {LARGEST_VALUE} bytes, and "
+                "store what is larger elsewhere"
+            )
         inline = info.data.get("inline_value_bytes", 0)
         if value < inline:
             raise ValueError(

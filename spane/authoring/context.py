@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Mapping
 from contextvars import ContextVar
 from typing import Any, NoReturn, Protocol, TypeVar, overload
@@ -154,7 +155,10 @@ class Context:
         return self._backend.cancelled()
 
     def progress(self, done: float, total: float) -> None:
-        """Say how far this attempt is, for whoever watches."""
+        """Say how far this attempt is, for whoever watches: two finite numbers, in any unit."""
+        for name, value in (("done", done), ("total", total)):
+            if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+                raise TypeError(f"progress({name}={value!r}): {name} is a finite number, such as progress(3, 10).")
         self._backend.progress(done, total)
 
     def rate_limited(self, after_s: float) -> NoReturn:

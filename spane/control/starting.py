@@ -102,6 +102,7 @@ class Starter:
         plan_hash = self._store_plan(workflow)
         _check_names(workflow.name, inputs)
         raw = workflow.encode_inputs(inputs)
+        _check_size(workflow.name, raw, self._store.limits.max_value_bytes)
         return Start(
             execution=new_execution_id(),
             plan=plan_hash,
@@ -125,6 +126,15 @@ class Starter:
                 self._stored.clear()
             self._stored.add(known)
         return known
+
+
+def _check_size(workflow: str, raw: bytes, most: int) -> None:
+    if len(raw) > most:
+        problem = (
+            f"they are {len(raw):,} bytes of JSON; the most is {most:,} (SPANE_MAX_VALUE_BYTES). Store what is large "
+            "elsewhere and give a reference to it."
+        )
+        raise InputError(f"The inputs of workflow {workflow!r}:\n  - {problem}", workflow=workflow, problems=(problem,))
 
 
 def _options_of(

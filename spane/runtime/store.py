@@ -6,6 +6,7 @@ Every script can be called again with the same arguments after a lost reply. Met
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ from spane.runtime import layout, scripts
 from spane.runtime.clients import translate
 from spane.runtime.clock import Clock, RedisClock
 from spane.runtime.keys import Keys
+
+_logger = logging.getLogger("spane.store")
 
 BLOB_MARK = b"&"
 ERROR_MARK = b"!"
@@ -304,7 +307,7 @@ class Store:
                 entries = self._read.xrange(self.keys.events, start if start == "-" else f"({start}", "+", count)
             for entry_id, fields in entries:
                 for letter, body in fields.items():
-                    yield from read_entry(entry_id.decode(), letter.decode(), body.decode())
+                    yield from _read(entry_id.decode(), letter, body)
             if len(entries) < count:
                 return
             start = entries[-1][0].decode()
@@ -316,3 +319,14 @@ def _translated() -> Iterator[None]:
         yield
     except redis.RedisError as error:
         raise translate(error) from error
+
+
+def _read(entry_id: str, letter: bytes, body: bytes) -> list[Event]:
+    """Read one entry; one that nobody can read must not hide all that came after it."""
+    try:
+        return list(read_entry(entry_id, letter.decode(), body.decode()))
+    except (ValueError, LookupError, TypeError) as error:
+        _logger.warning(
+            "Entry %s of the event stream cannot be read (%s) and is left out: %.200r", entry_id, error, body
+        )
+        return []

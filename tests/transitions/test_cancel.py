@@ -38,7 +38,9 @@ def test_workers_are_told(stage):
 
 def test_a_scheduled_execution_never_begins(stage):
     stage.start(delay_ms=1000)
+    assert 1 == stage.client.zcard(stage.keys.timers)
     assert ("ok", 0) == stage.store.cancel("x1", "")
+    assert 0 == stage.client.zcard(stage.keys.timers)
     stage.clock.advance(2000)
     assert [] == stage.fetch()
     assert "cancelled" == stage.status()

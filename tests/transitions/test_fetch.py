@@ -234,3 +234,25 @@ def test_more_than_256_kib_are_left_to_the_worker_to_read(stage):
         stage.commit(claim, payload=b'"' + b"x" * 200_000 + b'"')
     (bottom,) = stage.fetch()
     assert bottom.values is None
+
+
+def test_wide_starts_that_come_due_together_begin_a_few_at_a_time(stage):
+    wide = plan(*(node(f"n{number}") for number in range(400)))
+    for number in range(6):
+        stage.start(wide, execution=f"x{number}", delay_ms=100)
+    stage.clock.advance(100)
+    next_due, left, *_ = stage.fetch_reply(threads=1)
+    assert (0, 1, 2) == (next_due, left, sum(stage.status(f"x{number}") == "running" for number in range(6)))
+    for _ in range(2):
+        stage.fetch(threads=1)
+    assert {"running"} == {stage.status(f"x{number}") for number in range(6)}
+
+
+def test_an_entry_of_the_stream_that_nobody_can_read_hides_no_other(stage, caplog):
+    stage.start()
+    stage.client.xadd(stage.keys.events, {"g": "x1|only|3 of 10|2"})
+    stage.client.xadd(stage.keys.events, {"?": "what"})
+    stage.clock.advance(5)
+    stage.fetch()
+    assert ["execution_started", "node_claimed"] == [event.kind for event in stage.store.events()]
+    assert 2 == sum("cannot be read" in record.message for record in caplog.records)

@@ -14,6 +14,7 @@ local X = P .. 'x:' .. execution
 local h = redis.call('HMGET', X, '@st', '@run')
 if not h[1] then return {'unknown'} end
 if h[1] ~= 'running' and h[1] ~= 'scheduled' and h[1] ~= 'paused' and h[1] ~= 'failing' then return {'illegal', h[1]} end
+if h[1] == 'scheduled' then redis.call('ZREM', P .. 't', 's|' .. execution) end
 local now = clock(ARGV[1])
 stamp(ARGV[1])
 if h[2] == '0' then

@@ -215,3 +215,11 @@ def test_threads_share_resources():
         thread.join()
     assert [1] == made
     resources.process.close()
+
+
+@pytest.mark.parametrize(
+    ("done", "total"), [("3 of 10", 2), (1, None), (float("nan"), 1), (1, float("inf")), (True, 2)]
+)
+def test_progress_takes_finite_numbers(done, total):
+    with pytest.raises(TypeError, match="is a finite number, such as progress"):
+        attempt().progress(done, total)

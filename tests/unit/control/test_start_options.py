@@ -14,6 +14,7 @@ from spane.model.outcome import Failed, NodeError
 from spane.model.plan import Output
 from spane.runtime.claim import Claim
 from spane.runtime.inheritance import Inheritance
+from spane.settings import Settings
 
 LONE = "\udc80"
 
@@ -159,3 +160,19 @@ def test_the_annotations_of_plans_are_kept_for_the_latest_only(engine):
     for number in range(12_000):
         inheritance.annotation(f"plan {number}", "nobody", Output("node"))
     assert len(inheritance._returns) <= 5_000
+
+
+def test_inputs_past_the_largest_value_are_refused_and_nothing_is_created():
+    with Engine.in_memory(settings=Settings(max_value_bytes=2_000, inline_value_bytes=1_000)) as engine:
+
+        @node
+        def length_of(text: str) -> int:
+            return len(text)
+
+        @workflow
+        def measuring(text: str) -> int:
+            return length_of(text)
+
+        with pytest.raises(InputError, match=r"2,011 bytes of JSON; the most is 2,000 \(SPANE_MAX_VALUE_BYTES\)"):
+            engine.start(measuring, {"text": "x" * 2_000})
+        assert [] == list(engine.executions())

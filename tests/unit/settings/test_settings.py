@@ -51,7 +51,7 @@ def test_every_setting_is_read_from_its_variable(variables):
     variables(
         SPANE_REDIS_URL="rediss://h:6380/2",
         SPANE_LEASE_S="8",
-        SPANE_MAX_VALUE_BYTES="1GiB",
+        SPANE_MAX_VALUE_BYTES="400MiB",
         SPANE_ALLOW_UNSAFE_REDIS="eviction, persistence",
         SPANE_EMBEDDED_PATH="/var/spane",
         SPANE_LOG_LEVEL="WARNING",
@@ -60,7 +60,7 @@ def test_every_setting_is_read_from_its_variable(variables):
     assert settings.redis_url == "rediss://h:6380/2"
     assert settings.redis_named
     assert settings.lease_s == 8
-    assert settings.max_value_bytes == 2**30
+    assert settings.max_value_bytes == 400 * 2**20
     assert settings.allow_unsafe_redis == {"eviction", "persistence"}
     assert settings.embedded_path == Path("/var/spane")
     assert settings.log_level == "warning"

@@ -1,16 +1,21 @@
 -- Queue what is due: retries and delays (`n|execution|node`), scheduled starts (`s|execution`), and cursors that found
--- no plan (`c|cursor`). Returns the milliseconds until the next timer, or -1.
+-- no plan (`c|cursor`). Starts that came due together stop at about one chunk of entry nodes; what is left stays due.
+-- Returns the milliseconds until the next timer, or -1.
 
 local function begin(execution, X, plan, priority, now)
   local ready, cursors, fields = {}, {}, {}
   local roots = redis.call('HGET', plan, 'roots')
-  if not roots then return plan_is_gone(execution, '', redis.call('HGET', X, '@pl')) end
+  if not roots then
+    plan_is_gone(execution, '', redis.call('HGET', X, '@pl'))
+    return 0
+  end
   release(execution, plan, roots, execution .. '|roots|1', ready, cursors)
   enqueue(execution, ready, priority, now, fields)
   for _, cursor in ipairs(cursors) do redis.call('RPUSH', P .. 'sp', cursor) end
   fields[#fields + 1] = '@st'; fields[#fields + 1] = 'running'
   fields[#fields + 1] = '@open'; fields[#fields + 1] = int(#ready + #cursors)
   write_fields(X, fields)
+  return #ready
 end
 
 local function promote_node(execution, node, now)
@@ -31,7 +36,9 @@ end
 
 local function promote(now, most)
   local due = redis.call('ZRANGEBYSCORE', P .. 't', '-inf', int(now), 'LIMIT', 0, most)
+  local released = 0
   for _, timer in ipairs(due) do
+    if released >= CHUNK then break end
     redis.call('ZREM', P .. 't', timer)
     local kind, execution, node = string.match(timer, '^(%a)|([^|]+)|?(.*)$')
     if kind == 'n' then
@@ -39,7 +46,7 @@ local function promote(now, most)
     elseif kind == 's' then
       local X = P .. 'x:' .. execution
       local h = redis.call('HMGET', X, '@st', '@pl', '@pr')
-      if h[1] == 'scheduled' then begin(execution, X, P .. 'p:' .. h[2], h[3], now) end
+      if h[1] == 'scheduled' then released = released + begin(execution, X, P .. 'p:' .. h[2], h[3], now) end
     elseif kind == 'c' then
       redis.call('RPUSH', P .. 'sp', string.sub(timer, 3))
     end
