@@ -17,7 +17,7 @@ from spane.graph.wiring import Wiring, wire
 from spane.model.draft import Call, Draft
 from spane.model.freezing import canonical, freeze
 from spane.model.node_type import MISSING, Parameter
-from spane.model.plan import Constant, Fields, Items, Plan, PlanInput, PlanNode, Source
+from spane.model.plan import Constant, Fields, First, Items, Plan, PlanInput, PlanNode, Source
 
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -89,6 +89,8 @@ def spelled_one_way(source: Source) -> Source:
             return Items(tuple(spelled_one_way(item) for item in items))
         case Fields(pairs):
             return Fields(tuple((key, spelled_one_way(item)) for key, item in pairs))
+        case First(items):
+            return First(tuple(spelled_one_way(item) for item in items))
         case _:
             return source
 

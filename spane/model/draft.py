@@ -10,7 +10,7 @@ from typing import Any
 
 from spane.errors import Fault
 from spane.model.node_type import MISSING, Location, NodeOptions, NodeType, Parameter
-from spane.model.plan import Source
+from spane.model.plan import Branch, Gate, Source
 
 
 @dataclass(slots=True)
@@ -18,7 +18,8 @@ class Call:
     """One node of a draft: a node type called with sources.
 
     `node_type` is None where the type is not registered here (a definition may name one); `type` is its name.
-    `arguments` go by parameter name, `args` to `*args`; `merged` are sources bound to a `Parents` parameter.
+    `arguments` go by parameter name, `args` to `*args`; `merged` are sources bound to a `Parents` parameter. `gates` are
+    the branches it stands in, `decides` the branches that its own output decides on.
     """
 
     id: str
@@ -28,6 +29,8 @@ class Call:
     args: list[Source] = field(default_factory=list)
     merged: list[Source] = field(default_factory=list)
     after: list[str] = field(default_factory=list)
+    gates: list[Gate] = field(default_factory=list)
+    decides: list[Branch] = field(default_factory=list)
     options: NodeOptions = field(default_factory=NodeOptions)
     location: Location = Location("<unknown>", 0)
     config: dict[str, Any] = field(default_factory=dict)

@@ -8,6 +8,7 @@ A plan is the only form of a workflow that the runtime knows. Every argument of 
     Output(node, path)       the output of another node, or a part of it
     Items(items)             a JSON array of sources
     Fields(items)            a JSON object of sources
+    First(items)             the first of several sources that is there
 
 `path` walks into JSON objects by key and into arrays by index.
 """
@@ -47,16 +48,81 @@ class Output(msgspec.Struct, frozen=True, tag="o", array_like=True):
 class Items(msgspec.Struct, frozen=True, tag="l", array_like=True):
     """A JSON array made of sources."""
 
-    items: tuple[Constant | Input | Output | Items | Fields, ...]
+    items: tuple[Constant | Input | Output | Items | Fields | First, ...]
 
 
 class Fields(msgspec.Struct, frozen=True, tag="d", array_like=True):
     """A JSON object made of sources."""
 
-    items: tuple[tuple[str, Constant | Input | Output | Items | Fields], ...]
+    items: tuple[tuple[str, Constant | Input | Output | Items | Fields | First], ...]
 
 
-Source = Constant | Input | Output | Items | Fields
+class First(msgspec.Struct, frozen=True, tag="f", array_like=True):
+    """The first of several sources that is there: what was skipped is not, `null` is."""
+
+    items: tuple[Constant | Input | Output | Items | Fields | First, ...]
+
+
+Source = Constant | Input | Output | Items | Fields | First
+
+
+class Compare(msgspec.Struct, frozen=True, tag="cmp", array_like=True):
+    """Two values compared as JSON. Ordering is for two numbers or two texts only."""
+
+    operator: Literal["==", "!=", "<", "<=", ">", ">="]
+    left: Source
+    right: Source
+
+
+class OneOf(msgspec.Struct, frozen=True, tag="in", array_like=True):
+    """Whether a value is equal to one of some constants."""
+
+    source: Source
+    values: tuple[msgspec.Raw, ...]
+
+
+class IsNone(msgspec.Struct, frozen=True, tag="none", array_like=True):
+    """Whether a value is `null`."""
+
+    source: Source
+
+
+class All(msgspec.Struct, frozen=True, tag="and", array_like=True):
+    """Whether all conditions hold."""
+
+    items: tuple[Compare | OneOf | IsNone | All | AnyOf | Not, ...]
+
+
+class AnyOf(msgspec.Struct, frozen=True, tag="or", array_like=True):
+    """Whether one of some conditions holds."""
+
+    items: tuple[Compare | OneOf | IsNone | All | AnyOf | Not, ...]
+
+
+class Not(msgspec.Struct, frozen=True, tag="not", array_like=True):
+    """Whether a condition does not hold."""
+
+    item: Compare | OneOf | IsNone | All | AnyOf | Not
+
+
+Condition = Compare | OneOf | IsNone | All | AnyOf | Not
+
+
+class Branch(msgspec.Struct, frozen=True, array_like=True):
+    """A way that a node's outcome decides on: open where `condition` holds for its output.
+
+    `name` is unique in the plan. The condition reads the output of the node that has the branch, and nothing else.
+    """
+
+    name: str
+    condition: Condition
+
+
+class Gate(msgspec.Struct, frozen=True, array_like=True):
+    """What must be open for a node to run: a branch that `node` decides on. A node that was skipped opens none."""
+
+    node: str
+    branch: str
 
 
 def leaves(source: Source) -> Iterator[Constant | Input | Output]:
@@ -64,7 +130,7 @@ def leaves(source: Source) -> Iterator[Constant | Input | Output]:
     pending: list[Source] = [source]
     while pending:
         item = pending.pop()
-        if isinstance(item, Items):
+        if isinstance(item, Items | First):
             pending.extend(reversed(item.items))
         elif isinstance(item, Fields):
             pending.extend(part for _, part in reversed(item.items))
@@ -95,7 +161,8 @@ class PlanNode(msgspec.Struct, frozen=True, omit_defaults=True):
     """One node of a plan: what to call, with what, and by which rules.
 
     `arguments` go by parameter name, `args` to `*args`. `parents` are the nodes whose outputs are merged
-    for it, in the order they were bound; `after` only orders. `config` is the JSON given to the node in a
+    for it, in the order they were bound; `after` only orders. It runs if all `gates` are open and one of its parents
+    ran, if it has any; otherwise it is skipped. `decides` are the branches that its own output opens or closes. `config` is the JSON given to the node in a
     definition (for `Context.config`). `version` pins the code (see `@node(version=)`).
     """
 
@@ -105,6 +172,8 @@ class PlanNode(msgspec.Struct, frozen=True, omit_defaults=True):
     args: tuple[Source, ...] = ()
     parents: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
+    gates: tuple[Gate, ...] = ()
+    decides: tuple[Branch, ...] = ()
     queue: str = "default"
     is_async: bool = False
     priority: int | None = None
@@ -120,6 +189,11 @@ class PlanNode(msgspec.Struct, frozen=True, omit_defaults=True):
         for _, source in self.arguments:
             yield source
         yield from self.args
+
+    @property
+    def awaited(self) -> tuple[str, ...]:
+        """Every node whose end this one waits for: parents, those it only comes after, and those of its gates."""
+        return tuple(dict.fromkeys((*self.parents, *self.after, *(gate.node for gate in self.gates))))
 
     @property
     def takes_input(self) -> bool:
@@ -166,7 +240,7 @@ class Plan(msgspec.Struct, frozen=True):
 
     def terminals(self) -> tuple[str, ...]:
         """Return the ids of the nodes that no other node depends on, in plan order."""
-        inner = {parent for node in self.nodes for parent in (*node.parents, *node.after)}
+        inner = {parent for node in self.nodes for parent in node.awaited}
         return tuple(node.id for node in self.nodes if node.id not in inner)
 
 

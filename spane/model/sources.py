@@ -13,7 +13,7 @@ from pydantic_core import to_json
 
 from spane.errors import ValueMismatch
 from spane.model.paths import shorten, spell
-from spane.model.plan import Constant, Fields, Input, Items, Output, Path, Source
+from spane.model.plan import Constant, Fields, First, Input, Items, Output, Path, Source
 
 #: Takes the outputs by node id and the inputs object, both raw; gives the raw value, or None when absent.
 Evaluator = Callable[[Mapping[str, bytes], bytes | None], bytes | None]
@@ -51,6 +51,8 @@ def compile_source(source: Source, *, node: str = "", parameter: str = "") -> Ev
         case Fields(pairs):
             parts = [(to_json(key) + b":", compile_source(item, node=node, parameter=parameter)) for key, item in pairs]
             return _fields(parts)
+        case First(sources):
+            return _first([compile_source(item, node=node, parameter=parameter) for item in sources])
     raise TypeError(f"Not a source: {source!r}")
 
 
@@ -88,6 +90,17 @@ def _fields(parts: list[tuple[bytes, Evaluator]]) -> Evaluator:
         return b"{" + b",".join(members) + b"}"
 
     return join
+
+
+def _first(parts: list[Evaluator]) -> Evaluator:
+    def pick(outputs: Mapping[str, bytes], inputs: bytes | None) -> bytes | None:
+        for part in parts:
+            raw = part(outputs, inputs)
+            if raw is not None:
+                return raw
+        return None
+
+    return pick
 
 
 def _walk(path: Path, subject: str, node: str, parameter: str) -> Callable[[bytes], bytes]:
