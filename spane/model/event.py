@@ -13,6 +13,7 @@ An entry of the stream has one field: its name is the kind's letter, its value t
     h       hint_dropped          (no execution), what stood in the queue, unreadable
     c       nodes_claimed         session, then `execution|node|token|attempt` for each, joined by `;`
     s       node_succeeded        execution, node, token, attempt, duration_us, child handed over, its token
+    v       node_skipped          execution, nodes joined by `,`; or execution, node, token, attempt, duration_us, why
     f       node_failed           execution, node, token, attempt, duration_us, policy, error (JSON)
     r       node_retrying         execution, node, token, attempt, duration_us, delay_ms, error (JSON)
     k       node_parked           execution, node, reason
@@ -45,6 +46,7 @@ class EventKind(StrEnum):
     NODE_CLAIMED = "node_claimed"
     NODE_SUCCEEDED = "node_succeeded"
     NODE_FAILED = "node_failed"
+    NODE_SKIPPED = "node_skipped"
     NODE_RETRYING = "node_retrying"
     NODE_PARKED = "node_parked"
     NODE_LOST = "node_lost"
@@ -117,6 +119,9 @@ def read_entry(entry_id: str, letter: str, body: str) -> Iterator[Event]:
                 {"session": session},
             )
         return
+    if letter == "v":
+        yield from _skipped(entry_id, at_ms, body)
+        return
     if letter in _EXECUTION_KINDS:
         kind, names = _EXECUTION_KINDS[letter]
         execution, *parts = body.split("|", len(names))
@@ -131,6 +136,16 @@ def read_entry(entry_id: str, letter: str, body: str) -> Iterator[Event]:
     yield Event(entry_id, at_ms, kind, execution, node, data.pop("token", None), data.pop("attempt", None), error, data)
     if child:
         yield Event(entry_id, at_ms, EventKind.NODE_CLAIMED, execution, child, child_token, 1, None, {"session": ""})
+
+
+def _skipped(entry_id: str, at_ms: int, body: str) -> Iterator[Event]:
+    """Yield the nodes that were skipped with a transition; one that skipped itself stands alone, with why."""
+    execution, nodes, *own = body.split("|", 5)
+    token, attempt, duration_us, reason = own or (None, None, None, "")
+    data = {"reason": reason} | ({} if duration_us is None else {"duration_us": int(duration_us)})
+    for node in nodes.split(","):
+        number = None if attempt is None else int(attempt)
+        yield Event(entry_id, at_ms, EventKind.NODE_SKIPPED, execution, node, token, number, None, data)
 
 
 def _named(names: tuple[str, ...], parts: list[str]) -> dict[str, Any]:

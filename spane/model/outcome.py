@@ -81,9 +81,21 @@ def decode_error(raw: bytes | str) -> NodeError:
 
 @dataclass(slots=True)
 class Succeeded:
-    """The node returned; `raw` is its output as JSON."""
+    """The node returned; `raw` is its output as JSON.
+
+    `open` are the names of the branches that its output opens, `route` the children that it chose, None for all.
+    """
 
     raw: bytes
+    open: tuple[str, ...] = ()
+    route: tuple[str, ...] | None = None
+
+
+@dataclass(slots=True)
+class Skipped:
+    """The node had nothing to do; whoever is fed by nobody else is skipped as well."""
+
+    reason: str
 
 
 @dataclass(slots=True)
@@ -112,13 +124,14 @@ class Unfit:
     reason: str
 
 
-Outcome = Succeeded | Failed | RetryAt | Unfit
+Outcome = Succeeded | Skipped | Failed | RetryAt | Unfit
 
 __all__ = [
     "Failed",
     "NodeError",
     "Outcome",
     "RetryAt",
+    "Skipped",
     "Succeeded",
     "Unfit",
     "class_name",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import Any
 
-from spane.model.outcome import Outcome, RetryAt, Succeeded, Unfit, encode_error
+from spane.model.outcome import Outcome, RetryAt, Skipped, Succeeded, Unfit, encode_error
 from spane.runtime.claim import Claim
 from spane.runtime.layout import ASYNC_SUFFIX
 from spane.runtime.store import BLOB_MARK, Store
@@ -33,11 +33,15 @@ class Commands:
         ahead: list[Command] = []
         extra: Any = 0
         spends = 0
+        opened = route = ""
         if isinstance(outcome, Succeeded):
             kind, payload = "s", outcome.raw
             if len(payload) > limits.inline_value_bytes:
                 ahead = [store.command("put_blob", claim.execution, claim.node, claim.token, payload)]
                 payload = BLOB_MARK + claim.token.encode()
+            opened, route = _listed(outcome.open), "" if outcome.route is None else _listed(outcome.route) or ","
+        elif isinstance(outcome, Skipped):
+            kind, payload = "k", outcome.reason.encode()
         elif isinstance(outcome, RetryAt):
             kind, payload, extra, spends = "r", encode_error(outcome.error), outcome.delay_ms, int(outcome.spends)
         elif isinstance(outcome, Unfit):
@@ -49,7 +53,7 @@ class Commands:
             store.command(
                 "commit", store.clock.injected, self._session, claim.execution, claim.node, claim.token, kind, payload,
                 claim.attempt, claim.duration_us, extra, spends, self._token(), hand, limits.retention_ms,
-                limits.dead_letter_retention_ms,
+                limits.dead_letter_retention_ms, opened, route,
             ),
         ]  # fmt: skip
 
@@ -78,6 +82,7 @@ class Commands:
         return store.command(
             "fetch", store.clock.injected, self._session, store.limits.lease_ms, self._token() + ".",
             ",".join(threads), room, ",".join(loop), loop_room, ",".join(lone), 1, _TIMERS_A_FETCH,
+            *store.kept_ms,
         )  # fmt: skip
 
     def give_back(self, claims: Iterable[Claim]) -> Command:
@@ -93,3 +98,9 @@ class Commands:
     def load(self) -> list[Command]:
         """Load every script."""
         return [("SCRIPT", "LOAD", script.text) for script in self._store.scripts.values()]
+
+
+def _listed(names: Iterable[str]) -> str:
+    """Return names as scripts look for them: a comma before and behind each."""
+    joined = ",".join(names)
+    return f",{joined}," if joined else ""

@@ -9,13 +9,15 @@
     queue       the queue of the first entry node (whose worker a delayed start wakes)
     total       number of nodes; written last, so a plan with it is whole
 
-A target is `node,queue,priority,delay_ms;` or a join `@group,need,bit;`. Children with the same set of parents
-share a join group, so a layered graph costs one bit per (layer, parent) and not one per edge.
+A target is `node,queue,priority,delay_ms,how;` or a join `@group:need:data:bit:how;`; lua/include/release.lua says what
+`how` is. Children that wait for the same nodes in the same way share a join group, so a layered graph costs one bit per
+(layer, parent) and not one per edge; below a node that may route, each child decides for itself.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from itertools import islice
 from typing import TypeVar
 
@@ -75,7 +77,7 @@ def fields_of(plan: Plan, *, chunk: int = CHUNK) -> Iterator[tuple[str, str | by
     yield from _targets(plan, chunk)
     head = PlanHead(plan.workflow, plan.inputs, plan.returns, plan.terminals(), len(pages))
     yield "head", msgspec.json.encode(head)
-    roots = [node for node in plan.nodes if not node.parents and not node.after]
+    roots = [node for node in plan.nodes if not node.awaited]
     yield "queue", queue_of(roots[0])
     yield "total", str(len(plan.nodes))
 
@@ -87,28 +89,51 @@ def _profile(node: PlanNode, page: int) -> str:
     return f"{page};{node.type};{queue_of(node)};{node.priority or ''};{flags};{carried}"
 
 
-def _target(node: PlanNode) -> str:
-    return f"{node.id},{queue_of(node)},{node.priority or ''},{node.delay_ms};"
+def _target(node: PlanNode, how: str = "d") -> str:
+    return f"{node.id},{queue_of(node)},{node.priority or ''},{node.delay_ms},{how};"
+
+
+def _how(node: PlanNode, parent: str) -> str:
+    """Return in what way a node waits for another: it is fed by it, comes after it, or stands behind gates of it."""
+    gates = [gate.branch for gate in node.gates if gate.node == parent]
+    letter = "d" if parent in node.parents else "a" if parent in node.after else "g"
+    return "+".join((letter, *gates))
+
+
+@dataclass(frozen=True, slots=True)
+class _Join:
+    """What children share that may be released together: whom they wait for, in which way, and for whom alone."""
+
+    parents: tuple[tuple[str, str], ...]
+    alone: str = ""
+
+    @property
+    def data(self) -> int:
+        """How many of the parents feed the children."""
+        return sum(how.startswith("d") for _, how in self.parents)
 
 
 def _targets(plan: Plan, chunk: int) -> Iterator[tuple[str, str]]:
     """Yield the fields roots, c: and m: with their chunks."""
+    routers = {node.id for node in plan.nodes if node.routes}
     children: dict[str, list[str]] = {}
-    groups: dict[tuple[str, ...], list[str]] = {}
+    joins: dict[_Join, list[str]] = {}
     roots: list[str] = []
     for node in plan.nodes:
-        parents = tuple(dict.fromkeys((*node.parents, *node.after)))
+        parents = node.awaited
         if not parents:
             roots.append(_target(node))
         elif len(parents) == 1:
-            children.setdefault(parents[0], []).append(_target(node))
+            children.setdefault(parents[0], []).append(_target(node, _how(node, parents[0])))
         else:
-            groups.setdefault(tuple(sorted(parents)), []).append(_target(node))
+            ways = tuple(sorted((parent, _how(node, parent)) for parent in parents))
+            join = _Join(ways, "" if routers.isdisjoint(parents) else node.id)
+            joins.setdefault(join, []).append(_target(node))
     bit = 0
-    for number, (parents, members) in enumerate(groups.items()):
+    for number, (join, members) in enumerate(joins.items()):
         yield from _chunks(f"m:{number}", members, chunk)
-        for parent in parents:
-            children.setdefault(parent, []).append(f"@{number},{len(parents)},{bit};")
+        for parent, how in join.parents:
+            children.setdefault(parent, []).append(f"@{number}:{len(join.parents)}:{join.data}:{bit}:{how};")
             bit += 1
     for parent, targets in children.items():
         yield from _chunks(f"c:{parent}", targets, chunk)

@@ -128,7 +128,7 @@ def _fetch(world: World, hands: Hands, room: int, rng: random.Random) -> Actor:
     idle = not any(claim.alone for claim in (*hands.unstarted, *hands.running))
     reply = yield (
         "fetch", world.clock.injected, hands.session, LEASE_MS, f"{hands.token()}.", lanes, rng.randint(1, room),
-        loops, rng.randint(0, 2), lone, int(idle), 100,
+        loops, rng.randint(0, 2), lone, int(idle), 100, *_KEPT,
     )  # fmt: skip
     rows = reply[3:]
     hands.accept(rows)
@@ -181,7 +181,7 @@ def _commit(world: World, hands: Hands, rng: random.Random) -> Actor:
     hand = rng.choice(("", "default", "default,side,default~,side~"))
     reply = yield (
         "commit", world.clock.injected, hands.session, claim.execution, claim.node, claim.token, kind, payload,
-        claim.attempt, 5, extra, spends, hands.token(), hand, *_KEPT,
+        claim.attempt, 5, extra, spends, hands.token(), hand, *_KEPT, "", "",
     )  # fmt: skip
     hands.finished.pop(0)
     if reply[0] == b"ok" and len(reply) > 2:

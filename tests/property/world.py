@@ -306,7 +306,7 @@ class World:
             lone = ",".join(f"{queue}{lane}!!" for queue in QUEUES for lane in ("", "~"))
             self.call(
                 "fetch", self.clock.injected, "cleaner", LEASE_MS, "cleaner.0.", ",".join(lanes), 50, "", 0,
-                lone, 1, 100,
+                lone, 1, 100, LIMITS.retention_ms, LIMITS.dead_letter_retention_ms,
             )  # fmt: skip
         return self.store
 

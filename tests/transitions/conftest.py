@@ -113,17 +113,18 @@ class Stage:
         lone = ",".join(f"{name}{lane}!!" for name in names for lane in ("", "~"))
         return self.store.call(
             "fetch", self.now_ms, session, LIMITS.lease_ms, f"{session}.{self._sequence:x}.", lanes, threads, loops,
-            loop, lone, alone, timers,
+            loop, lone, alone, timers, LIMITS.retention_ms, LIMITS.dead_letter_retention_ms,
         )  # fmt: skip
 
     def commit(
         self, claim: Claimed, kind: str = "s", payload: bytes = b"1", *, session: str = "w1", extra: Any = 0,
         spends: int = 1, hand: str = "", token: str | None = None, child_token: str = "w1.child",
+        opens: str = "", route: str = "",
     ) -> Any:  # fmt: skip
         return self.store.call(
             "commit", self.now_ms, session, claim.execution, claim.node, token or claim.token, kind, payload,
             claim.failures + 1, 1234, extra, spends, child_token, hand, LIMITS.retention_ms,
-            LIMITS.dead_letter_retention_ms,
+            LIMITS.dead_letter_retention_ms, opens, route,
         )  # fmt: skip
 
     def fail(self, claim: Claimed, message: str = "broken", **options: Any) -> Any:

@@ -1,15 +1,17 @@
 #!lua flags=allow-oom
 -- Commit an attempt: its outcome, its children, the end of the execution, and the acknowledgement, in one step.
 -- KEYS  1 prefix
--- ARGV  1 now or ''   2 session   3 execution   4 node   5 token   6 kind: s succeeded, f failed, r retry, u unfit
---       7 payload (opaque): output of s, error of f and r, fingerprint of u   8 attempt   9 duration in us
+-- ARGV  1 now or ''   2 session   3 execution   4 node   5 token   6 kind: s succeeded, f failed, r retry, u unfit,
+--       k skipped
+--       7 payload (opaque): output of s, error of f and r, fingerprint of u, why of k   8 attempt   9 duration in us
 --       10 r: delay in ms; u: why   11 r: 1 if it costs a try   12 token for a child   13 queues a child may be
 --       handed over from, or ''   14 retention in ms   15 the same where a dead letter is left
+--       16 s: branches that are open, `,b1,b2,`   17 s: children that a router chose, `,a,b,`, or ''
 -- Returns {'ok', 1 if children were queued else 0} | {'ok', 0 or 1, row} with a child handed over | {'again'} this
 --         attempt's commit is already in | {'fenced'} another attempt has the node | {'noblob'} `&token` is not
 --         kept here: put it again, then commit | {'noplan'} the plan is not here: commit again later | {'gone'} no
 --         such execution here
--- Events  s, f, r, k, z; G, C, F, X. Bound: 500 children, 500 join groups, the rest by cursor.
+-- Events  s, f, r, k, v, z; G, C, F, X. Bound: 500 children, 500 join groups, the rest by cursor.
 local P = KEYS[1]
 --@include clock
 --@include event
@@ -26,7 +28,7 @@ stamp(ARGV[1])
 local session, execution, node, token, kind, payload = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
 local attempt, duration = ARGV[8], ARGV[9]
 local X = P .. 'x:' .. execution
-local r = redis.call('HMGET', X, node, '@st', '@pl', '@pr', '@open', '@run')
+local r = redis.call('HMGET', X, node, '@st', '@pl', '@pr', '@open', '@run', '@sk')
 if not r[2] then
   redis.call('HDEL', P .. 'w:' .. session, execution .. '|' .. node)
   return {'gone'}
@@ -51,10 +53,10 @@ if r[2] == 'running' then
   end
 end
 local now = clock(ARGV[1])
-local h = {status = r[2], plan = r[3], priority = r[4], open = tonumber(r[5]), run = tonumber(r[6])}
+local h = {status = r[2], plan = r[3], priority = r[4], open = tonumber(r[5]), run = tonumber(r[6]), skips = r[7]}
 local facts = execution .. '|' .. node .. '|' .. token .. '|' .. attempt .. '|' .. duration
 local profile, queue, own
-if kind ~= 's' then
+if kind ~= 's' and kind ~= 'k' then
   profile = redis.call('HGET', P .. 'p:' .. h.plan, 'p:' .. node)
   local _, _, q, o, flags = read_profile(profile)
   queue, own = q, o ~= '' and o or h.priority
@@ -81,9 +83,11 @@ if kind == 'r' or kind == 'u' then
   run_no_more(execution, h, now, ARGV[14], ARGV[15], {node, state(again, token, failures, crashes, since, flag)})
   return {'ok', 0}
 end
-local succeeded = kind == 's'
-redis.call('HSET', P .. 'o:' .. execution, node, succeeded and payload or '!' .. payload)
-if not succeeded then
+local succeeded, skipped = kind == 's', kind == 'k'
+if not skipped then redis.call('HSET', P .. 'o:' .. execution, node, succeeded and payload or '!' .. payload) end
+if skipped then
+  event('v', execution .. '|' .. node .. '|' .. token .. '|' .. attempt .. '|' .. duration .. '|' .. payload)
+elseif not succeeded then
   event('f', facts .. '|' .. (kind == 'continue' and 'continue' or 'fail') .. '|' .. payload)
   redis.call('ZADD', P .. 'dl', int(now), execution .. '|' .. node)
   redis.call('HSET', X, '@dl', '1')
@@ -91,9 +95,12 @@ if not succeeded then
 end
 -- A session that was rescued meanwhile may get a child all the same: the sweep finds leases without a session.
 local hand = succeeded and ARGV[13] ~= '' and {token = ARGV[12], queues = ',' .. ARGV[13] .. ','} or nil
-local field = state(succeeded and 'D' or 'F', token, failures, crashes, since, flag)
-local fields, given, status, tail, queued = settle(execution, node, h, field, succeeded or kind == 'continue', targets, now, hand)
+local field = state(succeeded and 'D' or skipped and 'S' or 'F', token, failures, crashes, since, flag)
+local came = succeeded and {ran = true, open = ARGV[16], route = ARGV[17]} or skipped and SKIPPED
+  or kind == 'continue' and RAN
+local fields, given, status, tail, queued, out = settle(execution, node, h, field, came, targets, now, hand)
 if succeeded then event('s', facts .. '|' .. (given or '') .. '|' .. (given and ARGV[12] or '')) end
+tell_skipped(execution, out)
 if status == h.status then write_fields(X, fields)
 else finish(execution, status, now, ARGV[14], ARGV[15], fields, tail) end
 if given then

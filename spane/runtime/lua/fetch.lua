@@ -6,9 +6,10 @@
 --       5 queues of the threads, comma-separated   6 how many nodes for the threads
 --       7 queues of the event loop   8 how many nodes for the event loop
 --       9 queues of suspects that run alone   10 how many of those (0 or 1)   11 how many timers at most
+--       12 retention in ms   13 the same where a dead letter is left
 -- Returns {milliseconds to the next timer or -1, 1 if work was left for threads else 0, the same for the event loop,
 --         row, row, ...}
--- Events  c (one for the batch), k, h. Bound: the nodes asked for or 500 hints, their parents up to 500 each, the timers, 500 children.
+-- Events  c (one for the batch), v, k, h; C. Bound: the nodes asked for or 500 hints, their parents up to 500 each, the timers, 500 children.
 local P = KEYS[1]
 --@include clock
 --@include event
@@ -18,13 +19,14 @@ local P = KEYS[1]
 --@include release
 --@include plan
 --@include promote
+--@include finish
 --@include spread
 --@include claim
 local now = clock(ARGV[1])
 stamp(ARGV[1])
 local session, lease_ms, base = ARGV[2], tonumber(ARGV[3]), ARGV[4]
 redis.call('ZADD', P .. 'ses', int(now + lease_ms), session)
-local moved = spread(now)
+local moved = spread(now, ARGV[12], ARGV[13])
 local next_due = promote(now, ARGV[11])
 local rows, claimed, number = {}, {}, 0
 local MOST_HINTS = 500

@@ -12,11 +12,11 @@ end
 
 local function lose(execution, node, token, now, kept_ms, dead_kept_ms, lone)
   local X = P .. 'x:' .. execution
-  local r = redis.call('HMGET', X, node, '@st', '@pl', '@pr', '@open', '@run')
+  local r = redis.call('HMGET', X, node, '@st', '@pl', '@pr', '@open', '@run', '@sk')
   if not r[1] then return end
   local letter, holder, failures, crashes, since, flag = read_state(r[1])
   if letter ~= 'R' or holder ~= token then return end
-  local h = {status = r[2], plan = r[3], priority = r[4], open = tonumber(r[5]), run = tonumber(r[6])}
+  local h = {status = r[2], plan = r[3], priority = r[4], open = tonumber(r[5]), run = tonumber(r[6]), skips = r[7]}
   local _, _, queue, own, flags = read_profile(redis.call('HGET', P .. 'p:' .. h.plan, 'p:' .. node))
   if flag == 'm' then crashes = crashes + 1 end
   flag = (flag == '' and not lone) and 's' or 'a'
@@ -31,7 +31,8 @@ local function lose(execution, node, token, now, kept_ms, dead_kept_ms, lone)
       .. (goes_on and 'continue' or 'fail') .. '|' .. payload)
     local targets = h.status == 'running' and targets_of(h.plan, node)
     local own_field = state('F', token, failures, crashes, since, '')
-    local fields, _, status, tail = settle(execution, node, h, own_field, goes_on, targets, now)
+    local fields, _, status, tail, _, out = settle(execution, node, h, own_field, goes_on and RAN, targets, now)
+    tell_skipped(execution, out)
     if status == h.status then write_fields(X, fields)
     else finish(execution, status, now, kept_ms, dead_kept_ms, fields, tail) end
     return

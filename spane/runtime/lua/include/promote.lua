@@ -3,19 +3,18 @@
 -- Returns the milliseconds until the next timer, or -1.
 
 local function begin(execution, X, plan, priority, now)
-  local ready, cursors, fields = {}, {}, {}
+  local out, fields = found(false), {}
   local roots = redis.call('HGET', plan, 'roots')
   if not roots then
     plan_is_gone(execution, '', redis.call('HGET', X, '@pl'))
     return 0
   end
-  release(execution, plan, roots, execution .. '|roots|1', ready, cursors)
-  enqueue(execution, ready, priority, now, fields)
-  for _, cursor in ipairs(cursors) do redis.call('RPUSH', P .. 'sp', cursor) end
+  release(execution, plan, roots, execution .. '|roots|1', RAN, out)
+  enqueue(execution, out, priority, now, fields)
   fields[#fields + 1] = '@st'; fields[#fields + 1] = 'running'
-  fields[#fields + 1] = '@open'; fields[#fields + 1] = int(#ready + #cursors)
+  fields[#fields + 1] = '@open'; fields[#fields + 1] = int(#out.ready + #out.cursors)
   write_fields(X, fields)
-  return #ready
+  return #out.ready
 end
 
 local function promote_node(execution, node, now)

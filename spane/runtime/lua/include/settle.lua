@@ -1,11 +1,11 @@
 -- Write what a finished attempt leads to: counts, children, and the end of the execution if this was the last.
 --   own_field  the node's new state
---   goes_on    whether it succeeded, or failed with on_failure="continue"
---   targets    what is released then (of `targets_of`); false in an execution that does not run
+--   came       what its children are told, as `release` takes it; nil if it failed for good
+--   targets    what is released (of `targets_of`); false in an execution that does not run
 -- A failure that is not gone on from turns a running execution into `failing`; what runs may still commit.
 -- `hand` is nil, or {token, queues} to lease one ready child straight to this worker.
--- Returns the fields to write, the child handed over or nil, the execution's status, the tail of its last event, and
--- whether anything was queued.
+-- Returns the fields to write, the child handed over or nil, the execution's status, the tail of its last event, whether
+-- anything was queued, and what `tell_skipped` takes once the node's own event is out.
 local function higher_waits(queue, priority)
   if priority >= 10 then return false end
   local keys, n = {}, 0
@@ -24,32 +24,35 @@ local function choose(ready, hand, priority)
   end
 end
 
-local function settle(execution, node, h, own_field, goes_on, targets, now, hand)
+local function settle(execution, node, h, own_field, came, targets, now, hand)
   local X = P .. 'x:' .. execution
   local status, priority, open, run = h.status, h.priority, h.open, h.run
-  local fields, ready, cursors, given = {node, own_field}, {}, {}, nil
+  local fields, out, given = {node, own_field}, found(h.skips), nil
   run = run - 1
-  if goes_on and targets then
-    release(execution, P .. 'p:' .. h.plan, targets, execution .. '|c:' .. node .. '|1', ready, cursors)
-    local released = #ready
+  if came and targets then
+    local plan = P .. 'p:' .. h.plan
+    local rest = came.ran and execution .. '|c:' .. node .. '|1|' .. came.open .. '|' .. came.route
+      or execution .. '|y:' .. node .. '|1'
+    release(execution, plan, targets, rest, came, out)
+    if #out.skipped > 0 then skip(execution, plan, out, fields, now) end
+    local released = #out.ready
     if hand and released > 0 then
-      given = choose(ready, hand, priority)
+      given = choose(out.ready, hand, priority)
       if given then
         fields[#fields + 1] = given
         fields[#fields + 1] = state('R', hand.token, 0, 0, now, '')
         run = run + 1
       end
     end
-    if #ready > 0 then enqueue(execution, ready, priority, now, fields) end
-    for _, cursor in ipairs(cursors) do redis.call('RPUSH', P .. 'sp', cursor) end
-    open = open + released + #cursors
+    if #out.ready > 0 or #out.cursors > 0 then enqueue(execution, out, priority, now, fields) end
+    open = open + released + #out.cursors
   end
   open = open - 1
   fields[#fields + 1] = '@open'; fields[#fields + 1] = int(open)
   fields[#fields + 1] = '@run'; fields[#fields + 1] = int(run)
   local tail
   if status == 'running' then
-    if not goes_on then
+    if not came then
       fields[#fields + 1] = '@bad'; fields[#fields + 1] = node
       if run > 0 then
         fields[#fields + 1] = '@st'; fields[#fields + 1] = 'failing'
@@ -61,5 +64,5 @@ local function settle(execution, node, h, own_field, goes_on, targets, now, hand
   elseif run == 0 and status == 'cancelling' then
     status, tail = 'cancelled', redis.call('HGET', X, '@why') or ''
   end
-  return fields, given, status, tail, (#ready > 0 or #cursors > 0) and 1 or 0
+  return fields, given, status, tail, (#out.ready > 0 or #out.cursors > 0) and 1 or 0, out
 end

@@ -1,29 +1,62 @@
--- Advance the oldest cursor by one chunk: children, members of a join, or entry nodes that were too many for the
--- transition that released them. A cursor is `execution|field|chunk`, the field being one of the plan's.
-local function spread(now)
+-- Advance the oldest cursors by about one chunk: what was too much for the transition that released it. A cursor is
+-- `execution|what|chunk`, with `|open|route` behind it where children of a node that ran are left:
+--   roots, c:<node>   entry nodes; children of a node that ran
+--   y:<node>          children of a node that was skipped        x:<node>   a node to be skipped
+--   m:<group>         members of a join that run                 n:<group>  members that are skipped
+local function cursor_targets(plan, what, chunk)
+  local kind, name = string.match(what, '^(%a):(.*)$')
+  local field = kind == 'y' and 'c:' .. name or kind == 'n' and 'm:' .. name or what
+  return kind, name, redis.call('HGET', plan, chunk == '0' and field or field .. ':' .. chunk)
+end
+
+-- Returns how many nodes it came upon, at least 1; false without a cursor.
+local function advance(now, kept_ms, dead_kept_ms)
   local cursor = redis.call('LPOP', P .. 'sp')
   if not cursor then return false end
-  local execution, field, chunk = string.match(cursor, '^([^|]+)|([^|]+)|(%d+)$')
-  if not execution then return true end
+  local execution, what, chunk, open, route = string.match(cursor, '^([^|]+)|([^|]+)|(%d+)|?([^|]*)|?([^|]*)$')
+  if not execution then return 1 end
   local X = P .. 'x:' .. execution
-  local h = redis.call('HMGET', X, '@st', '@pl', '@pr', '@open')
+  local h = redis.call('HMGET', X, '@st', '@pl', '@pr', '@open', '@sk')
   if h[1] == 'failing' or h[1] == 'failed' or h[1] == 'paused' then
     put_aside(execution, 'cursor|' .. cursor, h[1])
-    return true
+    return 1
   end
-  if h[1] ~= 'running' then return true end
+  if h[1] ~= 'running' then return 1 end
   local plan = P .. 'p:' .. h[2]
-  local text = redis.call('HGET', plan, chunk == '0' and field or field .. ':' .. chunk)
-  if not text then
+  local kind, name, text = cursor_targets(plan, what, chunk)
+  if redis.call('HEXISTS', plan, 'total') == 0 then
     redis.call('ZADD', P .. 't', int(now + 1000), 'c|' .. cursor)
     plan_is_gone(execution, '', h[2])
-    return true
+    return 1
   end
-  local ready, cursors, fields = {}, {}, {}
-  release(execution, plan, text, execution .. '|' .. field .. '|' .. int(chunk + 1), ready, cursors)
-  enqueue(execution, ready, h[3], now, fields)
-  for _, another in ipairs(cursors) do redis.call('RPUSH', P .. 'sp', another) end
-  fields[#fields + 1] = '@open'; fields[#fields + 1] = int(h[4] + #ready + #cursors - 1)
-  write_fields(X, fields)
-  return true
+  local out, fields = found(h[5]), {}
+  local next_chunk = execution .. '|' .. what .. '|' .. int(chunk + 1)
+  if kind == 'x' then
+    out.skipped[1] = name
+  elseif kind == 'm' or kind == 'n' then
+    if add_members(text, out, kind == 'n') then out.cursors[1] = next_chunk end
+  elseif kind == 'y' then
+    release(execution, plan, text, next_chunk, SKIPPED, out)
+  else
+    local came = {ran = true, open = open, route = route}
+    release(execution, plan, text, next_chunk .. '|' .. open .. '|' .. route, came, out)
+  end
+  skip(execution, plan, out, fields, now)
+  tell_skipped(execution, out)
+  enqueue(execution, out, h[3], now, fields)
+  local left = h[4] + #out.ready + #out.cursors - 1
+  fields[#fields + 1] = '@open'; fields[#fields + 1] = int(left)
+  if left == 0 then finish(execution, 'completed', now, kept_ms, dead_kept_ms, fields)
+  else write_fields(X, fields) end
+  return #fields / 2
+end
+
+local function spread(now, kept_ms, dead_kept_ms)
+  local moved, work = false, 0
+  while work < CHUNK do
+    local came_upon = advance(now, kept_ms, dead_kept_ms)
+    if not came_upon then return moved end
+    moved, work = true, work + came_upon
+  end
+  return moved
 end
