@@ -26,12 +26,14 @@ if TYPE_CHECKING:
         ResultTimeout,
         RetryLater,
         SettingsError,
+        Skip,
         SpaneError,
         StoreError,
         Unrecoverable,
         ValueMismatch,
     )
     from spane.model.outcome import NodeError
+    from spane.model.route import Route
 
 __all__ = [
     "Bound",
@@ -50,7 +52,9 @@ __all__ = [
     "ResultTimeout",
     "Retry",
     "RetryLater",
+    "Route",
     "SettingsError",
+    "Skip",
     "SpaneError",
     "StoreError",
     "Unrecoverable",
@@ -71,6 +75,7 @@ _HOMES = {
     "spane.authoring.workflow": ("Bound", "Workflow", "workflow"),
     "spane.engine": ("Engine", "Execution"),
     "spane.model.outcome": ("NodeError",),
+    "spane.model.route": ("Route",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -25,6 +25,7 @@
     │   ├── StoreUnsuitable      Redis is too old, or set up so that data would be lost
     │   └── StoreFull            Redis is out of memory; nothing was started
     └── Signal                   what a node raises to steer its own outcome
+        ├── Skip                 nothing to do: end as skipped
         ├── Unrecoverable        fail now, do not retry
         └── RetryLater           try again after a time, without spending an attempt
 
@@ -225,6 +226,16 @@ class StoreFull(StoreError):
 
 class Signal(SpaneError):
     """What a node raises to steer its own outcome."""
+
+
+class Skip(Signal):
+    """End this node as skipped: it has nothing to do, and whoever is fed by nobody else is skipped as well.
+
+    May be raised or returned. The message says why.
+    """
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(message)
 
 
 class Unrecoverable(Signal):

@@ -8,13 +8,14 @@ import re
 import threading
 from collections.abc import Callable, Iterator
 from types import FrameType
-from typing import Any
+from typing import Any, get_args, get_origin
 
 from spane.authoring import locations, signatures
 from spane.authoring.sources import Written
 from spane.errors import DefinitionError, Fault
 from spane.model.ids import NAME_RULE, is_name
-from spane.model.node_type import Location, NodeOptions, NodeType
+from spane.model.node_type import MISSING, Location, NodeOptions, NodeType
+from spane.model.route import Route
 
 
 class Definition:
@@ -62,17 +63,22 @@ class Definition:
     @functools.cached_property
     def node_type(self) -> NodeType:
         """The node type, even if an annotation of it names nothing."""
+        returns = self.signature.returns
+        routes = returns is Route or get_origin(returns) is Route
+        if routes:
+            returns = next(iter(get_args(returns)), MISSING)
         return NodeType(
             name=self.type_name,
             fn=self.fn,
             parameters=self.signature.parameters,
-            returns=self.signature.returns,
+            returns=returns,
             is_async=self.is_async,
             options=self.options,
             location=self.location,
             module=self.target.__module__,
             qualname=self.target.__qualname__,
             was=self.was,
+            routes=routes,
         )
 
     def require_sound(self) -> None:

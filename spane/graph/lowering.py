@@ -59,6 +59,7 @@ def _node(call: Call, wiring: Wiring) -> PlanNode:
         timeout_ms=None if options.timeout_s is None else max(1, round(options.timeout_s * 1000)),
         retry=_without_copies_of_defaults(options.retry),
         on_failure=options.on_failure,
+        routes=tuple(wiring.outgoing[call.id]) if call.node_type is not None and call.node_type.routes else None,
         version=options.version,
         config=msgspec.Raw(
             json.dumps(call.config, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")).encode()

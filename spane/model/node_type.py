@@ -75,7 +75,7 @@ class NodeType:
 
     `fn` is what a worker calls (an instance's `__call__` for classes); `parameters` are in signature order;
     `returns` is the resolved return annotation (an async function's awaited value), MISSING without one.
-    `was` are earlier names under which plans may still know it.
+    `was` are earlier names under which plans may still know it; `routes` says that it may choose its children.
     """
 
     name: str
@@ -88,6 +88,7 @@ class NodeType:
     module: str = ""
     qualname: str = ""
     was: tuple[str, ...] = ()
+    routes: bool = False
 
     def parameter(self, name: str) -> Parameter | None:
         """Return the parameter of that name, or None."""

@@ -162,7 +162,8 @@ class PlanNode(msgspec.Struct, frozen=True, omit_defaults=True):
 
     `arguments` go by parameter name, `args` to `*args`. `parents` are the nodes whose outputs are merged
     for it, in the order they were bound; `after` only orders. It runs if all `gates` are open and one of its parents
-    ran, if it has any; otherwise it is skipped. `decides` are the branches that its own output opens or closes; `routes` says that it may choose its children. `config` is the JSON given to the node in a
+    ran, if it has any; otherwise it is skipped. `decides` are the branches that its own output opens or closes; `routes` are the children
+    that it may choose from, if it chooses. `config` is the JSON given to the node in a
     definition (for `Context.config`). `version` pins the code (see `@node(version=)`).
     """
 
@@ -174,7 +175,7 @@ class PlanNode(msgspec.Struct, frozen=True, omit_defaults=True):
     after: tuple[str, ...] = ()
     gates: tuple[Gate, ...] = ()
     decides: tuple[Branch, ...] = ()
-    routes: bool = False
+    routes: tuple[str, ...] | None = None
     queue: str = "default"
     is_async: bool = False
     priority: int | None = None

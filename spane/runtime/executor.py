@@ -20,10 +20,11 @@ from pydantic import ValidationError
 from spane.authoring.context import CURRENT, Context
 from spane.authoring.parents import Parents
 from spane.authoring.resources import Resources
-from spane.errors import ResultNotSerialisable, StoreError, StoreUnavailable, ValueTooLarge
+from spane.errors import ResultNotSerialisable, Skip, StoreError, StoreUnavailable, ValueTooLarge
 from spane.model import codec
 from spane.model.outcome import RetryAt, Succeeded, Unfit
 from spane.runtime.attempt import AttemptBackend, AttemptLogger, LoopBackend
+from spane.runtime.choices import skipped
 from spane.runtime.mishaps import absent, put_off, returned_by, timed_out
 from spane.runtime.programs import DoesNotFit, Program, Programs
 from spane.runtime.retry import AttemptFailed, AttemptRetried, classify
@@ -87,9 +88,7 @@ class Executor:
             else:
                 with self.watchdog.guard(claim, timeout_ms):
                     result = program.fn(*args, **kwargs)
-            raw = program.dump(result)
-            self._check_size(claim, raw)
-            claim.outcome = Succeeded(raw)
+            claim.outcome = self._returned(claim, program, result)
         except BaseException as error:  # noqa: BLE001 - user code was called, and whatever it raised is the outcome
             self.fail(claim, program, error)
         finally:
@@ -112,9 +111,7 @@ class Executor:
                     await asyncio.to_thread(self.resources.get, use.factory)
             self._fill(self.context(claim, program, backend), program, kwargs)
             result = await self._awaited(claim, program, args, kwargs)
-            raw = program.dump(result)
-            self._check_size(claim, raw)
-            claim.outcome = Succeeded(raw)
+            claim.outcome = self._returned(claim, program, result)
         except BaseException as error:  # noqa: BLE001 - user code was called, and whatever it raised is the outcome
             self.fail(claim, program, error)
         finally:
@@ -257,6 +254,11 @@ class Executor:
             raise timed_out(claim, timeout_ms)
         return task.result()
 
+    def _returned(self, claim: Claim, program: Program, result: Any) -> Succeeded:
+        raw = program.dump(program.choices.value_of(result))
+        self._check_size(claim, raw)
+        return program.choices.outcome(result, raw)
+
     def _check_size(self, claim: Claim, raw: bytes) -> None:
         most = self.store.limits.max_value_bytes
         if len(raw) > most:
@@ -269,6 +271,9 @@ class Executor:
 
     def fail(self, claim: Claim, program: Program, error: BaseException) -> None:
         """Settle the outcome of a failed attempt and raise it the way Dramatiq should see it."""
+        if isinstance(error, Skip):
+            claim.outcome = skipped(error)
+            return
         if isinstance(error, asyncio.CancelledError) and claim.handed_back:
             claim.outcome = put_off(claim, StoreUnavailable("The worker stopped."))
             raise AttemptFailed("handed back when the worker stopped") from error

@@ -115,7 +115,7 @@ class _Join:
 
 def _targets(plan: Plan, chunk: int) -> Iterator[tuple[str, str]]:
     """Yield the fields roots, c: and m: with their chunks."""
-    routers = {node.id for node in plan.nodes if node.routes}
+    routers = {node.id for node in plan.nodes if node.routes is not None}
     children: dict[str, list[str]] = {}
     joins: dict[_Join, list[str]] = {}
     roots: list[str] = []

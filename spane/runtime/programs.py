@@ -16,6 +16,7 @@ from spane.errors import DefinitionError
 from spane.model.codec import Reader, compile_source
 from spane.model.node_type import MISSING, NodeType, ParameterKind
 from spane.model.plan import PlanNode, Source
+from spane.runtime.choices import Choices
 from spane.runtime.inheritance import Inheritance
 from spane.runtime.layout import merged_fields
 from spane.runtime.results import ResultType
@@ -60,7 +61,7 @@ class Program:
     """One plan node, ready to be called."""
 
     __slots__ = (
-        "arguments", "config", "context", "dump", "fields", "fn", "is_async", "node", "parents", "positional",
+        "arguments", "choices", "config", "context", "dump", "fields", "fn", "is_async", "node", "parents", "positional",
         "resources", "variadic", "variadic_name", "variadic_reader", "workflow",
     )  # fmt: skip
 
@@ -86,6 +87,7 @@ class Program:
             shape.leading if node.args else [p.name for p in shape.node_type.parameters if p.positional_only]
         )
         self.dump = shape.result.dump_for(node.id)
+        self.choices = Choices(node)
         self.config = msgspec.json.decode(node.config)
 
 
