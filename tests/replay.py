@@ -5,6 +5,7 @@ It exists to be compared with the store (I8) and to find events that cannot foll
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
@@ -22,6 +23,9 @@ _ALLOWED = {
     "parked": "P",
     "succeeded": "D",
     "failed": "F",
+    "skipping": "",
+    "skipped": "S",
+    "undecided": "QTS",
 }
 
 
@@ -65,10 +69,10 @@ class Replay:
     def __post_init__(self) -> None:
         self.nodes = {name: Told() for name in self.plan}
         for name, node in self.plan.items():
-            for parent in {*node.parents, *node.after}:
+            for parent in node.awaited:
                 self.children.setdefault(parent, []).append(name)
         for name, node in self.plan.items():
-            if not node.parents and not node.after:
+            if not node.awaited:
                 self._offer(name)
 
     @property
@@ -98,12 +102,35 @@ class Replay:
     def _release(self, name: str) -> None:
         """Release the children of a node whose arrival was the last one they waited for."""
         for child in self.children.get(name, ()):
-            if all(self._arrived(parent) for parent in (*self.plan[child].parents, *self.plan[child].after)):
+            if all(self._arrived(parent) for parent in self.plan[child].awaited):
+                runs = self._runs(child)
                 self._offer(child)
+                if runs is not True:
+                    self.nodes[child].state = "undecided" if runs is None else "skipping"
 
     def _arrived(self, name: str) -> bool:
         told = self.nodes[name]
-        return told.state == "succeeded" or (told.state == "failed" and self.plan[name].on_failure == "continue")
+        if told.state in ("succeeded", "skipped"):
+            return True
+        return told.state == "failed" and self.plan[name].on_failure == "continue"
+
+    def _runs(self, name: str) -> bool | None:
+        """Tell whether a node whose parents have all arrived runs; None where only its values know."""
+        node = self.plan[name]
+        if node.parents and all(self.nodes[parent].state == "skipped" for parent in node.parents):
+            return False
+        opened = [self._opened(gate.node, gate.branch) for gate in node.gates]
+        if False in opened:
+            return False
+        routed = any(self.plan[parent].routes is not None for parent in node.awaited)
+        return None if None in opened or routed else True
+
+    def _opened(self, name: str, branch: str) -> bool | None:
+        """Tell whether a node opened a branch: what its config says it opens, in tests that decide so."""
+        if self.nodes[name].state != "succeeded":
+            return False
+        opens = json.loads(bytes(self.plan[name].config)).get("opens")
+        return None if opens is None else branch in opens
 
     def _on_execution_started(self, event: Event) -> None:
         del event
@@ -116,7 +143,7 @@ class Replay:
         self.status = "running"
         if told.state == "waiting":
             self.bad("I3", f"{event.node} was claimed before its parents were done")
-        elif told.state not in ("queued", "delayed", "retrying", "lost"):
+        elif told.state not in ("queued", "delayed", "retrying", "lost", "undecided"):
             self.bad("I8", f"{event.node} was claimed as {event.token} while it was {told.state} as {told.token}")
         if event.attempt is not None and event.attempt - 1 not in told.failures:
             self.bad("I8", f"{event.node} was claimed as attempt {event.attempt} after {told.failures} failures")
@@ -132,6 +159,16 @@ class Replay:
 
     def _on_node_succeeded(self, event: Event) -> None:
         self._commit(event, "succeeded")
+        if self.status == "running":
+            self._release(event.node or "")
+
+    def _on_node_skipped(self, event: Event) -> None:
+        told = self.nodes[event.node or ""]
+        if event.token is not None:
+            self._commit(event, "skipped")
+        elif told.state not in ("skipping", "undecided"):
+            self.bad("I2", f"{event.node} was skipped while it was {told.state}")
+        told.state = "skipped"
         if self.status == "running":
             self._release(event.node or "")
 
@@ -198,7 +235,7 @@ class Replay:
 
     def _on_execution_completed(self, event: Event) -> None:
         self._end(event, ("running",), "completed")
-        open_ = [name for name, told in self.nodes.items() if told.state not in ("succeeded", "failed")]
+        open_ = [name for name, told in self.nodes.items() if told.state not in ("succeeded", "failed", "skipped")]
         if open_:
             self.bad("I4", f"it completed, but these have not ended: {', '.join(open_)}")
 
@@ -239,7 +276,7 @@ class Replay:
         if self.status not in ("running", "scheduled", "completed") and set(letters) & set("QT"):
             letters += "P"
         if entry is None:
-            pending_spread = told.state in ("queued", "delayed") and self.status != "completed"
+            pending_spread = told.state in ("queued", "delayed", "skipping", "undecided") and self.status != "completed"
             return None if told.state == "waiting" or pending_spread else f"{name} is {told.state}, but has no entry"
         letter, token, failures, crashes = entry[0], entry[1], int(entry[2]), int(entry[3])
         if letter not in letters:

@@ -159,6 +159,8 @@ def _outcome(world: World, hands: Hands, claim: Claim) -> tuple[Any, ...]:
     if claim.attempt <= _behaviour(world, claim)["fails"]:
         kind = "r" if claim.attempt < _node(world, claim).retry.attempts else "f"
         return kind, error_of(claim.node, claim.attempt), 300, 1
+    if _behaviour(world, claim)["skips"]:
+        return "k", b"nothing to do", 0, 0
     merged = {name: digest(value) for name, value in zip(claim.fields, claim.values or (), strict=True)}
     return "s", json.dumps({"by": claim.token, "from": merged}).encode(), 0, 0
 
@@ -171,6 +173,10 @@ def _behaviour(world: World, claim: Claim) -> Any:
     return json.loads(bytes(_node(world, claim).config))
 
 
+def _opens(world: World, claim: Claim) -> str:
+    return "".join(f",{branch}," for branch in _behaviour(world, claim)["opens"])
+
+
 def digest(value: bytes | None) -> str | None:
     """Return what a node says of a value that it was given."""
     return None if value is None else hashlib.sha256(value).hexdigest()[:8]
@@ -181,7 +187,7 @@ def _commit(world: World, hands: Hands, rng: random.Random) -> Actor:
     hand = rng.choice(("", "default", "default,side,default~,side~"))
     reply = yield (
         "commit", world.clock.injected, hands.session, claim.execution, claim.node, claim.token, kind, payload,
-        claim.attempt, 5, extra, spends, hands.token(), hand, *_KEPT, "", "",
+        claim.attempt, 5, extra, spends, hands.token(), hand, *_KEPT, _opens(world, claim), "",
     )  # fmt: skip
     hands.finished.pop(0)
     if reply[0] == b"ok" and len(reply) > 2:

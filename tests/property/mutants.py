@@ -51,7 +51,7 @@ MUTANTS = (
     Mutant("the lease outlives the commit", _LEASE_CLEARED, "if kind", "commit"),
     Mutant(
         "split: the result now, the children never",
-        "if #ready > 0 then enqueue(execution, ready, priority, now, fields) end",
+        "if #out.ready > 0 or #out.cursors > 0 then enqueue(execution, out, priority, now, fields) end",
         "",
     ),
     Mutant(
@@ -61,16 +61,28 @@ MUTANTS = (
     ),
     Mutant(
         "the rest of a fan-out is forgotten",
-        "for _, cursor in ipairs(cursors) do redis.call('RPUSH', P .. 'sp', cursor) end",
+        "for _, cursor in ipairs(out.cursors) do redis.call('RPUSH', P .. 'sp', cursor) end",
         "",
     ),
     Mutant(
         "the rest of the rest is forgotten",
-        "for _, another in ipairs(cursors) do redis.call('RPUSH', P .. 'sp', another) end",
+        "if string.sub(text, -1) == '+' then out.cursors[#out.cursors + 1] = own_cursor end",
         "",
         "fetch",
     ),
-    Mutant("cursors do not count", "int(h[4] + #ready + #cursors - 1)", "int(h[4] + #ready - 1)", "fetch"),
+    Mutant("cursors do not count", "h[4] + #out.ready + #out.cursors - 1", "h[4] + #out.ready - 1", "fetch"),
+    Mutant("a closed gate lets through", "if closed then redis", "if false then redis"),
+    Mutant("a closed gate lets an only child through", "if (plain and gates == '') or not", "if plain or not"),
+    Mutant(
+        "a skipped parent counts as one that ran", "local dead, closed = not came.ran", "local dead, closed = false"
+    ),
+    Mutant("one skipped parent skips a join", ">= data)", ">= 1)"),
+    Mutant(
+        "a skip goes no further",
+        "if text then release(execution, plan, text, execution",
+        "if false then release(execution, plan, text, execution",
+    ),
+    Mutant("a node that skips itself runs its children", "or skipped and SKIPPED", "or skipped and RAN", "commit"),
     Mutant("a duplicate hint is claimed", "if letter ~= 'Q' then return false end", "", "fetch"),
     Mutant("an ending execution starts nodes", "if h[2] ~= 'running' then park", "if false then park", "fetch"),
     Mutant("a failing execution releases children", "if r[2] == 'running' then", "if true then", "commit"),

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Callable, Mapping
 
 import msgspec
 
-from spane.model.plan import Output, Plan, PlanNode, RetryPolicy
+from spane.model.plan import Gate, Output, Plan, PlanNode, RetryPolicy
 
-#: How many of a node's tries fail, whether it kills its worker, and whether it needs newer code than some have.
+#: How many of a node's tries fail, whether it kills its worker, needs newer code than some have, and skips itself.
 _BEHAVIOURS = tuple(
-    msgspec.Raw(b'{"fails":%d,"kills":%s,"newer":%s}' % behaviour)
+    dict(zip(("fails", "kills", "newer", "skips"), behaviour, strict=True))
     for behaviour, weight in (
-        ((0, b"false", b"false"), 15),
-        ((1, b"false", b"false"), 5),
-        ((9, b"false", b"false"), 3),
-        ((0, b"true", b"false"), 1),
-        ((0, b"false", b"true"), 1),
+        ((0, False, False, False), 30),
+        ((1, False, False, False), 14),
+        ((9, False, False, False), 6),
+        ((0, True, False, False), 2),
+        ((1, True, False, False), 3),
+        ((0, False, True, False), 2),
+        ((0, False, False, True), 3),
     )
     for _ in range(weight)
 )
@@ -65,6 +68,9 @@ def _plan(edges: Edges, rng: random.Random, workflow: str) -> Plan:
     for name, parents in edges.items():
         after = parents[-1:] if len(parents) > 1 and rng.random() < 0.15 else ()
         data = tuple(parent for parent in parents if parent not in after)
+        gates = tuple(Gate(parent, f"b{parent}") for parent in parents if rng.random() < 0.15)
+        if gates and rng.random() < 0.3:
+            data = tuple(parent for parent in data if parent not in {gate.node for gate in gates})
         nodes.append(
             PlanNode(
                 id=name,
@@ -72,16 +78,22 @@ def _plan(edges: Edges, rng: random.Random, workflow: str) -> Plan:
                 arguments=tuple((parent, Output(parent)) for parent in data),
                 parents=data,
                 after=after,
+                gates=gates,
                 queue="side" if rng.random() < 0.15 else "default",
                 is_async=rng.random() < 0.2,
                 priority=rng.choice((None, None, None, 3, 8)),
                 delay_ms=rng.choice((0, 0, 0, 0, 0, 0, 0, 700)),
                 retry=RetryPolicy(attempts=rng.choice((1, 2, 3)), backoff="fixed", base_s=0.3),
                 on_failure="continue" if rng.random() < 0.3 else "fail",
-                config=rng.choice(_BEHAVIOURS),
+                config=_config(rng, f"b{name}"),
             )
         )
     return Plan(workflow, tuple(nodes))
+
+
+def _config(rng: random.Random, branch: str) -> msgspec.Raw:
+    opens = [branch] if rng.random() < 0.6 else []
+    return msgspec.Raw(json.dumps({**rng.choice(_BEHAVIOURS), "opens": opens}).encode())
 
 
 def _made(edges_of: Callable[[random.Random], Edges]) -> Callable[[random.Random, str], Plan]:

@@ -11,7 +11,7 @@
 --         attempt's commit is already in | {'fenced'} another attempt has the node | {'noblob'} `&token` is not
 --         kept here: put it again, then commit | {'noplan'} the plan is not here: commit again later | {'gone'} no
 --         such execution here
--- Events  s, f, r, k, v, z; G, C, F, X. Bound: 500 children, 500 join groups, the rest by cursor.
+-- Events  s, f, r, k, v, c, z; G, C, F, X. Bound: 500 children, 500 join groups, the rest by cursor.
 local P = KEYS[1]
 --@include clock
 --@include event
@@ -99,8 +99,11 @@ local field = state(succeeded and 'D' or skipped and 'S' or 'F', token, failures
 local came = succeeded and {ran = true, open = ARGV[16], route = ARGV[17]} or skipped and SKIPPED
   or kind == 'continue' and RAN
 local fields, given, status, tail, queued, out = settle(execution, node, h, field, came, targets, now, hand)
-if succeeded then event('s', facts .. '|' .. (given or '') .. '|' .. (given and ARGV[12] or '')) end
+-- The child handed over stands in the same entry, unless it runs because of what was skipped: then it is told after that.
+local with = given and not out.told
+if succeeded then event('s', facts .. '|' .. (with and given or '') .. '|' .. (with and ARGV[12] or '')) end
 tell_skipped(execution, out)
+if given and not with then event('c', session .. '|' .. execution .. '|' .. given .. '|' .. ARGV[12] .. '|1') end
 if status == h.status then write_fields(X, fields)
 else finish(execution, status, now, ARGV[14], ARGV[15], fields, tail) end
 if given then
