@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from spane.authoring import running
 
 if TYPE_CHECKING:
+    from spane.authoring.branches import switch, when
+    from spane.authoring.conditions import is_none, not_, one_of
     from spane.authoring.context import Context, current
     from spane.authoring.node import Node, node
     from spane.authoring.parents import Parents
@@ -61,12 +63,19 @@ __all__ = [
     "ValueMismatch",
     "Workflow",
     "current",
+    "is_none",
     "node",
+    "not_",
+    "one_of",
+    "switch",
     "use",
+    "when",
     "workflow",
 ]
 
 _HOMES = {
+    "spane.authoring.branches": ("switch", "when"),
+    "spane.authoring.conditions": ("is_none", "not_", "one_of"),
     "spane.authoring.context": ("Context", "current"),
     "spane.authoring.node": ("Node", "node"),
     "spane.authoring.parents": ("Parents",),

@@ -12,16 +12,30 @@ class Names:
     def __init__(self) -> None:
         self._calls: dict[str, int] = {}
         self._repeated: dict[str, Location] = {}
+        self._taken: set[str] = set()
+        self._builtin: set[str] = set()
 
     def take(self, name: str, given: str | None, location: Location) -> str:
         """Return the id of the next call of node `name`: the `given` one, `name`, or `name_2` and so on."""
         if given is not None:
+            self._taken.add(given)
             return given
         count = self._calls[name] = self._calls.get(name, 0) + 1
-        if count == 1:
-            return name
-        self._repeated.setdefault(name, location)
-        return f"{name}_{count}"
+        if count > 1:
+            self._repeated.setdefault(name, location)
+        while (node_id := _numbered(name, count)) in self._builtin:
+            count += 1
+        self._taken.add(node_id)
+        return node_id
+
+    def take_builtin(self, name: str) -> str:
+        """Return the id of a node that the body does not call itself; it makes way for those that it does."""
+        count = 1
+        while (node_id := _numbered(name, count)) in self._taken:
+            count += 1
+        self._taken.add(node_id)
+        self._builtin.add(node_id)
+        return node_id
 
     def warnings(self) -> list[Fault]:
         """Return a warning for each node that was called again without an id of its own."""
@@ -34,3 +48,7 @@ class Names:
             )
             for name, location in self._repeated.items()
         ]
+
+
+def _numbered(name: str, count: int) -> str:
+    return name if count == 1 else f"{name}_{count}"

@@ -6,16 +6,21 @@ in one slot, read by `point`.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
+import msgspec
+
 from spane.authoring import locations, shapes
 from spane.errors import Fault, ReferenceMisuse
 from spane.graph.annotations import render
+from spane.graph.conditions import said_of
 from spane.graph.paths import spelled
+from spane.model import freezing
 from spane.model.node_type import MISSING
-from spane.model.plan import Input, Output
+from spane.model.plan import Constant, First, Input, Output, Path
 
 if TYPE_CHECKING:
     from spane.authoring.tracing import Trace
@@ -26,17 +31,19 @@ class Point:
     """What a reference points at: a source of one trace, and the annotation of the value it will have."""
 
     trace: Trace
-    source: Input | Output
+    source: Input | Output | First
     annotation: Any = MISSING
 
     def __str__(self) -> str:
+        if isinstance(self.source, First):
+            return said_of(self.source)
         whole = f"node {self.source.node!r}" if isinstance(self.source, Output) else f"input {self.source.name!r}"
         path = spelled(self.source.path)
         return f"{path} of {whole}" if path else whole
 
 
 class Reference:
-    """A value that a node or an input will have. Pass it on, take it apart, or return it; nothing else."""
+    """A value that a node or an input will have. Pass it on, take it apart, compare it for `when`, or return it."""
 
     __slots__ = ("__spane__",)
 
@@ -104,9 +111,31 @@ def misused(reference: Reference, what: str, instead: str) -> NoReturn:
 
 def _inside(reference: Reference, part: shapes.Part) -> Reference:
     at = point(reference)
-    path = (*at.source.path, *part.path)
-    source = Output(at.source.node, path) if isinstance(at.source, Output) else Input(at.source.name, path)
+    try:
+        source = part_of(at.source, part.path)
+    except LookupError:
+        misused(reference, "has a default without that part", "Give coalesce a default of the same type as its values.")
     return Reference(replace(at, source=source, annotation=part.annotation))
+
+
+def part_of(source: Any, path: Path) -> Any:
+    """Return the source of a part of what `source` gives; LookupError if that is a constant without it."""
+    match source:
+        case Output(node, before):
+            return Output(node, (*before, *path))
+        case Input(name, before):
+            return Input(name, (*before, *path))
+        case First(items):
+            return First(tuple(part_of(item, path) for item in items))
+        case Constant(raw):
+            value: Any = json.loads(bytes(raw))
+            try:
+                for step in path:
+                    value = value[step]
+            except TypeError as error:
+                raise LookupError(path) from error
+            return Constant(msgspec.Raw(freezing.freeze(value)))
+    return source
 
 
 _INSIDE = "The value is known only at run time; do it inside a node."
@@ -114,7 +143,7 @@ _INSIDE = "The value is known only at run time; do it inside a node."
 _MISUSES: dict[str, tuple[str, str]] = {
     "__bool__": (
         "has no truth yet",
-        "`if`, `while`, `and`, `or`, `not` and chained comparisons need a finished value; decide inside a node.",
+        "`if`, `while`, `and`, `or`, `not` and chained comparisons need a finished value; use `with when(...)`, or a node.",
     ),
     "__len__": ("has no length yet", "Take the length inside a node."),
     "__str__": ("is no text yet", "Build the text inside a node; use repr() to look at the reference."),
@@ -140,8 +169,9 @@ _MISUSES: dict[str, tuple[str, str]] = {
 
 _ARITHMETIC = (
     *("add", "sub", "mul", "matmul", "truediv", "floordiv", "mod", "divmod", "pow", "lshift", "rshift"),
-    *("and", "or", "xor"),
+    "xor",
 )
+_JUNCTIONS = {"and": "&", "or": "|"}
 _UNARY = ("neg", "pos", "abs", "invert", "round", "trunc", "floor", "ceil")
 _COMPARISONS = {"lt": "<", "le": "<=", "eq": "==", "ne": "!=", "gt": ">", "ge": ">="}
 
@@ -154,11 +184,11 @@ def _refusal(what: str, instead: str) -> Callable[..., NoReturn]:
 
 
 def _comparison(operator: str) -> Callable[[Reference, Any], Any]:
-    """Return what comparing references does; the one place to say so."""
-    return _refusal(
-        f"cannot be compared with `{operator}`",
-        "Its value is known only at run time; compare inside a node and return what it comes to.",
-    )
+    return lambda self, other: point(self).trace.compare(self, operator, other)
+
+
+def _junction(operator: str) -> Callable[[Reference, Any], Any]:
+    return lambda self, other: point(self).trace.join(self, operator, other)
 
 
 for _name, (_what, _instead) in _MISUSES.items():
@@ -170,3 +200,6 @@ for _name in _UNARY:
     setattr(Reference, f"__{_name}__", _refusal("cannot be calculated with", "Calculate inside a node."))
 for _name, _operator in _COMPARISONS.items():
     setattr(Reference, f"__{_name}__", _comparison(_operator))
+for _name, _operator in _JUNCTIONS.items():
+    for _form in (f"__{_name}__", f"__r{_name}__", f"__i{_name}__"):
+        setattr(Reference, _form, _junction(_operator))

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from spane.authoring import builtin
 from spane.errors import DefinitionError, Fault, UnknownWorkflow
 from spane.graph.spelling import hint
 from spane.model.node_type import Location, NodeType
@@ -33,7 +34,10 @@ class _Entry:
 
 
 class Registry:
-    """Node types and workflows by name. `default` is where the decorators put theirs."""
+    """Node types and workflows by name, the built-in types always among them.
+
+    `default` is where the decorators put theirs.
+    """
 
     def __init__(self) -> None:
         self._nodes: dict[str, _Entry] = {}
@@ -63,6 +67,7 @@ class Registry:
         """Register a node type that `make` gives when it is asked for, so that hints resolve late."""
         entry = _Entry(name, module, qualname, location, make, was)
         for taken in (name, *was):
+            _refuse_builtin(taken, entry)
             _refuse_clash("node type", taken, entry, self._nodes.get(taken))
         self._nodes[name] = entry
 
@@ -71,13 +76,15 @@ class Registry:
 
     def __contains__(self, name: str) -> bool:
         """Tell whether there is a node type of that name, whatever is wrong with it."""
-        return self._entry(name) is not None
+        return name in builtin.TYPES or self._entry(name) is not None
 
     def get(self, name: str) -> NodeType | None:
         """Return the node type of that name, or of one that `was` called so; None if there is none.
 
         DefinitionError if its function's signature cannot be read.
         """
+        if name in builtin.TYPES:
+            return builtin.TYPES[name]
         entry = self._entry(name)
         if entry is None:
             return None
@@ -97,8 +104,8 @@ class Registry:
         return found
 
     def names(self) -> tuple[str, ...]:
-        """Return the names of all node types, sorted."""
-        return tuple(sorted(self._nodes))
+        """Return the names of all node types, sorted, the built-in ones included."""
+        return tuple(sorted({*self._nodes, *builtin.TYPES}))
 
     def add_workflow(self, workflow: Workflow[..., Any]) -> None:
         """Register a workflow; DefinitionError if another one already has the name."""
@@ -135,6 +142,15 @@ class Registry:
         """Forget what was registered since `snapshot` was taken."""
         nodes, workflows = snapshot
         self._nodes, self._workflows = dict(nodes), dict(workflows)
+
+
+def _refuse_builtin(name: str, entry: _Entry) -> None:
+    if name.startswith(builtin.PREFIX):
+        message = (
+            f"node type {name!r} ({entry.module}:{entry.qualname}) has a name that begins with {builtin.PREFIX!r}, as only "
+            "built-in types have. Give it another one."
+        )
+        raise DefinitionError(f"Node type {name!r}", [Fault("reserved-name", message, str(entry.location))])
 
 
 def _refuse_clash(noun: str, name: str, entry: _Entry, other: _Entry | None) -> None:

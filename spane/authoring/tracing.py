@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from spane.authoring import locations, parents, wiring
+from spane.authoring.blocks import Blocks
+from spane.authoring.conditions import compared, joined
+from spane.authoring.deciding import Deciders
 from spane.authoring.names import Names
 from spane.authoring.references import Point, Reference, point
 from spane.authoring.signatures import Signature
 from spane.authoring.sources import Unbindable, own, source_of
-from spane.errors import DefinitionError, Fault
+from spane.errors import DefinitionError, Fault, ReferenceMisuse
 from spane.model.draft import Call, Draft
 from spane.model.node_type import MISSING, Location, NodeOptions, NodeType, Parameter, ParameterKind
 from spane.model.plan import Input, Output, Source
@@ -40,6 +43,8 @@ class Trace:
     def __init__(self, workflow: str, location: Location) -> None:
         self.draft = Draft(workflow, location=location)
         self._names = Names()
+        self.blocks = Blocks(self.draft)
+        self.deciders = Deciders(self.draft, self._names)
         self._unread: set[str] = set()
         self._left_out: list[tuple[Call, Parameter]] = []
 
@@ -80,6 +85,7 @@ class Trace:
             id=self._names.take(placed.name, placed.id, location),
             type=node_type.name,
             node_type=node_type,
+            gates=self.blocks.gates,
             options=placed.options,
             location=location,
         )
@@ -89,11 +95,32 @@ class Trace:
         self._left_out += [(call, p) for p in node_type.parameters if p.required and p.name not in call.arguments]
         return Reference(Point(self, Output(call.id), node_type.returns))
 
+    def compare(self, left: Reference, operator: str, right: Any) -> Any:
+        """Return the condition that comparing a reference is."""
+        self.require_active(left, f"`{operator}`")
+        return compared(self, left, operator, right)
+
+    def join(self, left: Reference, operator: str, right: Any) -> Any:
+        """Return the condition that a reference to a bool and another condition are together."""
+        self.require_active(left, f"`{operator}`")
+        return joined(self, left, operator, right)
+
+    def require_active(self, used: Any, what: str) -> None:
+        """Raise ReferenceMisuse unless this is the trace of the body that runs here and now."""
+        if ACTIVE.get() is not self:
+            message = (
+                f"{used!r} belongs to the body of workflow {self.draft.workflow!r}, and {what} is used outside of it. Bodies "
+                "share no values; write it in that body."
+            )
+            fault = Fault("foreign-reference", message, str(locations.caller()))
+            raise ReferenceMisuse(f"Workflow {self.draft.workflow!r}", [fault])
+
     def finish(self, result: Any, annotation: Any) -> None:
         """Take what the body returned, and wire by name what its calls left out."""
         draft = self.draft
         wiring.by_name(draft, self._left_out)
-        draft.warnings += [*self._names.warnings(), *wiring.empty_merges(draft)]
+        draft.faults += self.blocks.faults()
+        draft.warnings += [*self._names.warnings(), *self.blocks.warnings(), *wiring.empty_merges(draft)]
         draft.returns_annotation = annotation
         if result is None:
             # Nothing returned: the result is that of the last nodes, whatever `-> None` says.

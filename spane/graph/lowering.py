@@ -13,11 +13,27 @@ import msgspec
 
 from spane.errors import DefinitionError
 from spane.graph.checking import examine
+from spane.graph.conditions import replaced
 from spane.graph.wiring import Wiring, wire
 from spane.model.draft import Call, Draft
 from spane.model.freezing import canonical, freeze
 from spane.model.node_type import MISSING, Parameter
-from spane.model.plan import Constant, Fields, First, Items, Plan, PlanInput, PlanNode, Source
+from spane.model.plan import (
+    All,
+    AnyOf,
+    Branch,
+    Condition,
+    Constant,
+    Fields,
+    First,
+    Items,
+    Not,
+    OneOf,
+    Plan,
+    PlanInput,
+    PlanNode,
+    Source,
+)
 
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -51,7 +67,10 @@ def _node(call: Call, wiring: Wiring) -> PlanNode:
         arguments=tuple((name, spelled_one_way(source)) for name, source in call.arguments.items()),
         args=tuple(spelled_one_way(source) for source in call.args),
         parents=tuple(edge.source for edge in edges if edge.bindings),
-        after=tuple(edge.source for edge in edges if not edge.bindings),
+        after=tuple(edge.source for edge in edges if edge.after and not edge.bindings),
+        gates=tuple(dict.fromkeys(call.gates)),
+        decides=tuple(Branch(one.name, condition_spelled_one_way(one.condition)) for one in call.decides),
+        always_fed=call.always_fed,
         queue=options.queue,
         is_async=call.node_type is not None and call.node_type.is_async,
         priority=options.priority,
@@ -94,6 +113,21 @@ def spelled_one_way(source: Source) -> Source:
             return First(tuple(spelled_one_way(item) for item in items))
         case _:
             return source
+
+
+def condition_spelled_one_way(condition: Condition) -> Condition:
+    """Return a condition with every constant in its canonical spelling."""
+    match condition:
+        case OneOf(source, values):
+            return OneOf(spelled_one_way(source), tuple(msgspec.Raw(canonical(bytes(one))) for one in values))
+        case All(items):
+            return All(tuple(condition_spelled_one_way(item) for item in items))
+        case AnyOf(items):
+            return AnyOf(tuple(condition_spelled_one_way(item) for item in items))
+        case Not(item):
+            return Not(condition_spelled_one_way(item))
+        case _:
+            return replaced(condition, spelled_one_way)
 
 
 def _input(parameter: Parameter) -> PlanInput:

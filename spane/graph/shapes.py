@@ -6,14 +6,15 @@ import json
 from collections.abc import Mapping as AbstractMapping
 from typing import Any, Literal
 
-from spane.graph.annotations import render
+from spane.graph.annotations import render, union
+from spane.graph.conditions import said_of
 from spane.graph.forms import Array, Fieldwise, of_values
 from spane.graph.paths import NoSuchPart, follow, spelled
 from spane.graph.records import Field, Record
 from spane.model.draft import Call
 from spane.model.freezing import canonical
 from spane.model.node_type import MISSING, Parameter
-from spane.model.plan import Constant, Fields, Input, Items, Output, Path, Source
+from spane.model.plan import Constant, Fields, First, Input, Items, Output, Path, Source
 
 #: A constant with more parts than this is not compared part by part.
 _COMPARED_PARTS = 1_000
@@ -47,6 +48,8 @@ class Shapes:
                 return Array(items=tuple(self.of(item) for item in items))
             case Fields(pairs):
                 return _object({key: self.of(item) for key, item in pairs})
+            case First(items):
+                return union([self.of(item) for item in items])
             case Constant():
                 return _of_json(_loaded(source), _COMPARED_PARTS)
 
@@ -60,6 +63,8 @@ class Shapes:
             case Constant(raw):
                 text = bytes(raw).decode()
                 return text if len(text) <= 60 else f"{text[:57]}..."
+            case First():
+                return f"{render(given)} by `{said_of(source)}`"
             case Items():
                 return "a list of values that do not fit"
             case Fields():
@@ -90,8 +95,8 @@ def depth(source: Source) -> int:
     while level := [
         part
         for one in level
-        if isinstance(one, (Items, Fields))
-        for part in (one.items if isinstance(one, Items) else [item for _, item in one.items])
+        if isinstance(one, (Items, Fields, First))
+        for part in ([item for _, item in one.items] if isinstance(one, Fields) else one.items)
     ]:
         deepest += 1
     return deepest

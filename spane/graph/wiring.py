@@ -11,21 +11,27 @@ from dataclasses import dataclass, field
 
 from spane.model.draft import Call, Draft
 from spane.model.node_type import ParameterKind
-from spane.model.plan import Output, Path, Source, leaves
+from spane.model.plan import All, Condition, Output, Path, Source, leaves
 
 
 @dataclass(slots=True)
 class Edge:
-    """One node fed by another: `bindings` are (parameter, path), `after` says that it also only orders.
+    """One node that waits for another: `bindings` are (parameter, path), `after` says that it also only orders.
 
-    `gate` is the condition under which the edge carries; edges carry always so far.
+    `branches` are those of the source that must be open for the target to run, with their conditions.
     """
 
     source: str
     target: str
     bindings: list[tuple[str, Path]] = field(default_factory=list)
     after: bool = False
-    gate: None = None
+    branches: dict[str, Condition | None] = field(default_factory=dict)
+
+    @property
+    def gate(self) -> Condition | None:
+        """The condition under which the edge lets the target run; None is always."""
+        conditions = tuple(one for one in self.branches.values() if one is not None)
+        return (conditions[0] if len(conditions) == 1 else All(conditions)) if conditions else None
 
 
 @dataclass(slots=True)
@@ -130,7 +136,7 @@ def wire(draft: Draft) -> Wiring:
 
 
 def references(call: Call) -> Iterator[tuple[str, str | None, Path]]:
-    """Yield (node, parameter, path) for every node that a call names; the parameter is None for `after`."""
+    """Yield (node, parameter, path) for every node that a call takes or follows; the parameter is None for `after`."""
     for parameter, source in bound(call):
         for leaf in leaves(source):
             if isinstance(leaf, Output):
@@ -142,23 +148,35 @@ def references(call: Call) -> Iterator[tuple[str, str | None, Path]]:
 def _wire_call(wiring: Wiring, call: Call, *, counts: bool) -> None:
     complained: set[str] = set()
     for source, parameter, path in references(call):
-        if source == call.id or source not in wiring.calls:
-            if source not in complained:
-                complained.add(source)
-                _complain(wiring, call, source, parameter)
-        elif counts:
-            edges = wiring.incoming[call.id]
-            if source not in edges:
-                edges[source] = Edge(source, call.id)
-                wiring.outgoing[source].append(call.id)
-            if parameter is None:
-                edges[source].after = True
-            else:
-                edges[source].bindings.append((parameter, path))
+        if not _is_there(wiring, call, source, parameter, complained) or not counts:
+            continue
+        if parameter is None:
+            _edge(wiring, call, source).after = True
+        else:
+            _edge(wiring, call, source).bindings.append((parameter, path))
+    for gate in call.gates:
+        if _is_there(wiring, call, gate.node, None, complained) and counts:
+            conditions = {branch.name: branch.condition for branch in wiring.calls[gate.node].decides}
+            _edge(wiring, call, gate.node).branches[gate.branch] = conditions.get(gate.branch)
 
 
-def _complain(wiring: Wiring, call: Call, source: str, parameter: str | None) -> None:
-    if source == call.id:
-        wiring.loops.append((call, parameter))
-    else:
-        wiring.dangling.append((call, source, parameter))
+def _is_there(wiring: Wiring, call: Call, source: str, parameter: str | None, complained: set[str]) -> bool:
+    """Tell whether `source` is another node of the draft; if not, that is noted once for each call."""
+    if source != call.id and source in wiring.calls:
+        return True
+    if source not in complained:
+        complained.add(source)
+        if source == call.id:
+            wiring.loops.append((call, parameter))
+        else:
+            wiring.dangling.append((call, source, parameter))
+    return False
+
+
+def _edge(wiring: Wiring, call: Call, source: str) -> Edge:
+    """Return the edge from `source` to a call, made if there is none yet."""
+    edges = wiring.incoming[call.id]
+    if source not in edges:
+        edges[source] = Edge(source, call.id)
+        wiring.outgoing[source].append(call.id)
+    return edges[source]

@@ -19,7 +19,7 @@ class Call:
 
     `node_type` is None where the type is not registered here (a definition may name one); `type` is its name.
     `arguments` go by parameter name, `args` to `*args`; `merged` are sources bound to a `Parents` parameter. `gates` are
-    the branches it stands in, `decides` the branches that its own output decides on.
+    the branches it stands in, `decides` the branches that its own output decides on; `always_fed` is that of `PlanNode`.
     """
 
     id: str
@@ -31,6 +31,7 @@ class Call:
     after: list[str] = field(default_factory=list)
     gates: list[Gate] = field(default_factory=list)
     decides: list[Branch] = field(default_factory=list)
+    always_fed: bool = False
     options: NodeOptions = field(default_factory=NodeOptions)
     location: Location = Location("<unknown>", 0)
     config: dict[str, Any] = field(default_factory=dict)

@@ -162,9 +162,10 @@ class PlanNode(msgspec.Struct, frozen=True, omit_defaults=True):
 
     `arguments` go by parameter name, `args` to `*args`. `parents` are the nodes whose outputs are merged
     for it, in the order they were bound; `after` only orders. It runs if all `gates` are open and one of its parents
-    ran, if it has any; otherwise it is skipped. `decides` are the branches that its own output opens or closes; `routes` are the children
-    that it may choose from, if it chooses. `config` is the JSON given to the node in a
-    definition (for `Context.config`). `version` pins the code (see `@node(version=)`).
+    ran, if it has any; otherwise it is skipped. With `always_fed` it runs if all gates are open, whatever became of its
+    parents: an input, a constant or a default of `coalesce` feeds it as well. `decides` are the branches that its own
+    output opens or closes; `routes` are the children that it may choose from, if it chooses. `config` is the JSON given to
+    the node in a definition (for `Context.config`). `version` pins the code (see `@node(version=)`).
     """
 
     id: str
@@ -176,6 +177,7 @@ class PlanNode(msgspec.Struct, frozen=True, omit_defaults=True):
     gates: tuple[Gate, ...] = ()
     decides: tuple[Branch, ...] = ()
     routes: tuple[str, ...] | None = None
+    always_fed: bool = False
     queue: str = "default"
     is_async: bool = False
     priority: int | None = None

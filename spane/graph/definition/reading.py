@@ -6,13 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from spane.errors import Fault
-from spane.graph.definition import inputs, plain, shape, soundness
+from spane.graph.definition import conditions, inputs, plain, shape, soundness
 from spane.graph.definition.edges import parents_of
 from spane.graph.definition.sources import options_of, source_of
 from spane.graph.spelling import nearest
 from spane.graph.wiring import references
 from spane.model.draft import Call, Draft
 from spane.model.node_type import Location, NodeOptions, NodeType
+from spane.model.plan import Branch, Gate
 
 #: Finds a node type by its name; None when it is not registered.
 Lookup = Callable[[str], NodeType | None]
@@ -65,6 +66,9 @@ def _call(node: shape.Node, parents: list[str], node_type: NodeType | None, draf
         type=node.type,
         node_type=node_type,
         after=list(extra.after),
+        gates=[Gate(gate.node, gate.branch) for gate in extra.gates],
+        decides=[Branch(name, conditions.condition_of(shaped)) for name, shaped in extra.decides.items()],
+        always_fed=extra.always_fed,
         options=options_of(node.config, extra.options, node_type.options if node_type else NodeOptions()),
         location=_NOWHERE,
         config=own,

@@ -8,78 +8,21 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
+from spane.graph.definition.terms import Condition, Constant, Extra, Source
+
 Milliseconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Part = Annotated[str | int, Field(description="A key of an object or an index of an array.")]
 
 
 class _Shape(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, alias_generator=to_camel)
 
 
-class _Extra(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-
-class Constant(_Extra):
-    """A fixed JSON value."""
-
-    constant: Any = Field(description="The value.")
-
-
-class Input(_Extra):
-    """An input of the workflow, or the part of it at `path`; null is all of the initial data."""
-
-    input: str | None = Field(description="Its name; null is all of the initial data.")
-    path: list[Part] = Field(default_factory=list, description="The way to the part.")
-
-
-class Output(_Extra):
-    """What another node returned, or the part of it at `path`."""
-
-    output: str = Field(description="The node's id.")
-    path: list[Part] = Field(default_factory=list, description="The way to the part.")
-
-
-class Items(_Extra):
-    """An array made of sources."""
-
-    items: list[Source] = Field(description="The sources of its items.")
-
-
-class Fields(_Extra):
-    """An object made of sources."""
-
-    fields: dict[str, Source] = Field(description="The sources of its values by key.")
-
-
-# Tags stand in the locations of errors, where they must not be taken for keys.
-_TAGS = ("constant", "input", "output", "items", "fields")
-
-
-def _tag(value: Any) -> str | None:
-    return next((f"<{tag}>" for tag in _TAGS if tag in value), None) if isinstance(value, dict) else None
-
-
-Source = Annotated[
-    Annotated[Constant, Tag("<constant>")]
-    | Annotated[Input, Tag("<input>")]
-    | Annotated[Output, Tag("<output>")]
-    | Annotated[Items, Tag("<items>")]
-    | Annotated[Fields, Tag("<fields>")],
-    Discriminator(
-        _tag,
-        custom_error_type="source",
-        custom_error_message="A source is an object with one of the keys constant, input, output, items or fields",
-    ),
-]
-
-
-class Retry(_Extra):
+class Retry(Extra):
     """The whole retry policy of a node, in seconds; what is left out stays as the node type has it."""
 
     attempts: int = Field(default=3, ge=1)
@@ -92,7 +35,7 @@ class Retry(_Extra):
     give_up_on: list[str] = Field(default_factory=list)
 
 
-class Options(_Extra):
+class Options(Extra):
     """The rules of a node that `config` has no word for; what is left out stays as the node type has it."""
 
     retry: Retry = Field(default_factory=Retry)
@@ -103,7 +46,14 @@ class Options(_Extra):
     version: str = ""
 
 
-class NodeExtra(_Extra):
+class Gate(Extra):
+    """A branch that must be open for a node to run."""
+
+    node: str = Field(description="The id of the node that decides.")
+    branch: str = Field(description="The name of the branch.")
+
+
+class NodeExtra(Extra):
     """What a node is bound to where that does not follow from its parents, and its further rules.
 
     With any of `arguments`, `args` and `merged`, nothing is bound but what they say.
@@ -116,6 +66,17 @@ class NodeExtra(_Extra):
     )
     after: list[str] = Field(
         default_factory=list, description="Ids of nodes to run after, without taking what they return."
+    )
+    gates: list[Gate] = Field(
+        default_factory=list,
+        description="Branches that must all be open for it to run, each of a node that it waits for.",
+    )
+    decides: dict[str, Condition] = Field(
+        default_factory=dict, description="The branches that its own output opens, by name; once in a workflow."
+    )
+    always_fed: bool = Field(
+        default=False,
+        description="Whether it runs even where all its parents were skipped, because something else feeds it.",
     )
     options: Options = Field(default_factory=Options, description="Rules that `config` has no word for.")
     config: dict[str, Any] = Field(
@@ -164,17 +125,7 @@ class Node(_Shape):
     spane: NodeExtra = Field(default_factory=NodeExtra, description="What the other keys have no word for.")
 
 
-#: The shapes of sources by the tags that stand for them in locations of errors.
-SOURCES: dict[str, type[BaseModel]] = {
-    "<constant>": Constant,
-    "<input>": Input,
-    "<output>": Output,
-    "<items>": Items,
-    "<fields>": Fields,
-}
-
-
-class DeclaredInput(_Extra):
+class DeclaredInput(Extra):
     """An input that the workflow declares; `schema` is the JSON Schema of its values."""
 
     name: str = Field(description="Its name.")
@@ -185,7 +136,7 @@ class DeclaredInput(_Extra):
     )
 
 
-class DefinitionExtra(_Extra):
+class DefinitionExtra(Extra):
     """What the workflow as a whole takes and returns; without `inputs` it takes any initial data."""
 
     inputs: list[DeclaredInput] = Field(default_factory=list, description="The inputs that it declares.")

@@ -15,7 +15,8 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from spane.errors import Fault
-from spane.graph.definition.shape import SOURCES, Definition
+from spane.graph.definition.shape import Definition
+from spane.graph.definition.terms import TAGGED
 from spane.graph.spelling import hint
 from spane.model.articles import with_article
 
@@ -152,7 +153,7 @@ def _fault(loc: _Loc, details: list[ErrorDetails], loaded: Any) -> Fault:
             message = (
                 f"{place} is no key of a definition. {hint(str(loc[-1]), _keys_beside(detail['loc']), 'keys here')}"
             )
-        case "source":
+        case "source" | "condition":
             message = f"{place} is {_short(detail['input'])}. {detail['msg']}."
         case _:
             expected = " or ".join(dict.fromkeys(_expected(one["msg"]) for one in details))
@@ -219,7 +220,7 @@ def _existing(loaded: Any, loc: _Loc) -> _Loc:
 def _keys_beside(loc: _Loc) -> list[str]:
     model: type[BaseModel] = Definition
     for part in loc[:-1]:
-        model = SOURCES.get(str(part), model)
+        model = TAGGED.get(str(part), model)
         field = next((f for n, f in model.model_fields.items() if (f.alias or n) == part), None)
         if field is not None:
             model = _model_in(field.annotation) or model

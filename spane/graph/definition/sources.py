@@ -8,23 +8,25 @@ from typing import Any
 
 import msgspec
 
-from spane.graph.definition import shape
+from spane.graph.definition import shape, terms
 from spane.graph.definition.plain import constant
 from spane.model.node_type import NodeOptions
-from spane.model.plan import Constant, Fields, Input, Items, Output, RetryPolicy, Source
+from spane.model.plan import Constant, Fields, First, Input, Items, Output, RetryPolicy, Source
 
 
 def source_of(shaped: Any) -> Source:
     """Return the source that a definition says."""
     match shaped:
-        case shape.Constant():
+        case terms.Constant():
             return constant(shaped.constant)
-        case shape.Input():
+        case terms.Input():
             return Input(shaped.input, tuple(shaped.path))
-        case shape.Output():
+        case terms.Output():
             return Output(shaped.output, tuple(shaped.path))
-        case shape.Items():
+        case terms.Items():
             return Items(tuple(source_of(item) for item in shaped.items))
+        case terms.First():
+            return First(tuple(source_of(item) for item in shaped.first))
         case _:
             return Fields(tuple((key, source_of(item)) for key, item in shaped.fields.items()))
 
@@ -42,6 +44,8 @@ def as_json(source: Source) -> dict[str, Any]:
             return {"items": [as_json(item) for item in items]}
         case Fields(pairs):
             return {"fields": {key: as_json(item) for key, item in pairs}}
+        case First(items):
+            return {"first": [as_json(item) for item in items]}
 
 
 def options_of(config: shape.Config, extra: shape.Options, base: NodeOptions) -> NodeOptions:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from spane.graph.definition import inputs, plain, shape
+from spane.graph.definition import conditions, inputs, plain, shape
 from spane.graph.definition.sources import as_json, options_as_json
 from spane.graph.lowering import spelled_one_way
 from spane.graph.wiring import Wiring, references, wire
@@ -51,6 +51,12 @@ def _node(call: Call, wiring: Wiring, only: Collection[str] | None) -> dict[str,
     extra = _bound(call, parents, only)
     if call.after:
         extra["after"] = list(call.after)
+    if call.gates:
+        extra["gates"] = [{"node": gate.node, "branch": gate.branch} for gate in call.gates]
+    if call.decides:
+        extra["decides"] = {branch.name: conditions.as_json(branch.condition) for branch in call.decides}
+    if call.always_fed:
+        extra["always_fed"] = True
     if options:
         extra["options"] = options
     if call.config.keys() & set(shape.RESERVED_KEYS):
@@ -59,7 +65,8 @@ def _node(call: Call, wiring: Wiring, only: Collection[str] | None) -> dict[str,
         rules = {**rules, **call.config}
     node["config"] = rules
     node["inputs"] = parents
-    node["outputs"] = list(wiring.outgoing[call.id])
+    edges = [wiring.incoming[child][call.id] for child in wiring.outgoing[call.id]]
+    node["outputs"] = [edge.target for edge in edges if edge.bindings or edge.after]
     if extra:
         node["spane"] = extra
     return node

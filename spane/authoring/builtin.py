@@ -1,0 +1,75 @@
+"""The node types that SPANE brings along: gates, which bodies and definitions put in for conditions on several values.
+
+    spane.when      tells whether the condition in its config holds for its arguments
+    spane.switch    passes its one argument on, for branches to be chosen by
+
+Their names begin with `spane.`, which no other node type may.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Any
+
+import msgspec
+
+from spane.authoring.context import Context
+from spane.model.codec import dump
+from spane.model.conditions import Test, compile_condition, tips
+from spane.model.node_type import Location, NodeType, Parameter, ParameterKind
+from spane.model.plan import Input
+
+#: What names of built-in node types begin with.
+PREFIX = "spane."
+
+#: A condition is compiled once for each text of a config; past this many the oldest are compiled again.
+_COMPILED = 4_096
+
+
+def _when(context: Context, **values: Any) -> bool | None:
+    """Tell whether the condition holds; None if a value it looks at was skipped, and then it holds neither way."""
+    test, looks_at = _compiled(json.dumps(context.config.get("condition")), context.node)
+    if looks_at - values.keys():
+        return None
+    return test({}, msgspec.json.encode({name: msgspec.Raw(dump(value)) for name, value in values.items()}))
+
+
+def _switch(value: Any) -> Any:
+    return value
+
+
+@lru_cache(_COMPILED)
+def _compiled(condition: str, node: str) -> tuple[Test, frozenset[str]]:
+    # The shapes of definitions bring pydantic's models along, and few workers ever need them.
+    from spane.graph.definition.conditions import from_json  # noqa: PLC0415
+
+    read = from_json(json.loads(condition))
+    names = {tip.name for tip in tips(read) if isinstance(tip, Input) and tip.name is not None}
+    return compile_condition(read, node=node), frozenset(names)
+
+
+def _type(name: str, fn: Any, *parameters: Parameter, returns: Any) -> NodeType:
+    return NodeType(
+        name=PREFIX + name,
+        fn=fn,
+        parameters=parameters,
+        returns=returns,
+        location=Location(__file__, fn.__code__.co_firstlineno),
+        module=__name__,
+        qualname=fn.__qualname__,
+    )
+
+
+WHEN = _type(
+    "when",
+    _when,
+    Parameter("context", kind=ParameterKind.CONTEXT),
+    Parameter("values", Any, kind=ParameterKind.KEYWORDS),
+    returns=bool | None,
+)
+SWITCH = _type("switch", _switch, Parameter("value", Any), returns=Any)
+
+#: All of them by name.
+TYPES = MappingProxyType({made.name: made for made in (WHEN, SWITCH)})
