@@ -10,6 +10,7 @@ from spane.authoring import running
 
 if TYPE_CHECKING:
     from spane.authoring.branches import switch, when
+    from spane.authoring.coalescing import coalesce
     from spane.authoring.conditions import is_none, not_, one_of
     from spane.authoring.context import Context, current
     from spane.authoring.node import Node, node
@@ -62,6 +63,7 @@ __all__ = [
     "Unrecoverable",
     "ValueMismatch",
     "Workflow",
+    "coalesce",
     "current",
     "is_none",
     "node",
@@ -75,6 +77,7 @@ __all__ = [
 
 _HOMES = {
     "spane.authoring.branches": ("switch", "when"),
+    "spane.authoring.coalescing": ("coalesce",),
     "spane.authoring.conditions": ("is_none", "not_", "one_of"),
     "spane.authoring.context": ("Context", "current"),
     "spane.authoring.node": ("Node", "node"),

@@ -11,7 +11,6 @@ import msgspec
 from spane.authoring import builtin
 from spane.authoring.names import Names
 from spane.graph.conditions import operands, replaced
-from spane.graph.definition import conditions as written
 from spane.model.draft import Call, Draft
 from spane.model.ids import is_name
 from spane.model.node_type import Location, NodeType
@@ -58,7 +57,10 @@ class Deciders:
         arguments: dict[str, Source] = {}
         over_arguments = replaced(test, lambda operand: _as_argument(operand, arguments))
         call = self._gate(builtin.WHEN, arguments, gates, location)
-        call.config = {"condition": written.as_json(over_arguments)}
+        # The shapes of definitions bring pydantic's models along, and few bodies need them.
+        from spane.graph.definition import conditions  # noqa: PLC0415
+
+        call.config = {"condition": conditions.as_json(over_arguments)}
         return Decision(call, Compare("==", Output(call.id), _TRUE), Compare("==", Output(call.id), _FALSE))
 
     def of_value(self, source: Source, annotation: Any, gates: list[Gate], location: Location) -> tuple[Call, Source]:

@@ -8,7 +8,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
-from spane.authoring import locations, parents, wiring
+from spane.authoring import absent, locations, parents, returning, wiring
 from spane.authoring.blocks import Blocks
 from spane.authoring.conditions import compared, joined
 from spane.authoring.deciding import Deciders
@@ -19,7 +19,7 @@ from spane.authoring.sources import Unbindable, own, source_of
 from spane.errors import DefinitionError, Fault, ReferenceMisuse
 from spane.model.draft import Call, Draft
 from spane.model.node_type import MISSING, Location, NodeOptions, NodeType, Parameter, ParameterKind
-from spane.model.plan import Input, Output, Source
+from spane.model.plan import First, Gate, Input, Output, Source
 
 #: The trace of the body that runs here and now.
 ACTIVE: ContextVar[Trace | None] = ContextVar("spane.trace", default=None)
@@ -46,6 +46,7 @@ class Trace:
         self.blocks = Blocks(self.draft)
         self.deciders = Deciders(self.draft, self._names)
         self._unread: set[str] = set()
+        self._coalesced: list[tuple[First, list[Gate], Location]] = []
         self._left_out: list[tuple[Call, Parameter]] = []
 
     def run(self, body: Callable[..., Any], signature: Signature) -> Draft:
@@ -62,6 +63,7 @@ class Trace:
             raise DefinitionError(f"Workflow {self.draft.workflow!r}", [self._raised(error)]) from error
         finally:
             ACTIVE.reset(token)
+        self.draft.faults += returning.inside_branches(body, self.blocks.entered)
         self.finish(result, signature.returns)
         return self.draft
 
@@ -95,6 +97,10 @@ class Trace:
         self._left_out += [(call, p) for p in node_type.parameters if p.required and p.name not in call.arguments]
         return Reference(Point(self, Output(call.id), node_type.returns))
 
+    def coalesced(self, source: First) -> None:
+        """Note that one of several values is taken here, to be checked when the whole body is known."""
+        self._coalesced.append((source, self.blocks.gates, locations.caller()))
+
     def compare(self, left: Reference, operator: str, right: Any) -> Any:
         """Return the condition that comparing a reference is."""
         self.require_active(left, f"`{operator}`")
@@ -119,6 +125,7 @@ class Trace:
         """Take what the body returned, and wire by name what its calls left out."""
         draft = self.draft
         wiring.by_name(draft, self._left_out)
+        draft.faults += absent.settle(draft, self._coalesced)
         draft.faults += self.blocks.faults()
         draft.warnings += [*self._names.warnings(), *self.blocks.warnings(), *wiring.empty_merges(draft)]
         draft.returns_annotation = annotation

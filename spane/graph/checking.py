@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from spane.errors import Fault
-from spane.graph import binding, rules, structure
+from spane.graph import binding, branches, rules, structure
 from spane.graph.wiring import Wiring, wire
 from spane.model.draft import Draft
 
@@ -25,6 +25,8 @@ def examine(draft: Draft, wiring: Wiring) -> tuple[list[Fault], list[Fault]]:
         *structure.cycles(wiring),
         *structure.entry(draft, wiring),
         *binding.bindings(draft, wiring),
+        *branches.decided(wiring),
+        *branches.absences(draft, wiring),
         *rules.options(draft),
     ]
     return faults, [*draft.warnings, *structure.unreachable(draft, wiring)]

@@ -25,6 +25,7 @@ from spane.model.plan import (
 
 #: A label of a drawing is cut beyond this.
 _LONGEST = 60
+_OPPOSITES = {"==": "!=", "!=": "==", "<": ">=", ">=": "<", "<=": ">", ">": "<="}
 
 
 def operands(condition: Condition) -> Iterator[Source]:
@@ -76,6 +77,14 @@ def _said(condition: Condition) -> str:
             return " & ".join(map(_inner, items))
         case AnyOf(items):
             return " | ".join(map(_inner, items))
+        case Not(Compare(operator, left, right)):
+            return f"{said_of(left)} {_OPPOSITES[operator]} {said_of(right)}"
+        case Not(OneOf(source, (only,))):
+            return f"{said_of(source)} != {bytes(only).decode()}"
+        case Not(OneOf(source, values)):
+            return f"{said_of(source)} not in {', '.join(bytes(one).decode() for one in values)}"
+        case Not(IsNone(source)):
+            return f"{said_of(source)} is not none"
         case Not(item):
             return f"not {_inner(item)}"
 

@@ -17,7 +17,8 @@ def build(draft: Draft) -> Graph:
     """Return the graph of a draft, faulty or not.
 
     A node has the attribute `call` (the draft's `Call`); an edge has `bindings` (a list of (parameter, path)),
-    `after` (whether it was also given to order only) and `gate` (the condition it carries under; None is always).
+    `after` (whether it was also given to order only) and `gate` (the condition under which it lets its target run, as a
+    condition of the plan; None is always).
     """
     wiring = wire(draft)
     graph: Graph = nx.DiGraph(workflow=draft.workflow)

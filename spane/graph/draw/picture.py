@@ -9,12 +9,13 @@ from html import escape
 from spane.graph.draw.diagram import said
 from spane.graph.draw.layout import Layout, layout
 from spane.graph.draw.tree import title
+from spane.graph.gates import said_of_gates
 from spane.graph.wiring import Edge, Wiring, wire
 from spane.model.draft import Draft
 
 _MARGIN, _TITLE = 24.0, 34.0
 _GAP, _BETWEEN = 16.0, 64.0
-_LOW, _HIGH = 34.0, 46.0
+_LOW, _HIGH, _LINE = 34.0, 46.0, 14.0
 _LONGEST_NAME = 34
 
 #: Characters that XML cannot carry at all.
@@ -25,6 +26,7 @@ text{font-family:ui-sans-serif,system-ui,-apple-system,'Segoe UI',Roboto,'DejaVu
 .title{font-size:15px;font-weight:600}.id{font-size:13px;font-weight:500}.type{font-size:10.5px;fill:#6b7280}
 .box{fill:#fff;stroke:#94a3b8;stroke-width:1.2}.root .box{stroke:#2563eb;fill:#eff6ff}
 .end .box{stroke:#059669;fill:#ecfdf5}
+.gate{fill:#b45309}
 .edge{fill:none;stroke:#94a3b8;stroke-width:1.3}.after{stroke-dasharray:4 4}.back{stroke:#dc2626}
 """.strip()
 
@@ -37,8 +39,8 @@ _ARROW = (
 def svg(draft: Draft) -> str:
     """Return a draft as SVG text.
 
-    First nodes are blue, last ones green, dashed lines only order, red ones close a cycle. Names and parameters are
-    in tooltips, in full.
+    First nodes are blue, last ones green, dashed lines carry no values, red ones close a cycle. What must hold for a
+    node to run stands in its box. Names and parameters are in tooltips, in full.
     """
     wiring = wire(draft)
     drawn = _Drawing(wiring)
@@ -78,9 +80,15 @@ class _Drawing:
                 ends = number[edge.source], number[edge.target]
                 self._edges.append((edge, ends[0] > ends[1]))
                 pairs.append((min(ends), max(ends)))
-        self._heights = [_LOW if wiring.calls[node].type == node else _HIGH for node in self._names]
+        self._gates = {
+            node: f"if {said}" for node, call in wiring.calls.items() if (said := said_of_gates(call, wiring.calls))
+        }
+        self._heights = [
+            (_LOW if wiring.calls[node].type == node else _HIGH) + (_LINE if node in self._gates else 0)
+            for node in self._names
+        ]
         self._plan = layout(len(self._names), pairs, self._heights, _GAP)
-        self._widths = [_box_width(wiring, node) for node in self._names]
+        self._widths = [_box_width(wiring, node, self._gates.get(node, "")) for node in self._names]
         self._place()
 
     def _place(self) -> None:
@@ -112,20 +120,26 @@ class _Drawing:
         x, y = self._left(vertex), self._plan.y[vertex] - height / 2
         place = "root" if not self._wiring.incoming[node] else "" if self._wiring.outgoing[node] else "end"
         parts = [
-            f'<g class="node {place}"><title>{_written(node if kind == node else f"{node}: {kind}")}</title>',
+            f'<g class="node {place}"><title>{_written(", ".join(self._titles(node)))}</title>',
             f'<rect class="box" x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}" rx="7"/>',
             _label("id", x + width / 2, y + 21, node),
         ]
         if kind != node:
             parts.append(_label("type", x + width / 2, y + 36, kind))
+        if node in self._gates:
+            parts.append(_label("type gate", x + width / 2, y + height - 10, self._gates[node]))
         return "".join([*parts, "</g>"])
+
+    def _titles(self, node: str) -> list[str]:
+        kind = self._wiring.calls[node].type
+        return [node if kind == node else f"{node}: {kind}", *([self._gates[node]] if node in self._gates else [])]
 
     def edges(self) -> list[str]:
         drawn = []
         for (edge, back), route in zip(self._edges, self._plan.routes, strict=True):
             looks = f"edge{'' if edge.bindings else ' after'}{' back' if back else ''}"
             end = "marker-start" if back else "marker-end"
-            label = said(edge) if edge.bindings else "after"
+            label = said(edge, self._wiring)
             whole = f"{edge.source} to {edge.target}{f': {label}' if label else ''}"
             drawn.append(
                 f'<path class="{looks}" d="{self._curve(route)}" {end}="url(#arrow)">'
@@ -174,9 +188,9 @@ def _between(plan: Layout, row: list[int]) -> float:
     return _BETWEEN + min(max(climbs, default=0.0) / 6, 160.0)
 
 
-def _box_width(wiring: Wiring, node: str) -> float:
-    kind = wiring.calls[node].type
-    widest = max(_width(_shortened(node), 13.0), _width(_shortened(kind), 10.5) if kind != node else 0.0)
+def _box_width(wiring: Wiring, node: str, gates: str) -> float:
+    kind = wiring.calls[node].type if wiring.calls[node].type != node else ""
+    widest = max(_width(_shortened(node), 13.0), _width(_shortened(kind), 10.5), _width(_shortened(gates), 10.5))
     return max(widest + 24.0, 72.0)
 
 

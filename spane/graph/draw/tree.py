@@ -13,6 +13,7 @@ them and is pointed to from the others, so every node has one place and the text
 
 from __future__ import annotations
 
+from spane.graph.gates import said_of_gates
 from spane.graph.spelling import listing
 from spane.graph.wiring import Wiring, wire
 from spane.model.draft import Draft
@@ -114,10 +115,12 @@ class _Tree:
     def _parents(self, node: str) -> str:
         edges = self._wiring.incoming[node].values()
         takes = [edge.source for edge in edges if edge.bindings]
-        after = [edge.source for edge in edges if not edge.bindings]
+        after = [edge.source for edge in edges if edge.after and not edge.bindings]
         said = []
         if len(edges) > 1 and takes:
             said.append(f"takes {listing(takes, 4)}")
         if after:
             said.append(f"after {listing(after, 4)}")
+        if gates := said_of_gates(self._wiring.calls[node], self._wiring.calls):
+            said.append(f"if {gates}")
         return f" ({', '.join(said)})" if said else ""

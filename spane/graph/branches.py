@@ -1,0 +1,97 @@
+"""Faults of branches: names, conditions, and values that may not be there where they are needed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from spane.errors import Fault
+from spane.graph.annotations import render
+from spane.graph.conditions import said, said_of
+from spane.graph.gates import said_of_gate
+from spane.graph.presence import Needs, Presence, takes_none
+from spane.graph.shapes import Shapes
+from spane.graph.spelling import hint
+from spane.graph.wiring import Wiring, bound
+from spane.model.conditions import tips
+from spane.model.draft import Call, Draft
+from spane.model.ids import NAME_RULE, is_name
+from spane.model.node_type import MISSING, Parameter
+from spane.model.plan import Branch, Constant, Gate, Output, Source
+
+
+def decided(wiring: Wiring) -> Iterator[Fault]:
+    """Find branches with bad names or conditions, and gates on branches that are not there."""
+    owner: dict[str, str] = {}
+    for call in wiring.calls.values():
+        for branch in call.decides:
+            if branch.name in owner:
+                message = (
+                    f"Nodes {owner[branch.name]!r} and {call.id!r} both decide on a branch called {branch.name!r}. Give each "
+                    "branch a name of its own."
+                )
+                yield Fault("duplicate-branch", message, call.where)
+            owner.setdefault(branch.name, call.id)
+            yield from _branch(call, branch)
+    for call in wiring.calls.values():
+        for gate in call.gates:
+            known = [branch.name for branch in wiring.calls[gate.node].decides] if gate.node in wiring.calls else None
+            if known is not None and gate.branch not in known:
+                message = (
+                    f"Node {call.id!r} stands behind the branch {gate.branch!r} of node {gate.node!r}, which decides on no such "
+                    f"branch. {hint(gate.branch, known, 'branches')}"
+                )
+                yield Fault("unknown-branch", message, call.where)
+
+
+def _branch(call: Call, branch: Branch) -> Iterator[Fault]:
+    if not is_name(branch.name):
+        message = f"Node {call.id!r} decides on {branch.name!r}, which cannot name a branch. A name has {NAME_RULE}."
+        yield Fault("bad-name", message, call.where)
+    others = [tip for tip in tips(branch.condition) if not isinstance(tip, Constant)]
+    if any(not isinstance(tip, Output) or tip.node != call.id for tip in others) or not others:
+        message = (
+            f"The branch {branch.name!r} of node {call.id!r} looks at {said(branch.condition)}, but can look at the output of "
+            f"{call.id!r} only. Give the other values to a node of type spane.when, and let that decide."
+        )
+        yield Fault("bad-condition", message, call.where)
+
+
+def absences(draft: Draft, wiring: Wiring) -> Iterator[Fault]:
+    """Find values that code needs where they may have been skipped. In definitions skips spread, so nothing is said."""
+    if not any(call.gates and call.location.line for call in draft.calls):
+        return
+    shapes = Shapes(wiring.calls, {parameter.name: parameter for parameter in draft.inputs})
+    presence = Presence(wiring, shapes)
+    for call in wiring.calls.values():
+        if call.location.line and call.node_type is not None:
+            taken = {parameter.name: parameter for parameter in call.node_type.parameters}
+            for name, source in bound(call):
+                parameter = taken.get(name)
+                missing = presence.of(source) - presence.behind(call.id)
+                if missing and parameter is not None and parameter.required and not takes_none(parameter.annotation):
+                    yield _narrower(call, parameter, source, missing, wiring)
+    returned = draft.returns if draft.location.line else None
+    missing = frozenset() if returned is None else presence.of(returned)
+    if returned is not None and missing and not takes_none(draft.returns_annotation):
+        message = (
+            f"The workflow returns {said_of(returned)}, which is there only {_where(missing, wiring)}. Annotate it to "
+            "return `... | None`, or return coalesce(..., default=...)."
+        )
+        yield Fault("may-be-skipped", message, draft.where)
+
+
+def _narrower(call: Call, parameter: Parameter, source: Source, missing: Needs, wiring: Wiring) -> Fault:
+    wider = f"{render(parameter.annotation)} | None" if parameter.annotation is not MISSING else "... | None"
+    message = (
+        f"Node {call.id!r} needs {parameter.name!r}, but {said_of(source)} is there only {_where(missing, wiring)}. Call "
+        f"{call.id!r} inside that block, give {parameter.name!r} a default, annotate it `{wider}`, or pass coalesce(...)."
+    )
+    return Fault("may-be-skipped", message, call.where)
+
+
+def _where(missing: Needs, wiring: Wiring) -> str:
+    """Return in words what has to hold."""
+    gates = sorted((one for one in missing if isinstance(one, Gate)), key=lambda gate: (gate.node, gate.branch))
+    if not gates:
+        return f"if {' and '.join(sorted(map(str, missing)))} was not skipped"
+    return f"where {' and '.join(said_of_gate(gate, wiring.calls) for gate in gates)}"
