@@ -94,9 +94,16 @@ def _target(node: PlanNode, how: str = "d") -> str:
 
 
 def _how(node: PlanNode, parent: str) -> str:
-    """Return in what way a node waits for another: it is fed by it, comes after it, or stands behind gates of it."""
+    """Return in what way a node waits for another: it is fed by it, comes after it, or stands behind gates of it.
+
+    What is always fed by something else is not skipped for its parents, so it only comes after them.
+    """
     gates = [gate.branch for gate in node.gates if gate.node == parent]
-    letter = "d" if parent in node.parents else "a" if parent in node.after else "g"
+    letter = "g"
+    if parent in node.parents and not node.always_fed:
+        letter = "d"
+    elif parent in node.parents or parent in node.after:
+        letter = "a"
     return "+".join((letter, *gates))
 
 

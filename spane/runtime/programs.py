@@ -13,9 +13,10 @@ import msgspec
 
 from spane.authoring.registry import Registry
 from spane.errors import DefinitionError
+from spane.graph.annotations import takes_none
 from spane.model.codec import Reader, compile_source
 from spane.model.node_type import MISSING, NodeType, ParameterKind
-from spane.model.plan import PlanNode, Source
+from spane.model.plan import Constant, First, PlanNode, Source
 from spane.runtime.choices import Choices
 from spane.runtime.inheritance import Inheritance
 from spane.runtime.layout import merged_fields
@@ -25,6 +26,7 @@ from spane.runtime.store import Store
 #: Programs are small, but plans come and go; past this many all are dropped and read again.
 _PROGRAMS_KEPT = 200_000
 _PAGES_KEPT = 5_000
+_NULL = Constant(msgspec.Raw(b"null"))
 
 Evaluate = Callable[[Mapping[str, bytes], bytes | None], bytes | None]
 
@@ -56,6 +58,11 @@ class Shape:
         self.leading = [p.name for p in takewhile(lambda p: p.kind is not ParameterKind.VARIADIC, parameters)]
         self.result = ResultType(node_type.returns)
 
+    def asked(self, name: str, source: Source) -> Source:
+        """Return the source of a parameter, with null behind it where a value that was skipped is taken as None."""
+        reader, required = self.readers.get(name, self.keywords)
+        return First((source, _NULL)) if required and takes_none(reader.annotation) else source
+
 
 class Program:
     """One plan node, ready to be called."""
@@ -72,7 +79,11 @@ class Program:
         self.is_async = shape.node_type.is_async
         self.fields = merged_fields(node)
         self.arguments: list[tuple[str, Evaluate, Reader, bool]] = [
-            (name, compile_source(source, node=node.id, parameter=name), *_reader(shape, name, source, inherited))
+            (
+                name,
+                compile_source(shape.asked(name, source), node=node.id, parameter=name),
+                *_reader(shape, name, source, inherited),
+            )
             for name, source in node.arguments
         ]
         self.variadic_name, self.variadic_reader = shape.variadic
