@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from spane.authoring.context import Context
+from spane.errors import Skip
 from spane.model.codec import dump
 from spane.model.conditions import Test, compile_condition, tips
 from spane.model.node_type import Location, NodeType, Parameter, ParameterKind
@@ -28,11 +29,11 @@ PREFIX = "spane."
 _COMPILED = 4_096
 
 
-def _when(context: Context, **values: Any) -> bool | None:
-    """Tell whether the condition holds; None if a value it looks at was skipped, and then it holds neither way."""
+def _when(context: Context, **values: Any) -> bool:
+    """Tell whether the condition holds; where a value that it looks at was skipped, it holds neither way."""
     test, looks_at = _compiled(json.dumps(context.config.get("condition")), context.node)
-    if looks_at - values.keys():
-        return None
+    if skipped := sorted(looks_at - values.keys()):
+        raise Skip(f"{', '.join(skipped)} was skipped, so the condition holds neither way")
     return test({}, msgspec.json.encode({name: msgspec.Raw(dump(value)) for name, value in values.items()}))
 
 
@@ -67,7 +68,7 @@ WHEN = _type(
     _when,
     Parameter("context", kind=ParameterKind.CONTEXT),
     Parameter("values", Any, kind=ParameterKind.KEYWORDS),
-    returns=bool | None,
+    returns=bool,
 )
 SWITCH = _type("switch", _switch, Parameter("value", Any), returns=Any)
 

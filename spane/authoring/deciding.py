@@ -29,7 +29,7 @@ from spane.model.plan import (
     leaves,
 )
 
-_TRUE, _FALSE = Constant(msgspec.Raw(b"true")), Constant(msgspec.Raw(b"false"))
+_TRUE = Constant(msgspec.Raw(b"true"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,8 @@ class Deciders:
         from spane.graph.definition import conditions  # noqa: PLC0415
 
         call.config = {"condition": conditions.as_json(over_arguments)}
-        return Decision(call, Compare("==", Output(call.id), _TRUE), Compare("==", Output(call.id), _FALSE))
+        holds = Compare("==", Output(call.id), _TRUE)
+        return Decision(call, holds, Not(holds))
 
     def of_value(self, source: Source, annotation: Any, gates: list[Gate], location: Location) -> tuple[Call, Source]:
         """Return who decides by the value of a source, and that value in its output."""

@@ -91,6 +91,11 @@ def members(annotation: Any) -> tuple[Any, ...]:
     return (Any,)
 
 
+def takes_none(annotation: Any) -> bool:
+    """Tell whether an annotation says that a value may be None."""
+    return annotation is not MISSING and any(member in (Any, object, types.NoneType) for member in members(annotation))
+
+
 def union(annotations: list[Any]) -> Any:
     """Return the union of annotations, `Any` when one of them is `Any` or they cannot be joined."""
     if any(annotation is Any for annotation in annotations):

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from spane.errors import Fault
-from spane.graph.annotations import members, render
+from spane.graph.annotations import render, takes_none
 from spane.graph.fitting import missing_fields, provably_incompatible
 from spane.graph.paths import NoSuchPart, spelled
 from spane.graph.shapes import Shapes, constant_problem, depth
@@ -196,8 +196,7 @@ class _Examiner:
         feeding = self.wiring.calls.get(source.node)
         if feeding is None or feeding.options.on_failure != "continue":
             return None
-        takes_none = any(member in (Any, object, type(None)) for member in members(parameter.annotation))
-        return None if takes_none else feeding.id
+        return None if takes_none(parameter.annotation) else feeding.id
 
     def clash(self, given: Any, taken: Any) -> bool:
         if given is MISSING or taken is MISSING:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from spane.errors import Fault
-from spane.graph.annotations import render
+from spane.graph.annotations import render, takes_none
 from spane.graph.conditions import said, said_of
 from spane.graph.gates import said_of_gate
-from spane.graph.presence import Needs, Presence, takes_none
+from spane.graph.presence import Needs, Presence
 from spane.graph.shapes import Shapes
 from spane.graph.spelling import hint
 from spane.graph.wiring import Wiring, bound

@@ -10,7 +10,7 @@ from spane.graph.conditions import replaced, said
 from spane.model.draft import Call
 from spane.model.plan import Branch, Compare, Condition, Constant, Gate, Input, Not, Output, Source
 
-#: The type whose output tells whether the condition in its config holds, None where what it looks at was skipped.
+#: The type whose output tells whether the condition in its config holds.
 WHEN = "spane.when"
 #: The type that passes on the value that branches are chosen by.
 SWITCH = "spane.switch"
@@ -33,8 +33,9 @@ def _seen_through(call: Call, branch: Branch) -> Condition:
     if call.type == SWITCH and "value" in call.arguments:
         value = call.arguments["value"]
         return replaced(branch.condition, lambda operand: value if operand == Output(call.id) else operand)
-    match branch.condition:
-        case Compare("==", Output(call.id, ()), Constant(wanted)) if call.type == WHEN:
+    negated = isinstance(branch.condition, Not)
+    match branch.condition.item if isinstance(branch.condition, Not) else branch.condition:
+        case Compare("==", Output(call.id, ()), Constant()) if call.type == WHEN:
             from spane.graph.definition.conditions import from_json  # noqa: PLC0415 - few graphs have such a node
 
             try:
@@ -42,7 +43,7 @@ def _seen_through(call: Call, branch: Branch) -> Condition:
             except ValidationError:
                 return branch.condition
             whole = replaced(condition, lambda operand: _argument(operand, call))
-            return whole if bytes(wanted) == b"true" else Not(whole)
+            return Not(whole) if negated else whole
     return branch.condition
 
 

@@ -7,15 +7,13 @@ that this node ran. A node whose parents may all be skipped, each on its own, st
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 from spane.graph import domains
-from spane.graph.annotations import members
+from spane.graph.annotations import takes_none
 from spane.graph.gates import WHEN
 from spane.graph.shapes import Shapes
 from spane.graph.wiring import Wiring, bound
 from spane.model.draft import Call
-from spane.model.node_type import MISSING
 from spane.model.plan import Condition, Constant, Fields, First, Gate, Input, Items, Output, Source, leaves
 
 Needs = frozenset[Gate | str]
@@ -83,7 +81,10 @@ class Presence:
         behind = self.behind(call.id)
         if not outputs or any(self.of(leaf) <= behind for leaf in outputs):
             return False
-        return not any(self.is_there(source, behind) for _, source in bound(call) if isinstance(source, First))
+        # Of several values one may be sure to be there although none is by itself.
+        several = [source for _, source in bound(call) if isinstance(source, First)]
+        fed = [First(tuple(item for item in one.items if isinstance(item, Output))) for one in several]
+        return not any(self.is_there(source, behind) for source in fed)
 
     def _closed(self, gates: Iterable[Gate]) -> Needs:
         found: set[Gate | str] = set()
@@ -130,8 +131,7 @@ class Presence:
             return False
         conditions = [branch.condition for branch in call.decides if branch.name in branches]
         for source in _equated(conditions):
-            every = (True, False) if call.type == WHEN else domains.values(self._shapes.of(source))
-            if domains.cover(conditions, every, source):
+            if domains.cover(conditions, domains.values(self._shapes.of(source)), source):
                 return True
         return domains.cover(conditions, None, None)
 
@@ -140,11 +140,6 @@ def _requires(call: Call) -> bool:
     """Tell whether code needs a value of this call to be there; it has a fault of its own where that is not sure."""
     taken = call.node_type.parameters if call.node_type is not None and call.location.line else ()
     return any(p.required and p.name in call.arguments and not takes_none(p.annotation) for p in taken)
-
-
-def takes_none(annotation: Any) -> bool:
-    """Tell whether an annotation says that a value may be None."""
-    return annotation is not MISSING and any(member in (Any, object, type(None)) for member in members(annotation))
 
 
 def is_always_fed(call: Call) -> bool:
