@@ -15,6 +15,7 @@ from spane.graph import domains
 from spane.graph.annotations import render
 from spane.graph.conditions import said
 from spane.graph.spelling import hint
+from spane.model.articles import with_article
 from spane.model.node_type import MISSING
 from spane.model.plan import All, AnyOf, Compare, Constant, IsNone, Not, OneOf, Source
 from spane.model.plan import Condition as Test
@@ -159,8 +160,9 @@ def require_possible(trace: Trace, reference: Reference, to: Constant) -> None:
         trace.fault("impossible-value", message)
     elif every is None and kinds is not None and domains.kind(value) not in kinds:
         message = (
-            f"{reference!r} can never be equal to {value!r}: in JSON that is a {domains.kind(value)}, and "
-            f"{render(annotation)} is a {' or '.join(sorted(kinds))}. Compare with a value of its own type."
+            f"{reference!r} can never be equal to {value!r}: in JSON that is "
+            f"{with_article(domains.kind(value))}, and {render(annotation)} is "
+            f"{' or '.join(map(with_article, sorted(kinds)))}. Compare with a value of its own type."
         )
         trace.fault("impossible-value", message)
 
