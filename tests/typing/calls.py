@@ -6,7 +6,24 @@ from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, assert_type
 
-from spane import Bound, Context, Node, Parents, Retry, Workflow, current, node, use, workflow
+from spane import (
+    Bound,
+    Context,
+    Node,
+    Parents,
+    Retry,
+    Workflow,
+    coalesce,
+    current,
+    is_none,
+    node,
+    not_,
+    one_of,
+    switch,
+    use,
+    when,
+    workflow,
+)
 
 
 @dataclass
@@ -79,6 +96,40 @@ def fulfil(order_id: int, express: bool = False) -> str:
     return receipt
 
 
+@node
+def assess(order: Order) -> Literal["ok", "review"]:
+    raise NotImplementedError
+
+
+@workflow
+def branching(order: Order, express: bool = False) -> str | int:
+    verdict = assess(order)
+    with when(order.total > 100) as large:
+        receipt = charge(order)
+    with large.otherwise():
+        parcel = send(b"")
+    assert_type(receipt, str)
+    assert_type(parcel, int)
+    with when((verdict == "review") & (not_(is_none(order.items)) | express)):
+        late = charge.named("late")(order)
+    with when(one_of(order.id, 1, 2) & express):
+        refund(order)
+    with switch(verdict) as s:
+        with s.case("ok"):
+            one = charge.named("one")(order)
+        with s.case("review"):
+            two = charge.named("two")(order)
+        with s.default():
+            refund.named("other")(order)
+    assert_type(coalesce(one, two), str)
+    assert_type(coalesce(receipt, parcel), str | int)
+    assert_type(coalesce(late, default=None), str | None)
+    assert_type(coalesce(late, parcel, default=b""), str | int | bytes)
+    with switch(order.id) as number, number.case(1, 2):
+        refund.named("last")(order)
+    return coalesce(receipt, parcel)
+
+
 @workflow(name="shop.nightly")
 def nightly() -> int:
     return gather(Parents.of(load(1)))
@@ -110,6 +161,11 @@ def refused() -> None:
     report(1)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     fulfil("seven")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     fulfil.bind(order="seven")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    when(load(7))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    when("review")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    not_(load(7).total)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    switch(load(7).total).case("ten")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    charge(coalesce(load(7), default=3))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     load(7).totl  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue,reportUnknownMemberType]
     load.options(priority="high")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     load.options(limit="20/second")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
