@@ -117,7 +117,7 @@ class Replay:
     def _runs(self, name: str) -> bool | None:
         """Tell whether a node whose parents have all arrived runs; None where only its values know."""
         node = self.plan[name]
-        if node.parents and all(self.nodes[parent].state == "skipped" for parent in node.parents):
+        if node.parents and not node.always_fed and all(self.nodes[name].state == "skipped" for name in node.parents):
             return False
         opened = [self._opened(gate.node, gate.branch) for gate in node.gates]
         if False in opened:

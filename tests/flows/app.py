@@ -15,7 +15,22 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-from spane import Context, Parents, Retry, RetryLater, Unrecoverable, current, node, use, workflow
+from spane import (
+    Context,
+    Parents,
+    Retry,
+    RetryLater,
+    Route,
+    Skip,
+    Unrecoverable,
+    coalesce,
+    current,
+    node,
+    switch,
+    use,
+    when,
+    workflow,
+)
 
 FOLDER = "SPANE_FLOWS_FOLDER"
 #: How long a node waits for a gate before it gives up; a test that forgets one fails instead of hanging.
@@ -455,3 +470,72 @@ def borrow(key: str, pool: Any = use(async_pool)) -> list[Any]:
 @workflow
 def borrowing(key: str) -> list[Any]:
     return [borrow_async(key), borrow(key), borrow_async.named("again")(key)]
+
+
+# Branches.
+
+
+@node
+def choose(to: list[str], context: Context = current()) -> Route[str]:
+    saw(context, value=to)
+    return Route(*to, value="chosen")
+
+
+@node
+def taken(value: str | None = None, other: str | None = "nothing", context: Context = current()) -> str:
+    saw(context, value=value, other=other)
+    return f"{context.node} of {value}"
+
+
+@workflow
+def routing(to: list[str]) -> Any:
+    chosen = choose(to)
+    left = taken.named("left")(chosen)
+    right = taken.named("right")(chosen)
+    return taken.named("end")(taken.named("below_left")(left), right)
+
+
+@node
+def sizes(n: int, context: Context = current()) -> int:
+    saw(context)
+    return n
+
+
+@node
+def shape(n: int, context: Context = current()) -> str | None:
+    saw(context)
+    return None if n == 0 else f"size {n}"
+
+
+@workflow
+def sorting(n: int) -> list[Any]:
+    size = sizes(n)
+    with when(size > 10) as large:
+        big = shape.named("big")(size)
+    with large.otherwise():
+        small = shape.named("small")(size)
+    return [coalesce(big, small), coalesce(taken.named("only_big")(big), default=None), size]
+
+
+@workflow
+def switching(n: int) -> str | None:
+    size = sizes(n)
+    with switch(size) as case:
+        with case.case(1):
+            one = shape.named("one")(size)
+        with case.case(2):
+            two = shape.named("two")(size)
+            below = taken.named("below_two")(two)
+    return coalesce(one, below, default="neither")
+
+
+@node
+def pass_by(reason: str, context: Context = current()) -> str:
+    saw(context)
+    raise Skip(reason)
+
+
+@workflow
+def passing_by(reason: str) -> str:
+    passed = pass_by(reason)
+    return taken.named("alone")(coalesce(passed, default="a default"), taken.named("fed")(passed))
