@@ -12,6 +12,7 @@ from dramatiq import Worker
 from spane.authoring.registry import Registry
 from spane.authoring.registry import default as default_registry
 from spane.authoring.workflow import Bound, Workflow
+from spane.control.dead_letters import DeadLetters
 from spane.control.execution import Execution
 from spane.control.options import StartOptions, is_storable
 from spane.control.starting import Starter, split
@@ -53,6 +54,7 @@ class Engine:
     registry: Registry
     store: Store
     broker: NodeBroker  #: the Dramatiq broker: for a worker in this process, and for a user's own actors
+    dead_letters: DeadLetters  #: nodes that used up their attempts: list, show, retry, discard
     server: EmbeddedServer | None  #: what the embedded store runs on
 
     def __init__(
@@ -77,6 +79,7 @@ class Engine:
         self.store = broker.store
         self._waiter = waiter
         self._starter = Starter(self.store)
+        self.dead_letters = DeadLetters(self.store)
         self._worker: Worker | None = None
         self.server = None
 

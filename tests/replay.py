@@ -47,6 +47,7 @@ class Told:
     failures: tuple[int, ...] = (0,)
     crashes: int = 0
     commits: int = 0
+    discarded: bool = False
 
 
 @dataclass
@@ -61,6 +62,9 @@ class Replay:
     nodes: dict[str, Told] = field(default_factory=dict)
     children: dict[str, list[str]] = field(default_factory=dict)
     terminal_events: int = 0
+    before_pause: str = ""
+    deferred: list[str] = field(default_factory=list)
+    offered: bool = False
 
     def __post_init__(self) -> None:
         self.nodes = {name: Told() for name in self.plan}
@@ -132,8 +136,25 @@ class Replay:
 
     def _on_node_succeeded(self, event: Event) -> None:
         self._commit(event, "succeeded")
+        self._go_on_from(event.node or "")
+
+    def _go_on_from(self, name: str) -> None:
+        """Release children now, or when the execution goes on that is paused or ends."""
         if self.status == "running":
-            self._release(event.node or "")
+            self._release(name)
+        elif self.status != "cancelling":
+            self.deferred.append(name)
+
+    def _offer_again(self) -> None:
+        """Do what was put off: children of what ended meanwhile, and nodes that were put aside."""
+        self.offered = True
+        ended, self.deferred = self.deferred, []
+        for child in dict.fromkeys(child for name in ended for child in self.children.get(name, ())):
+            if all(self._arrived(parent) for parent in (*self.plan[child].parents, *self.plan[child].after)):
+                self._offer(child)
+        for told in self.nodes.values():
+            if told.state == "parked":
+                told.state = "queued"
 
     def _on_node_failed(self, event: Event) -> None:
         told = self.nodes[event.node or ""]
@@ -143,8 +164,8 @@ class Replay:
         policy = (event.data or {}).get("policy")
         if policy != self.plan[event.node or ""].on_failure:
             self.bad("I8", f"{event.node} failed by policy {policy}, its plan says otherwise")
-        if self.status == "running" and policy == "continue":
-            self._release(event.node or "")
+        if policy == "continue":
+            self._go_on_from(event.node or "")
 
     def _commit(self, event: Event, state: str) -> None:
         told = self.nodes[event.node or ""]
@@ -177,7 +198,7 @@ class Replay:
     def _on_node_parked(self, event: Event) -> None:
         told = self.nodes[event.node or ""]
         # A running node is parked by a worker whose code does not fit: it is queued for one that does.
-        told.state = "queued" if told.state == "running" and self.status == "running" else "parked"
+        told.state = "queued" if told.state == "running" and self.status in ("running", "paused") else "parked"
 
     def _on_attempt_fenced(self, event: Event) -> None:
         told = self.nodes[event.node or ""]
@@ -188,19 +209,55 @@ class Replay:
         if self.nodes[event.node or ""].state != "running":
             self.bad("I10", f"{event.node} reported progress while it was {self.nodes[event.node or ''].state}")
 
+    def _on_dead_letter_retried(self, event: Event) -> None:
+        told = self.nodes[event.node or ""]
+        if told.state != "failed" or told.discarded or self.plan[event.node or ""].on_failure != "fail":
+            self.bad("I8", f"{event.node} was retried as a dead letter while it was {told.state}")
+        if self.status not in ("failed", "running", "scheduled", "paused"):
+            self.bad("I4", f"{event.node} was retried as a dead letter while the execution was {self.status}")
+        told.state, told.token, told.failures, told.crashes, told.commits = "queued", "", (0,), 0, 0
+        if self.status == "failed":
+            self.generation += 1
+            self.terminal_events = 0
+            self.status = "running"
+            self._offer_again()
+        elif self.status == "paused":
+            told.state = "parked"
+        if (event.data or {})["generation"] != self.generation:
+            self.bad("I4", f"a retry names generation {(event.data or {})['generation']}, not {self.generation}")
+
+    def _on_dead_letter_discarded(self, event: Event) -> None:
+        told = self.nodes[event.node or ""]
+        if told.state != "failed" or told.discarded:
+            self.bad("I8", f"{event.node} was discarded as a dead letter while it was {told.state}")
+        told.discarded = True
+
+    def _on_execution_paused(self, event: Event) -> None:
+        del event
+        self.before_pause = self.status
+        self._turn(("scheduled", "running"), "paused")
+
+    def _on_execution_resumed(self, event: Event) -> None:
+        del event
+        self._turn(("paused",), self.before_pause)
+        self._offer_again()
+
     def _on_execution_failing(self, event: Event) -> None:
         del event
         self._turn(("running",), "failing")
 
     def _on_execution_cancelling(self, event: Event) -> None:
         del event
-        self._turn(("running", "failing", "scheduled", "cancelling"), "cancelling")
+        self._turn(("running", "failing", "scheduled", "cancelling", "paused"), "cancelling")
 
     def _on_execution_completed(self, event: Event) -> None:
         self._end(event, ("running",), "completed")
         open_ = [name for name, told in self.nodes.items() if told.state not in ("succeeded", "failed")]
         if open_:
             self.bad("I4", f"it completed, but these have not ended: {', '.join(open_)}")
+        failed = [name for name, told in self.nodes.items() if told.state == "failed" and not self._arrived(name)]
+        if failed:
+            self.bad("I4", f"it completed, but these failed it: {', '.join(failed)}")
 
     def _on_execution_failed(self, event: Event) -> None:
         self._end(event, ("running", "failing"), "failed")
@@ -208,7 +265,7 @@ class Replay:
             self.bad("I4", f"it failed because of {event.node}, which has not failed")
 
     def _on_execution_cancelled(self, event: Event) -> None:
-        self._end(event, ("scheduled", "running", "cancelling", "failing"), "cancelled")
+        self._end(event, ("scheduled", "running", "cancelling", "failing", "paused"), "cancelled")
 
     def _end(self, event: Event, before: tuple[str, ...], status: str) -> None:
         self.terminal_events += 1
@@ -238,6 +295,8 @@ class Replay:
         letters = "Q" if told.state == "lost" else _ALLOWED[told.state]
         if self.status not in ("running", "scheduled", "completed") and set(letters) & set("QT"):
             letters += "P"
+        elif self.offered and "Q" in letters:
+            letters += "P"  # What was put aside is offered again in parts.
         if entry is None:
             pending_spread = told.state in ("queued", "delayed") and self.status != "completed"
             return None if told.state == "waiting" or pending_spread else f"{name} is {told.state}, but has no entry"

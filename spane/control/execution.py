@@ -6,11 +6,9 @@ from collections.abc import Iterator
 from typing import Any, Generic, TypeVar, cast
 
 from spane.authoring.workflow import Workflow
-from spane.control import reading, waiting
-from spane.control.options import check_reason
+from spane.control import reading, verbs, waiting
 from spane.control.reading import NodeView
 from spane.control.waiting import Waiter
-from spane.errors import IllegalTransition, UnknownExecution
 from spane.model.event import Event
 from spane.model.state import ExecutionState
 from spane.runtime.store import Store
@@ -62,15 +60,25 @@ class Execution(Generic[R]):
         """Return the outputs of all nodes that succeeded, as plain JSON values by node id."""
         return reading.outputs(self._store, self.id)
 
+    def pause(self, reason: str = "") -> int:
+        """Pause the execution: nothing new starts until it is resumed, even if nothing is left to do.
+
+        Returns how many attempts may still end; what they release waits for the resume. Timers run on, and what comes due
+        waits as well.
+
+        Raises:
+            UnknownExecution: it is past its retention.
+            IllegalTransition: it has ended, is ending, or is paused.
+        """
+        return verbs.only(verbs.pause(self._store, [self.id], reason))
+
+    def resume(self) -> ExecutionState:
+        """Resume the paused execution and return its status now: it may end at once, if nothing was left to do."""
+        return verbs.only(verbs.resume(self._store, [self.id]))
+
     def cancel(self, reason: str = "") -> int:
         """Cancel the execution; nothing new starts. Returns how many attempts are still running and may finish."""
-        check_reason(reason)
-        code, detail = self._store.cancel(self.id, reason)
-        if code == "unknown":
-            raise UnknownExecution(self.id)
-        if code == "illegal":
-            raise IllegalTransition(self.id, "cancel", detail.decode())
-        return int(detail)
+        return verbs.only(verbs.cancel(self._store, [self.id], reason))
 
     def events(self, *, follow: bool = False) -> Iterator[Event]:
         """Yield the execution's events, oldest first; with `follow`, as they come until its terminal one."""

@@ -10,6 +10,8 @@ An entry of the stream has one field: its name is the kind's letter, its value t
     X       execution_cancelled   execution, generation, reason
     G       execution_failing     execution, node
     Y       execution_cancelling  execution, reason
+    p       execution_paused      execution, reason
+    u       execution_resumed     execution
     h       hint_dropped          (no execution), what stood in the queue, unreadable
     c       nodes_claimed         session, then `execution|node|token|attempt` for each, joined by `;`
     s       node_succeeded        execution, node, token, attempt, duration_us, child handed over, its token
@@ -20,6 +22,8 @@ An entry of the stream has one field: its name is the kind's letter, its value t
     b       node_returned         execution, node, token
     z       attempt_fenced        execution, node, token
     g       node_progress         execution, node, done, total
+    d       dead_letter_retried   execution, node, generation
+    e       dead_letter_discarded  execution, node
 """
 
 from __future__ import annotations
@@ -41,6 +45,8 @@ class EventKind(StrEnum):
     EXECUTION_CANCELLED = "execution_cancelled"
     EXECUTION_FAILING = "execution_failing"
     EXECUTION_CANCELLING = "execution_cancelling"
+    EXECUTION_PAUSED = "execution_paused"
+    EXECUTION_RESUMED = "execution_resumed"
     HINT_DROPPED = "hint_dropped"
     NODE_CLAIMED = "node_claimed"
     NODE_SUCCEEDED = "node_succeeded"
@@ -51,6 +57,8 @@ class EventKind(StrEnum):
     NODE_RETURNED = "node_returned"
     ATTEMPT_FENCED = "attempt_fenced"
     NODE_PROGRESS = "node_progress"
+    DEAD_LETTER_RETRIED = "dead_letter_retried"
+    DEAD_LETTER_DISCARDED = "dead_letter_discarded"
 
     @property
     def terminal(self) -> bool:
@@ -80,6 +88,8 @@ _EXECUTION_KINDS: dict[str, tuple[EventKind, tuple[str, ...]]] = {
     "X": (EventKind.EXECUTION_CANCELLED, ("generation", "reason")),
     "G": (EventKind.EXECUTION_FAILING, ("node",)),
     "Y": (EventKind.EXECUTION_CANCELLING, ("reason",)),
+    "p": (EventKind.EXECUTION_PAUSED, ("reason",)),
+    "u": (EventKind.EXECUTION_RESUMED, ()),
     "h": (EventKind.HINT_DROPPED, ("hint",)),
 }
 
@@ -92,6 +102,8 @@ _NODE_KINDS: dict[str, tuple[EventKind, tuple[str, ...]]] = {
     "b": (EventKind.NODE_RETURNED, ("token",)),
     "z": (EventKind.ATTEMPT_FENCED, ("token",)),
     "g": (EventKind.NODE_PROGRESS, ("done", "total")),
+    "d": (EventKind.DEAD_LETTER_RETRIED, ("generation",)),
+    "e": (EventKind.DEAD_LETTER_DISCARDED, ()),
 }
 
 _INTEGERS = frozenset({"attempt", "duration_us", "delay_ms", "priority", "generation", "crashes"})

@@ -73,12 +73,19 @@ class Session:
             verb, _, execution = text.partition("|")
             if verb == "cancel":
                 self._cancelled.add(execution)
+            elif verb == "pause":
+                self._give_back(execution)
         if len(self._cancelled) > _CANCELLED_KEPT:
             self._cancelled = {claim.execution for claim in self._pump.holdings.running} & self._cancelled
         if unfit or self._unfit_seen:
             self._fit()
         self._unfit_seen = unfit
         return self._pace.renew_s
+
+    def _give_back(self, execution: str) -> None:
+        """Give back what this process has claimed of an execution and not begun: it waits there for the resume."""
+        mine = self._pump.holdings.withdraw(one for one in self._pump.holdings.unstarted if one.execution == execution)
+        self._store.give_back(self._pump.session, [(claim.execution, claim.node, claim.token) for claim in mine])
 
     def _fit(self) -> None:
         """Find out which nodes that nobody fitted this process's code can run, and look into their queues as well."""

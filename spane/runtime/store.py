@@ -103,6 +103,26 @@ class Store:
                 script = self.scripts[name]
                 return self.client.execute_command("EVAL", script.text, 1, self.keys.prefix, *arguments)
 
+    def call_many(self, name: str, calls: Sequence[tuple[Any, ...]]) -> list[Any]:
+        """Run one script many times in one round trip; index-aligned, a `StoreError` where a call went wrong."""
+        try:
+            with _translated():
+                pipe = self.client.pipeline(transaction=False)
+                for arguments in calls:
+                    pipe.execute_command(*self.command(name, *arguments))
+                replies = pipe.execute(raise_on_error=False)
+        except StoreError as error:
+            return [error for _ in calls]
+        return [self._outcome(name, call, reply) for call, reply in zip(calls, replies, strict=True)]
+
+    def _outcome(self, name: str, arguments: tuple[Any, ...], reply: Any) -> Any:
+        try:
+            if isinstance(reply, redis.exceptions.NoScriptError):
+                return self.call(name, *arguments)
+        except StoreError as error:
+            return error
+        return translate(reply) if isinstance(reply, Exception) else reply
+
     # Transitions.
 
     def put_plan(self, plan: Plan) -> str:
@@ -125,23 +145,8 @@ class Store:
 
     def start_many(self, starts: Sequence[Start]) -> list[StartReply | StoreError]:
         """Start many executions in one round trip; index-aligned, an error where Redis refused one or its reply is lost."""
-        try:
-            with _translated():
-                pipe = self.client.pipeline(transaction=False)
-                for start in starts:
-                    pipe.execute_command(*self.command("start", *self.start_arguments(start)))
-                replies = pipe.execute(raise_on_error=False)
-        except StoreError as error:
-            return [error for _ in starts]
-        return [self._start_outcome(start, reply) for start, reply in zip(starts, replies, strict=True)]
-
-    def _start_outcome(self, start: Start, reply: Any) -> StartReply | StoreError:
-        try:
-            if isinstance(reply, redis.exceptions.NoScriptError):
-                return self.start(start)
-        except StoreError as error:
-            return error
-        return translate(reply) if isinstance(reply, Exception) else self._start_reply(reply)
+        replies = self.call_many("start", [self.start_arguments(start) for start in starts])
+        return [reply if isinstance(reply, StoreError) else self._start_reply(reply) for reply in replies]
 
     def _start_reply(self, reply: Sequence[bytes]) -> StartReply:
         status, *rest = (part.decode() for part in reply)
@@ -264,6 +269,44 @@ class Store:
         if blob is None:
             raise UnknownExecution(execution)
         return bytes(blob)
+
+    def dead_letter_count(self) -> int:
+        """Return how many dead letters there are."""
+        with _translated():
+            return int(self._read.zcard(self.keys.dead_letters))
+
+    def died_at_ms(self, member: str) -> int | None:
+        """Return when a dead letter `execution|node` came to be, None where there is none."""
+        with _translated():
+            score = self._read.zscore(self.keys.dead_letters, member)
+        return None if score is None else int(score)
+
+    def dead_letters(self, most: int, after: tuple[int, str] | None) -> list[tuple[str, int]]:
+        """Return dead letters `execution|node` with their times, oldest first, from the one after `after` on."""
+        found: list[tuple[str, int]] = []
+        offset, least = 0, "-inf" if after is None else after[0]
+        while len(found) < most:
+            with _translated():
+                page = self._read.zrangebyscore(
+                    self.keys.dead_letters, least, "+inf", start=offset, num=most, withscores=True
+                )
+            offset += len(page)
+            read = [(member.decode(), int(score)) for member, score in page]
+            found += [entry for entry in read if after is None or (entry[1], entry[0]) > after]
+            if len(page) < most:
+                break
+        return found[:most]
+
+    def failures(self, pairs: Sequence[Sequence[str]]) -> list[tuple[str, str, str, str, bytes | None] | None]:
+        """Return (status, workflow, tenant, node's state, error as stored) of each (execution, node); None if gone."""
+        with _translated():
+            pipe: Any = self.client.pipeline(transaction=False)
+            for execution, node in pairs:
+                pipe.hmget(self.keys.execution(execution), ["@st", "@wf", "@tn", node])
+                pipe.hget(self.keys.outputs(execution), node)
+            replies = pipe.execute()
+        rows = zip(replies[::2], replies[1::2], strict=True)
+        return [None if None in fields else (*(part.decode() for part in fields), raw) for fields, raw in rows]
 
     def active(self) -> list[str]:
         """Return the ids of executions that have not ended."""

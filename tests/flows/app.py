@@ -455,3 +455,64 @@ def borrow(key: str, pool: Any = use(async_pool)) -> list[Any]:
 @workflow
 def borrowing(key: str) -> list[Any]:
     return [borrow_async(key), borrow(key), borrow_async.named("again")(key)]
+
+
+# Control.
+
+
+@node
+def gated_value(value: Any, gate: str, context: Context = current()) -> Any:
+    saw(context, value=value)
+    wait_for(folder() / gate)
+    return value
+
+
+@workflow
+def steps(gate: str) -> list[Any]:
+    """Two nodes side by side, one of them held by a gate, and one after each."""
+    held_back = relay.named("after_held")(gated_value.named("held")("held", gate))
+    return [held_back, relay.named("after_quick")(relay.named("quick")("quick"))]
+
+
+@node(delay_s=1.0)
+def late(value: Any, context: Context = current()) -> Any:
+    saw(context, value=value)
+    return value
+
+
+@workflow
+def delaying(value: Any) -> Any:
+    return late(relay(value))
+
+
+@node(retry=Retry(attempts=2, base_s=0.01))
+def mended(value: Any, gate: str, context: Context = current()) -> Any:
+    """Fail until somebody has opened the gate."""
+    saw(context, value=value)
+    if not (folder() / gate).exists():
+        raise Declined(f"not before {gate} is open")
+    return value
+
+
+@workflow
+def mending(value: Any, gate: str) -> list[Any]:
+    source = relay.named("source")(value)
+    return gather(relay.named("child")(mended(source, gate)), relay.named("beside")(source))
+
+
+@node(retry=Retry(attempts=2, base_s=0.01))
+def fail_after(gate: str, context: Context = current()) -> None:
+    """Fail as soon as the gate is open, and not before."""
+    saw(context)
+    wait_for(folder() / gate)
+    raise Declined("too late")
+
+
+@workflow
+def failing_late(gate: str) -> Any:
+    return relay.named("child")(fail_after(gate))
+
+
+@workflow
+def alone(gate: str) -> str:
+    return gated(gate)

@@ -73,11 +73,11 @@ MUTANTS = (
     Mutant("cursors do not count", "int(h[4] + #ready + #cursors - 1)", "int(h[4] + #ready - 1)", "fetch"),
     Mutant("a duplicate hint is claimed", "if letter ~= 'Q' then return false end", "", "fetch"),
     Mutant("an ending execution starts nodes", "if h[2] ~= 'running' then park", "if false then park", "fetch"),
-    Mutant("a failing execution releases children", "if r[2] == 'running' then", "if true then", "commit"),
+    Mutant("a failing execution releases children", "targets and status ~= 'running' then", "targets and false then"),
     Mutant(
         "completed one node early",
-        "elseif open == 0 then status = 'completed' end",
-        "elseif open <= 1 then status = 'completed' end",
+        "elseif open == 0 then status, tail",
+        "elseif open <= 1 then status, tail",
     ),
     Mutant("failed while siblings run", "if run > 0 then\n        fields", "if run > 99 then\n        fields"),
     Mutant("cancelled while nodes run", "if h[2] == '0' then", "if true then", "cancel"),
@@ -142,4 +142,45 @@ MUTANTS = (
         "if false then return mend_lease",
         "sweep",
     ),
+    Mutant(
+        "what a pause or a failure puts off is forgotten",
+        "    put_aside(execution, 'cursor|' .. execution .. '|c:' .. node .. '|0', status)\n",
+        "",
+    ),
+    Mutant("a resume offers nothing", "offer(execution, plan, h[3], now)\n", "", "resume"),
+    Mutant(
+        "a resume offers only the first part",
+        "if redis.call('LLEN', K) > 0 then redis.call('RPUSH'",
+        "if redis.call('LLEN', K) > 0 then type('RPUSH'",
+    ),
+    Mutant("a resume ends what is not done", "if bad or open == '0' then", "if true then", "resume"),
+    Mutant("a resume forgets that a node failed", "if bad or open == '0' then", "if open == '0' then", "resume"),
+    Mutant("a paused execution ends", "if h[1] ~= 'running' and h[1] ~= 'scheduled'", "if false", "pause"),
+    Mutant(
+        "a healed execution offers nothing",
+        "then offer(execution, plan_hash, priority, now) end",
+        "then local _ = 0 end",
+        "heal",
+    ),
+    Mutant(
+        "a healed execution does not hold its plan", "redis.call('HINCRBY', plan, 'refs', 1)", "local _ = 0", "heal"
+    ),
+    Mutant(
+        "a healed execution is not looked over",
+        "redis.call('ZADD', P .. 'active', int(now), execution)",
+        "local _ = 0",
+        "heal",
+    ),
+    Mutant(
+        "a healed execution keeps its generation", "generation = generation + 1", "generation = generation + 0", "heal"
+    ),
+    Mutant(
+        "a dead letter is retried twice",
+        "redis.call('ZREM', P .. 'dl', hint)\nredis.call('HINCRBY'",
+        "redis.call('HINCRBY'",
+        "heal",
+    ),
+    Mutant("a retried node keeps its failures", "'Q', '', 0, 0, now, '')", "'Q', '', 7, 0, now, '')", "heal"),
+    Mutant("a retried node does not count", "int(h[5] + 1)", "int(h[5])", "heal"),
+    Mutant("a dead letter that is left does not matter", "if bad then return 'failed', bad end", ""),
 )

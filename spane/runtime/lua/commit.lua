@@ -43,7 +43,7 @@ if kind == 's' and string.byte(payload) == 38 and redis.call('HEXISTS', P .. 'b:
 end
 -- Without the plan nobody could tell this node's children from none, and the execution would end here.
 local targets = false
-if r[2] == 'running' then
+if r[2] ~= 'cancelling' then
   targets = targets_of(r[3], node)
   if targets == nil then
     plan_is_gone(execution, node, r[3])
@@ -63,10 +63,11 @@ end
 -- Writes from here on.
 redis.call('HDEL', P .. 'w:' .. session, execution .. '|' .. node)
 if kind == 'r' or kind == 'u' then
-  -- The node comes back: later by a timer, or to a worker that fits. An execution that is ending keeps it parked.
+  -- The node comes back: later by a timer, or to a worker that fits. An execution that is ending keeps it parked; a pause
+  -- stops no timer.
   if ARGV[11] == '1' then failures = failures + 1 end
   if flag == 'm' then flag = 's' end
-  local again = h.status ~= 'running' and 'P' or kind == 'r' and 'T' or 'Q'
+  local again = h.status ~= 'running' and h.status ~= 'paused' and 'P' or kind == 'r' and 'T' or 'Q'
   local since = again == 'T' and now + tonumber(ARGV[10]) or now
   if kind == 'r' then event('r', facts .. '|' .. ARGV[10] .. '|' .. payload)
   else event('k', execution .. '|' .. node .. '|' .. ARGV[10]) end
@@ -86,7 +87,7 @@ redis.call('HSET', P .. 'o:' .. execution, node, succeeded and payload or '!' ..
 if not succeeded then
   event('f', facts .. '|' .. (kind == 'continue' and 'continue' or 'fail') .. '|' .. payload)
   redis.call('ZADD', P .. 'dl', int(now), execution .. '|' .. node)
-  redis.call('HSET', X, '@dl', '1')
+  redis.call('HINCRBY', X, '@dl', 1)
   failures = failures + 1
 end
 -- A session that was rescued meanwhile may get a child all the same: the sweep finds leases without a session.

@@ -18,6 +18,7 @@ local P = KEYS[1]
 --@include release
 --@include plan
 --@include promote
+--@include offer
 --@include spread
 --@include claim
 local now = clock(ARGV[1])

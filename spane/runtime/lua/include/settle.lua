@@ -1,8 +1,9 @@
 -- Write what a finished attempt leads to: counts, children, and the end of the execution if this was the last.
 --   own_field  the node's new state
 --   goes_on    whether it succeeded, or failed with on_failure="continue"
---   targets    what is released then (of `targets_of`); false in an execution that does not run
--- A failure that is not gone on from turns a running execution into `failing`; what runs may still commit.
+--   targets    what is released then (of `targets_of`); false for none, and in an execution that is cancelled
+-- A failure that is not gone on from turns a running execution into `failing`; what runs may still commit. Where nothing
+-- new may start, what is released is one cursor, put aside for whoever resumes or heals.
 -- `hand` is nil, or {token, queues} to lease one ready child straight to this worker.
 -- Returns the fields to write, the child handed over or nil, the execution's status, the tail of its last event, and
 -- whether anything was queued.
@@ -29,7 +30,11 @@ local function settle(execution, node, h, own_field, goes_on, targets, now, hand
   local status, priority, open, run = h.status, h.priority, h.open, h.run
   local fields, ready, cursors, given = {node, own_field}, {}, {}, nil
   run = run - 1
-  if goes_on and targets then
+  if not goes_on then redis.call('RPUSH', P .. 'd:' .. execution, node) end
+  if goes_on and targets and status ~= 'running' then
+    put_aside(execution, 'cursor|' .. execution .. '|c:' .. node .. '|0', status)
+    open = open + 1
+  elseif goes_on and targets then
     release(execution, P .. 'p:' .. h.plan, targets, execution .. '|c:' .. node .. '|1', ready, cursors)
     local released = #ready
     if hand and released > 0 then
@@ -55,7 +60,9 @@ local function settle(execution, node, h, own_field, goes_on, targets, now, hand
         fields[#fields + 1] = '@st'; fields[#fields + 1] = 'failing'
         event('G', execution .. '|' .. node)
       else status, tail = 'failed', node end
-    elseif open == 0 then status = 'completed' end
+    elseif open == 0 then status, tail = end_of(X) end
+  elseif status == 'paused' then
+    if not goes_on then redis.call('HSETNX', X, '@bad', node) end
   elseif run == 0 and status == 'failing' then
     status, tail = 'failed', redis.call('HGET', X, '@bad')
   elseif run == 0 and status == 'cancelling' then

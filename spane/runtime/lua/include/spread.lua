@@ -1,5 +1,6 @@
 -- Advance the oldest cursor by one chunk: children, members of a join, or entry nodes that were too many for the
--- transition that released them. A cursor is `execution|field|chunk`, the field being one of the plan's.
+-- transition that released them. A cursor is `execution|field|chunk`, the field being one of the plan's, or `k` for what
+-- was put aside and is offered again.
 local function spread(now)
   local cursor = redis.call('LPOP', P .. 'sp')
   if not cursor then return false end
@@ -7,6 +8,11 @@ local function spread(now)
   if not execution then return true end
   local X = P .. 'x:' .. execution
   local h = redis.call('HMGET', X, '@st', '@pl', '@pr', '@open')
+  if field == 'k' then
+    -- What stops meanwhile keeps the rest in its list.
+    if h[1] == 'running' then offer(execution, h[2], h[3], now) end
+    return true
+  end
   if h[1] == 'failing' or h[1] == 'failed' or h[1] == 'paused' then
     put_aside(execution, 'cursor|' .. cursor, h[1])
     return true
