@@ -22,6 +22,7 @@ _ALLOWED = {
     "parked": "P",
     "succeeded": "D",
     "failed": "F",
+    "cancelled": "C",
 }
 
 
@@ -184,6 +185,12 @@ class Replay:
         told.state, told.token = "retrying", event.token or ""
         told.failures = (told.failures[0], told.failures[0] + 1)
 
+    def _on_node_cancelled(self, event: Event) -> None:
+        told = self._held(event)
+        if self.status != "cancelling":
+            self.bad("I8", f"{event.node} was cancelled while the execution was {self.status}")
+        told.state, told.token = "cancelled", event.token or ""
+
     def _on_node_lost(self, event: Event) -> None:
         told = self._held(event)
         crashes = (event.data or {})["crashes"]
@@ -303,7 +310,7 @@ class Replay:
         letter, token, failures, crashes = entry[0], entry[1], int(entry[2]), int(entry[3])
         if letter not in letters:
             return f"{name} is {told.state}, but its entry says {'|'.join(entry)}"
-        if letter in "RDF" and token != told.token:
+        if letter in "RDFC" and token != told.token:
             return f"{name} is {told.state} as {told.token}, but its entry says {token}"
         if failures not in told.failures or crashes != told.crashes:
             return f"{name} has {told.failures} failures, {told.crashes} crashes, but its entry says {'|'.join(entry)}"

@@ -17,6 +17,7 @@ An entry of the stream has one field: its name is the kind's letter, its value t
     s       node_succeeded        execution, node, token, attempt, duration_us, child handed over, its token
     f       node_failed           execution, node, token, attempt, duration_us, policy, error (JSON)
     r       node_retrying         execution, node, token, attempt, duration_us, delay_ms, error (JSON)
+    x       node_cancelled        execution, node, token, attempt, duration_us, error (JSON)
     k       node_parked           execution, node, reason
     l       node_lost             execution, node, token, crashes
     b       node_returned         execution, node, token
@@ -52,6 +53,7 @@ class EventKind(StrEnum):
     NODE_SUCCEEDED = "node_succeeded"
     NODE_FAILED = "node_failed"
     NODE_RETRYING = "node_retrying"
+    NODE_CANCELLED = "node_cancelled"
     NODE_PARKED = "node_parked"
     NODE_LOST = "node_lost"
     NODE_RETURNED = "node_returned"
@@ -97,6 +99,7 @@ _NODE_KINDS: dict[str, tuple[EventKind, tuple[str, ...]]] = {
     "s": (EventKind.NODE_SUCCEEDED, ("token", "attempt", "duration_us", "child", "child_token")),
     "f": (EventKind.NODE_FAILED, ("token", "attempt", "duration_us", "policy", "error")),
     "r": (EventKind.NODE_RETRYING, ("token", "attempt", "duration_us", "delay_ms", "error")),
+    "x": (EventKind.NODE_CANCELLED, ("token", "attempt", "duration_us", "error")),
     "k": (EventKind.NODE_PARKED, ("reason",)),
     "l": (EventKind.NODE_LOST, ("token", "crashes")),
     "b": (EventKind.NODE_RETURNED, ("token",)),

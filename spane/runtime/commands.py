@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import Any
 
-from spane.model.outcome import Outcome, RetryAt, Succeeded, Unfit, encode_error
+from spane.model.outcome import Cancelled, Outcome, RetryAt, Succeeded, Unfit, encode_error
 from spane.runtime.claim import Claim
 from spane.runtime.layout import ASYNC_SUFFIX
 from spane.runtime.store import BLOB_MARK, Store
@@ -43,7 +43,7 @@ class Commands:
         elif isinstance(outcome, Unfit):
             kind, payload, extra = "u", outcome.fingerprint.encode(), outcome.reason
         else:
-            kind, payload = "f", encode_error(outcome.error)
+            kind, payload = "x" if isinstance(outcome, Cancelled) else "f", encode_error(outcome.error)
         return [
             *ahead,
             store.command(

@@ -516,3 +516,39 @@ def failing_late(gate: str) -> Any:
 @workflow
 def alone(gate: str) -> str:
     return gated(gate)
+
+
+@node
+def spin(gate: str, context: Context = current()) -> None:
+    saw(context)
+    try:
+        while True:
+            time.sleep(0.005)
+    finally:
+        saw(context, ended=True, cancelled=context.cancelled, reason=context.cancel_reason)
+
+
+@node
+def poll(gate: str, context: Context = current()) -> str:
+    """Look whether it is to stop, and end in its own time."""
+    saw(context)
+    while not context.cancelled:
+        time.sleep(0.005)
+    time.sleep(0.3)
+    saw(context, reason=context.cancel_reason)
+    return context.cancel_reason
+
+
+@node
+async def wait_long(gate: str, context: Context = current()) -> None:
+    saw(context)
+    try:
+        await asyncio.sleep(PATIENCE_S)
+    except asyncio.CancelledError as error:
+        saw(context, cancelled=context.cancelled, reason=str(error))
+        raise
+
+
+@workflow
+def stopping(gate: str) -> list[Any]:
+    return [relay.named("child")(spin(gate)), poll(gate), wait_long(gate)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from spane.errors import IllegalTransition, UnknownExecution
+from spane.errors import ExecutionCancelled, IllegalTransition, UnknownExecution
 from tests.flows import app
 from tests.flows.conftest import until
 from tests.invariants import assert_holds
@@ -106,6 +106,24 @@ def test_49_cancelled_then_an_in_flight_failure_is_still_cancelled(place):
     assert "cancelled" == execution.wait(timeout_s=20)
     assert 1 == len(place.saw(execution, "fail_after"))
     assert 1 == len(place.events(execution, "execution_cancelled"))
+
+
+def test_running_nodes_are_stopped_when_their_execution_is_cancelled_and_are_told_why(place):
+    execution = place.start(app.stopping, {"gate": place.gate()})
+    for name in ("spin", "poll", "wait_long"):
+        running(place, execution, name)
+    assert 3 == execution.cancel("enough | of it")
+    assert "cancelled" == execution.wait(timeout_s=10)
+    assert ["enough | of it"] * 3 == [
+        place.saw(execution, name)[-1]["reason"] for name in ("spin", "poll", "wait_long")
+    ]
+    assert {"spin": "cancelled", "poll": "succeeded", "wait_long": "cancelled", "child": "cancelled"} == {
+        name: view.state for name, view in execution.nodes().items()
+    }
+    assert [] == place.dead_letters(execution)
+    with pytest.raises(ExecutionCancelled, match=r"was cancelled: enough \| of it"):
+        execution.result()
+    assert_holds(place.engine.store, [execution.id])
 
 
 @pytest.mark.parametrize("ended", ["completed", "failed", "cancelled"])

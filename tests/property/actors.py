@@ -157,6 +157,8 @@ def _outcome(world: World, hands: Hands, claim: Claim) -> tuple[Any, ...]:
     """Return (kind, payload, delay or reason, spends) of a node that behaves as its config says."""
     if _behaviour(world, claim)["newer"] and not hands.newer and not world.calm:
         return "u", NEWER.encode(), "it needs newer code", 0
+    if claim.execution in world.cancelled and claim.node[-1] in "02468" and not world.calm:
+        return "x", error_of(claim.node, claim.attempt), 0, 0
     # Whoever retries a dead letter has mended what it died of.
     if claim.attempt <= _behaviour(world, claim)["fails"] and (claim.execution, claim.node) not in world.healed:
         kind = "r" if claim.attempt < _node(world, claim).retry.attempts else "f"
@@ -219,7 +221,9 @@ def canceller(world: World) -> Actor:
     for _ in range(50):
         if world.started:
             try:
-                code, *_ = yield ("cancel", world.clock.injected, rng.choice(world.started), "because", *_KEPT)
+                execution = rng.choice(world.started)
+                world.cancelled.add(execution)
+                code, *_ = yield ("cancel", world.clock.injected, execution, "because", *_KEPT)
             except Lost:
                 code = b"lost"
             if code != b"unknown":

@@ -183,4 +183,16 @@ MUTANTS = (
     Mutant("a retried node keeps its failures", "'Q', '', 0, 0, now, '')", "'Q', '', 7, 0, now, '')", "heal"),
     Mutant("a retried node does not count", "int(h[5] + 1)", "int(h[5])", "heal"),
     Mutant("a dead letter that is left does not matter", "if bad then return 'failed', bad end", ""),
+    Mutant(
+        "a cancelled attempt is cancelled in an execution that is not",
+        "if kind == 'x' and r[2] ~= 'cancelling'",
+        "if false",
+        "commit",
+    ),
+    Mutant(
+        "a cancelled attempt still counts",
+        "if kind == 'r' or kind == 'u' or kind == 'x' then",
+        "if kind == 'x' then return {'ok', 0} end\nif kind == 'r' or kind == 'u' then",
+        "commit",
+    ),
 )

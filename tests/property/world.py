@@ -137,6 +137,7 @@ class World:
     sessions: int = 0
     marked: dict[str, int] = field(default_factory=dict)
     healed: set[tuple[str, str]] = field(default_factory=set)
+    cancelled: set[str] = field(default_factory=set)
 
     complaints: list[Violation] = field(default_factory=list)
 

@@ -1,15 +1,15 @@
 #!lua flags=allow-oom
 -- Commit an attempt: its outcome, its children, the end of the execution, and the acknowledgement, in one step.
 -- KEYS  1 prefix
--- ARGV  1 now or ''   2 session   3 execution   4 node   5 token   6 kind: s succeeded, f failed, r retry, u unfit
---       7 payload (opaque): output of s, error of f and r, fingerprint of u   8 attempt   9 duration in us
+-- ARGV  1 now or ''   2 session   3 execution   4 node   5 token   6 kind: s succeeded, f failed, r retry, u unfit, x cancelled
+--       7 payload (opaque): output of s, error of f, r and x, fingerprint of u   8 attempt   9 duration in us
 --       10 r: delay in ms; u: why   11 r: 1 if it costs a try   12 token for a child   13 queues a child may be
 --       handed over from, or ''   14 retention in ms   15 the same where a dead letter is left
 -- Returns {'ok', 1 if children were queued else 0} | {'ok', 0 or 1, row} with a child handed over | {'again'} this
 --         attempt's commit is already in | {'fenced'} another attempt has the node | {'noblob'} `&token` is not
 --         kept here: put it again, then commit | {'noplan'} the plan is not here: commit again later | {'gone'} no
 --         such execution here
--- Events  s, f, r, k, z; G, C, F, X. Bound: 500 children, 500 join groups, the rest by cursor.
+-- Events  s, f, r, x, k, z; G, C, F, X. Bound: 500 children, 500 join groups, the rest by cursor.
 local P = KEYS[1]
 --@include clock
 --@include event
@@ -50,6 +50,8 @@ if r[2] ~= 'cancelling' then
     return {'noplan'}
   end
 end
+-- A worker that heard of a cancel that is no more (Redis has lost it) gives the node another try.
+if kind == 'x' and r[2] ~= 'cancelling' then kind = 'r' end
 local now = clock(ARGV[1])
 local h = {status = r[2], plan = r[3], priority = r[4], open = tonumber(r[5]), run = tonumber(r[6])}
 local facts = execution .. '|' .. node .. '|' .. token .. '|' .. attempt .. '|' .. duration
@@ -62,20 +64,21 @@ if kind ~= 's' then
 end
 -- Writes from here on.
 redis.call('HDEL', P .. 'w:' .. session, execution .. '|' .. node)
-if kind == 'r' or kind == 'u' then
-  -- The node comes back: later by a timer, or to a worker that fits. An execution that is ending keeps it parked; a pause
+if kind == 'r' or kind == 'u' or kind == 'x' then
+  -- The node comes back: later by a timer, or to a worker that fits; or it was cancelled. An execution that is ending keeps it parked; a pause
   -- stops no timer.
   if ARGV[11] == '1' then failures = failures + 1 end
   if flag == 'm' then flag = 's' end
-  local again = h.status ~= 'running' and h.status ~= 'paused' and 'P' or kind == 'r' and 'T' or 'Q'
+  local again = kind == 'x' and 'C' or h.status ~= 'running' and h.status ~= 'paused' and 'P' or kind == 'r' and 'T' or 'Q'
   local since = again == 'T' and now + tonumber(ARGV[10]) or now
   if kind == 'r' then event('r', facts .. '|' .. ARGV[10] .. '|' .. payload)
+  elseif kind == 'x' then event('x', facts .. '|' .. payload)
   else event('k', execution .. '|' .. node .. '|' .. ARGV[10]) end
   if again == 'P' then
     put_aside(execution, 'node|' .. node, h.status)
   elseif again == 'T' then
     set_timer('n|' .. execution .. '|' .. node, since, queue)
-  else
+  elseif again == 'Q' then
     redis.call('HSET', P .. 'unfit', queue .. '@' .. payload, ARGV[10])
     push(queue .. '@' .. payload, own, execution .. '|' .. node)
   end
