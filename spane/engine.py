@@ -14,6 +14,7 @@ from spane.authoring.registry import default as default_registry
 from spane.authoring.workflow import Bound, Workflow
 from spane.control.dead_letters import DeadLetters
 from spane.control.execution import Execution
+from spane.control.many import ManyExecutions
 from spane.control.options import StartOptions, is_storable
 from spane.control.starting import Starter, split
 from spane.control.waiting import InProcess, Waiter
@@ -43,7 +44,7 @@ _IN_PROCESS_THREADS = 4
 _STOP_MS = 5_000
 
 
-class Engine:
+class Engine(ManyExecutions):
     """Where workflows are started. One engine stands on one store: Redis, an embedded one, or this process's memory.
 
     >>> with Engine.in_memory() as engine:
@@ -205,12 +206,11 @@ class Engine:
             raise UnknownExecution(execution_id)
         return self._handle(execution_id, self.registry.workflow(name))
 
-    def executions(self) -> list[Execution[Any]]:
-        """Return the executions that have not ended."""
-        return [self.get(execution_id) for execution_id in self.store.active()]
-
     def _handle(self, execution_id: str, workflow: Workflow[..., Any] | None) -> Execution[Any]:
         return Execution(self.store, self._waiter, execution_id, workflow)
+
+    def _workflow(self, name: str) -> Workflow[..., Any] | None:
+        return self.registry.workflow(name)
 
     # Working.
 

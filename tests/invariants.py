@@ -225,7 +225,7 @@ def _check_outputs(store: Store, story: Replay, bad) -> None:
             and store.client.zscore(store.keys.dead_letters, f"{story.execution}|{name}") is None
         ):
             bad("I8", f"{name} failed, but it is no dead letter")
-        if node.state not in ("succeeded", "failed") and value is not None:
+        if node.state not in ("succeeded", "failed", "kept") and value is not None:
             bad("I10", f"{name} is {node.state}, but has an output")
     for name in stored:
         bad("I10", f"{name} never started, but has an output")

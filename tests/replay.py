@@ -23,6 +23,7 @@ _ALLOWED = {
     "succeeded": "D",
     "failed": "F",
     "cancelled": "C",
+    "kept": "DF",
 }
 
 
@@ -108,7 +109,18 @@ class Replay:
 
     def _arrived(self, name: str) -> bool:
         told = self.nodes[name]
-        return told.state == "succeeded" or (told.state == "failed" and self.plan[name].on_failure == "continue")
+        return told.state in ("succeeded", "kept") or (
+            told.state == "failed" and self.plan[name].on_failure == "continue"
+        )
+
+    def _on_nodes_kept(self, event: Event) -> None:
+        names = str((event.data or {})["nodes"]).split(",")
+        for name in names:
+            self.nodes[name].state = "kept"
+        for child in dict.fromkeys(child for name in names for child in self.children.get(name, ())):
+            parents = (*self.plan[child].parents, *self.plan[child].after)
+            if self.nodes[child].state == "waiting" and all(self._arrived(parent) for parent in parents):
+                self._offer(child)
 
     def _on_execution_started(self, event: Event) -> None:
         del event
@@ -259,7 +271,7 @@ class Replay:
 
     def _on_execution_completed(self, event: Event) -> None:
         self._end(event, ("running",), "completed")
-        open_ = [name for name, told in self.nodes.items() if told.state not in ("succeeded", "failed")]
+        open_ = [name for name, told in self.nodes.items() if told.state not in ("succeeded", "failed", "kept")]
         if open_:
             self.bad("I4", f"it completed, but these have not ended: {', '.join(open_)}")
         failed = [name for name, told in self.nodes.items() if told.state == "failed" and not self._arrived(name)]
@@ -310,6 +322,8 @@ class Replay:
         letter, token, failures, crashes = entry[0], entry[1], int(entry[2]), int(entry[3])
         if letter not in letters:
             return f"{name} is {told.state}, but its entry says {'|'.join(entry)}"
+        if told.state == "kept":
+            return None
         if letter in "RDFC" and token != told.token:
             return f"{name} is {told.state} as {told.token}, but its entry says {token}"
         if failures not in told.failures or crashes != told.crashes:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Generic, TypeVar, cast
 
 from spane.authoring.workflow import Workflow
-from spane.control import reading, verbs, waiting
+from spane.control import reading, replaying, verbs, waiting
 from spane.control.reading import NodeView
 from spane.control.waiting import Waiter
 from spane.model.event import Event
@@ -79,6 +79,25 @@ class Execution(Generic[R]):
     def cancel(self, reason: str = "") -> int:
         """Cancel the execution; nothing new starts. Returns how many attempts are still running and may finish."""
         return verbs.only(verbs.cancel(self._store, [self.id], reason))
+
+    def replay(self, from_node: str | None = None, inputs: Mapping[str, Any] | None = None) -> Execution[R]:
+        """Start another execution of the same plan with the same inputs, and return it; this one stays as it is.
+
+        Args:
+            from_node: runs this node and all below it again. Results of the other nodes are kept; those that have none run.
+            inputs: take the place of inputs of the same names. Results that are kept were made from the old ones.
+
+        Raises:
+            UnknownExecution: it is past its retention.
+            InputError: there is no such node, or the inputs do not fit.
+        """
+        new = replaying.replay(self._store, self.id, self.workflow, from_node=from_node, inputs=inputs)
+        return Execution(self._store, self._waiter, new, self.workflow)
+
+    @property
+    def replay_of(self) -> str | None:
+        """The id of the execution that this one replays, None if it is no replay."""
+        return self._store.fields(self.id, "@of")[0]
 
     def events(self, *, follow: bool = False) -> Iterator[Event]:
         """Yield the execution's events, oldest first; with `follow`, as they come until its terminal one."""

@@ -4,7 +4,8 @@ An entry of the stream has one field: its name is the kind's letter, its value t
 (the last part may itself contain `|`). Ids are those of the stream, `milliseconds-sequence`.
 
     letter  kind                  parts
-    S       execution_started     execution, plan, workflow, priority, key
+    S       execution_started     execution, plan, workflow, priority, key, original (of a replay)
+    n       nodes_kept            execution, nodes whose results a replay keeps
     C       execution_completed   execution, generation
     F       execution_failed      execution, generation, node
     X       execution_cancelled   execution, generation, reason
@@ -41,6 +42,7 @@ class EventKind(StrEnum):
     """What happened."""
 
     EXECUTION_STARTED = "execution_started"
+    NODES_KEPT = "nodes_kept"
     EXECUTION_COMPLETED = "execution_completed"
     EXECUTION_FAILED = "execution_failed"
     EXECUTION_CANCELLED = "execution_cancelled"
@@ -84,7 +86,8 @@ class Event:
 
 
 _EXECUTION_KINDS: dict[str, tuple[EventKind, tuple[str, ...]]] = {
-    "S": (EventKind.EXECUTION_STARTED, ("plan", "workflow", "priority", "key")),
+    "S": (EventKind.EXECUTION_STARTED, ("plan", "workflow", "priority", "key", "replay_of")),
+    "n": (EventKind.NODES_KEPT, ("nodes",)),
     "C": (EventKind.EXECUTION_COMPLETED, ("generation",)),
     "F": (EventKind.EXECUTION_FAILED, ("generation", "node")),
     "X": (EventKind.EXECUTION_CANCELLED, ("generation", "reason")),

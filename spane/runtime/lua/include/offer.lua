@@ -1,11 +1,12 @@
--- Offer again what was put aside of an execution that goes on: nodes to their queues, cursors to `sp`. At most CHUNK of
--- them; a cursor `execution|k|0` stands for the rest. It does not count as open: what it stands for does.
+-- Offer again what was put aside of an execution that goes on: nodes to their queues, cursors to `sp`; what a replay keeps
+-- becomes an event. At most CHUNK of them; a cursor `execution|k|0` stands for the rest. It does not count as open: what it stands for does.
 local function offer(execution, plan_hash, priority, now)
   local X, K, plan = P .. 'x:' .. execution, P .. 'k:' .. execution, P .. 'p:' .. plan_hash
   local names, moved = {}, false
   for _, entry in ipairs(redis.call('LPOP', K, CHUNK) or {}) do
     local kind, what = string.match(entry, '^(%a+)|(.*)|%a+$')
     if kind == 'node' then names[#names + 1] = what
+    elseif kind == 'kept' then event('n', execution .. '|' .. what)
     else redis.call('RPUSH', P .. 'sp', what); moved = true end
   end
   if redis.call('LLEN', K) > 0 then redis.call('RPUSH', P .. 'sp', execution .. '|k|0'); moved = true
