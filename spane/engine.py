@@ -12,7 +12,9 @@ from dramatiq import Worker
 from spane.authoring.registry import Registry
 from spane.authoring.registry import default as default_registry
 from spane.authoring.workflow import Bound, Workflow
+from spane.control.dead_letters import DeadLetters
 from spane.control.execution import Execution
+from spane.control.many import ManyExecutions
 from spane.control.options import StartOptions, is_storable
 from spane.control.starting import Starter, split
 from spane.control.waiting import InProcess, Waiter
@@ -42,7 +44,7 @@ _IN_PROCESS_THREADS = 4
 _STOP_MS = 5_000
 
 
-class Engine:
+class Engine(ManyExecutions):
     """Where workflows are started. One engine stands on one store: Redis, an embedded one, or this process's memory.
 
     >>> with Engine.in_memory() as engine:
@@ -53,6 +55,7 @@ class Engine:
     registry: Registry
     store: Store
     broker: NodeBroker  #: the Dramatiq broker: for a worker in this process, and for a user's own actors
+    dead_letters: DeadLetters  #: nodes that used up their attempts: list, show, retry, discard
     server: EmbeddedServer | None  #: what the embedded store runs on
 
     def __init__(
@@ -77,6 +80,7 @@ class Engine:
         self.store = broker.store
         self._waiter = waiter
         self._starter = Starter(self.store)
+        self.dead_letters = DeadLetters(self.store)
         self._worker: Worker | None = None
         self.server = None
 
@@ -202,12 +206,11 @@ class Engine:
             raise UnknownExecution(execution_id)
         return self._handle(execution_id, self.registry.workflow(name))
 
-    def executions(self) -> list[Execution[Any]]:
-        """Return the executions that have not ended."""
-        return [self.get(execution_id) for execution_id in self.store.active()]
-
     def _handle(self, execution_id: str, workflow: Workflow[..., Any] | None) -> Execution[Any]:
         return Execution(self.store, self._waiter, execution_id, workflow)
+
+    def _workflow(self, name: str) -> Workflow[..., Any] | None:
+        return self.registry.workflow(name)
 
     # Working.
 

@@ -10,6 +10,8 @@
     ├── ExecutionError
     │   ├── UnknownExecution     no such execution (never started, or past its retention)
     │   ├── IllegalTransition    the verb does not apply to the execution's status
+    │   ├── UnknownDeadLetter    no such dead letter (never there, retried, discarded, or past its retention)
+    │   ├── DeadLetterPassed     its execution went on without it, so that it cannot be retried
     │   ├── KeyConflict          a start key was used again with other inputs
     │   ├── ExecutionFailed      the execution ended as failed
     │   ├── ExecutionCancelled   the execution ended as cancelled
@@ -130,10 +132,44 @@ class IllegalTransition(ExecutionError):
 
     def __init__(self, execution: str, verb: str, status: str) -> None:
         super().__init__(
-            f"Cannot {verb} execution {execution!r}: it is {status}. A finished execution refuses controls; "
-            "start it again instead.",
+            f"Cannot {verb} execution {execution!r}: it is {status}. {_advice(verb, status)}",
             execution=execution,
             verb=verb,
+            status=status,
+        )
+
+
+def _advice(verb: str, status: str) -> str:
+    if status in ("failing", "cancelling", "compensating"):
+        return "What runs comes to its end first; look again when the execution has ended."
+    if status == "paused":
+        return "Resume or cancel it."
+    if verb == "resume" and status in ("running", "scheduled"):
+        return "Only a paused execution is resumed."
+    return "A finished execution refuses controls; replay it, or start it again."
+
+
+class UnknownDeadLetter(ExecutionError):
+    """There is no such dead letter; `letter` is the id that was asked for."""
+
+    def __init__(self, letter: str) -> None:
+        super().__init__(
+            f"Dead letter {letter!r} is not known here: it was never there, or it was retried or discarded, or it is older "
+            "than SPANE_DEAD_LETTER_RETENTION_S. `engine.dead_letters.list()` has the ids.",
+            execution=letter.partition(":")[0],
+            letter=letter,
+        )
+
+
+class DeadLetterPassed(ExecutionError):
+    """Its execution went on without the node (`on_failure="continue"`), so that its output would come too late."""
+
+    def __init__(self, letter: str, execution: str, status: str) -> None:
+        super().__init__(
+            f"Dead letter {letter!r} cannot be retried: its execution (it is {status}) went on without it, as "
+            'on_failure="continue" says. Discard it, or replay the execution from that node.',
+            execution=execution,
+            letter=letter,
             status=status,
         )
 

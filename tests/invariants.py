@@ -143,7 +143,8 @@ def _check_execution(store: Store, story: Replay, pending: Pending, *, ended: bo
     if ended and not ExecutionState(status).ended:
         bad("I6", f"it is still {status}: {_unfinished(fields)}")
     letters = {name: text.split("|") for name, text in fields.items() if not name.startswith("@")}
-    _check_counters(fields, letters, pending, story, bad)
+    aside = [item.decode() for item in store.client.lrange(f"{store.keys.prefix}k:{story.execution}", 0, -1)]
+    _check_counters(fields, letters, pending, story, aside, bad)
     for node in story.plan:
         entry = letters.pop(node, None)
         problem = story.compare(node, entry)
@@ -152,7 +153,11 @@ def _check_execution(store: Store, story: Replay, pending: Pending, *, ended: bo
         if entry is not None:
             lost = _orphaned(store, story.execution, node, entry, pending)
             # What was queued when an execution began to end may have lost its hint: nobody will start it.
-            if lost and not ExecutionState(status).ended and (status == "running" or entry[0] == "R"):
+            if (
+                lost
+                and not ExecutionState(status).ended
+                and (status == "running" or entry[0] == "R" or (status == "paused" and entry[0] == "P"))
+            ):
                 bad("I5", lost)
         held = pending.leases.get(f"{story.execution}|{node}")
         if held is not None and (entry is None or entry[0] != "R" or entry[1] != held):
@@ -164,13 +169,16 @@ def _check_execution(store: Store, story: Replay, pending: Pending, *, ended: bo
 
 
 def _check_counters(
-    fields: dict[str, str], letters: dict[str, list[str]], pending: Pending, story: Replay, bad
+    fields: dict[str, str], letters: dict[str, list[str]], pending: Pending, story: Replay, aside: list[str], bad
 ) -> None:
     running = sum(entry[0] == "R" for entry in letters.values())
     if int(fields["@run"]) != running:
         bad("I7", f"@run is {fields['@run']}, but {running} nodes run")
     if story.status in ("running", "completed") and fields["@st"] != "scheduled":
-        cursors = sum(cursor.startswith(f"{story.execution}|") for cursor in pending.cursors)
+        # The cursor of what was put aside is none of its own: what it stands for is open.
+        moving = [cursor.split("|") for cursor in pending.cursors]
+        cursors = sum(execution == story.execution and field != "k" for execution, field, _ in moving)
+        cursors += sum(item.startswith("cursor|") for item in aside)
         open_ = sum(entry[0] in "QRTP" for entry in letters.values()) + cursors
         if int(fields["@open"]) != open_:
             bad("I7", f"@open is {fields['@open']}, but {open_} nodes and cursors are open")
@@ -211,9 +219,13 @@ def _check_outputs(store: Store, story: Replay, bad) -> None:
             bad("I8", f"{name} succeeded, but its stored output is {value!r}")
         if node.state == "failed" and (value is None or not value.startswith(b"!")):
             bad("I8", f"{name} failed, but its stored error is {value!r}")
-        if node.state == "failed" and store.client.zscore(store.keys.dead_letters, f"{story.execution}|{name}") is None:
+        if (
+            node.state == "failed"
+            and not node.discarded
+            and store.client.zscore(store.keys.dead_letters, f"{story.execution}|{name}") is None
+        ):
             bad("I8", f"{name} failed, but it is no dead letter")
-        if node.state not in ("succeeded", "failed") and value is not None:
+        if node.state not in ("succeeded", "failed", "kept") and value is not None:
             bad("I10", f"{name} is {node.state}, but has an output")
     for name in stored:
         bad("I10", f"{name} never started, but has an output")

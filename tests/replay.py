@@ -26,6 +26,8 @@ _ALLOWED = {
     "skipping": "",
     "skipped": "S",
     "undecided": "QTS",
+    "cancelled": "C",
+    "kept": "DFS",
 }
 
 
@@ -51,6 +53,7 @@ class Told:
     failures: tuple[int, ...] = (0,)
     crashes: int = 0
     commits: int = 0
+    discarded: bool = False
 
 
 @dataclass
@@ -65,6 +68,9 @@ class Replay:
     nodes: dict[str, Told] = field(default_factory=dict)
     children: dict[str, list[str]] = field(default_factory=dict)
     terminal_events: int = 0
+    before_pause: str = ""
+    deferred: list[str] = field(default_factory=list)
+    offered: bool = False
 
     def __post_init__(self) -> None:
         self.nodes = {name: Told() for name in self.plan}
@@ -102,15 +108,19 @@ class Replay:
     def _release(self, name: str) -> None:
         """Release the children of a node whose arrival was the last one they waited for."""
         for child in self.children.get(name, ()):
-            if all(self._arrived(parent) for parent in self.plan[child].awaited):
-                runs = self._runs(child)
-                self._offer(child)
-                if runs is not True:
-                    self.nodes[child].state = "undecided" if runs is None else "skipping"
+            self._consider(child)
+
+    def _consider(self, child: str) -> None:
+        """Offer a node, or see it skipped, if all that it waits for has arrived."""
+        if all(self._arrived(parent) for parent in self.plan[child].awaited):
+            runs = self._runs(child)
+            self._offer(child)
+            if runs is not True:
+                self.nodes[child].state = "undecided" if runs is None else "skipping"
 
     def _arrived(self, name: str) -> bool:
         told = self.nodes[name]
-        if told.state in ("succeeded", "skipped"):
+        if told.state in ("succeeded", "skipped", "kept"):
             return True
         return told.state == "failed" and self.plan[name].on_failure == "continue"
 
@@ -127,10 +137,20 @@ class Replay:
 
     def _opened(self, name: str, branch: str) -> bool | None:
         """Tell whether a node opened a branch: what its config says it opens, in tests that decide so."""
+        if self.nodes[name].state == "kept":
+            return None
         if self.nodes[name].state != "succeeded":
             return False
         opens = json.loads(bytes(self.plan[name].config)).get("opens")
         return None if opens is None else branch in opens
+
+    def _on_nodes_kept(self, event: Event) -> None:
+        names = str((event.data or {})["nodes"]).split(",")
+        for name in names:
+            self.nodes[name].state = "kept"
+        for child in dict.fromkeys(child for name in names for child in self.children.get(name, ())):
+            if self.nodes[child].state == "waiting":
+                self._consider(child)
 
     def _on_execution_started(self, event: Event) -> None:
         del event
@@ -159,8 +179,24 @@ class Replay:
 
     def _on_node_succeeded(self, event: Event) -> None:
         self._commit(event, "succeeded")
+        self._go_on_from(event.node or "")
+
+    def _go_on_from(self, name: str) -> None:
+        """Release children now, or when the execution goes on that is paused or ends."""
         if self.status == "running":
-            self._release(event.node or "")
+            self._release(name)
+        elif self.status != "cancelling":
+            self.deferred.append(name)
+
+    def _offer_again(self) -> None:
+        """Do what was put off: children of what ended meanwhile, and nodes that were put aside."""
+        self.offered = True
+        ended, self.deferred = self.deferred, []
+        for child in dict.fromkeys(child for name in ended for child in self.children.get(name, ())):
+            self._consider(child)
+        for told in self.nodes.values():
+            if told.state == "parked":
+                told.state = "queued"
 
     def _on_node_skipped(self, event: Event) -> None:
         told = self.nodes[event.node or ""]
@@ -169,8 +205,7 @@ class Replay:
         elif told.state not in ("skipping", "undecided"):
             self.bad("I2", f"{event.node} was skipped while it was {told.state}")
         told.state = "skipped"
-        if self.status == "running":
-            self._release(event.node or "")
+        self._go_on_from(event.node or "")
 
     def _on_node_failed(self, event: Event) -> None:
         told = self.nodes[event.node or ""]
@@ -180,8 +215,8 @@ class Replay:
         policy = (event.data or {}).get("policy")
         if policy != self.plan[event.node or ""].on_failure:
             self.bad("I8", f"{event.node} failed by policy {policy}, its plan says otherwise")
-        if self.status == "running" and policy == "continue":
-            self._release(event.node or "")
+        if policy == "continue":
+            self._go_on_from(event.node or "")
 
     def _commit(self, event: Event, state: str) -> None:
         told = self.nodes[event.node or ""]
@@ -200,6 +235,12 @@ class Replay:
         told.state, told.token = "retrying", event.token or ""
         told.failures = (told.failures[0], told.failures[0] + 1)
 
+    def _on_node_cancelled(self, event: Event) -> None:
+        told = self._held(event)
+        if self.status != "cancelling":
+            self.bad("I8", f"{event.node} was cancelled while the execution was {self.status}")
+        told.state, told.token = "cancelled", event.token or ""
+
     def _on_node_lost(self, event: Event) -> None:
         told = self._held(event)
         crashes = (event.data or {})["crashes"]
@@ -214,7 +255,7 @@ class Replay:
     def _on_node_parked(self, event: Event) -> None:
         told = self.nodes[event.node or ""]
         # A running node is parked by a worker whose code does not fit: it is queued for one that does.
-        told.state = "queued" if told.state == "running" and self.status == "running" else "parked"
+        told.state = "queued" if told.state == "running" and self.status in ("running", "paused") else "parked"
 
     def _on_attempt_fenced(self, event: Event) -> None:
         told = self.nodes[event.node or ""]
@@ -225,19 +266,56 @@ class Replay:
         if self.nodes[event.node or ""].state != "running":
             self.bad("I10", f"{event.node} reported progress while it was {self.nodes[event.node or ''].state}")
 
+    def _on_dead_letter_retried(self, event: Event) -> None:
+        told = self.nodes[event.node or ""]
+        if told.state != "failed" or told.discarded or self.plan[event.node or ""].on_failure != "fail":
+            self.bad("I8", f"{event.node} was retried as a dead letter while it was {told.state}")
+        if self.status not in ("failed", "running", "scheduled", "paused"):
+            self.bad("I4", f"{event.node} was retried as a dead letter while the execution was {self.status}")
+        told.state, told.token, told.failures, told.crashes, told.commits = "queued", "", (0,), 0, 0
+        if self.status == "failed":
+            self.generation += 1
+            self.terminal_events = 0
+            self.status = "running"
+            self._offer_again()
+        elif self.status == "paused":
+            told.state = "parked"
+        if (event.data or {})["generation"] != self.generation:
+            self.bad("I4", f"a retry names generation {(event.data or {})['generation']}, not {self.generation}")
+
+    def _on_dead_letter_discarded(self, event: Event) -> None:
+        told = self.nodes[event.node or ""]
+        if told.state != "failed" or told.discarded:
+            self.bad("I8", f"{event.node} was discarded as a dead letter while it was {told.state}")
+        told.discarded = True
+
+    def _on_execution_paused(self, event: Event) -> None:
+        del event
+        self.before_pause = self.status
+        self._turn(("scheduled", "running"), "paused")
+
+    def _on_execution_resumed(self, event: Event) -> None:
+        del event
+        self._turn(("paused",), self.before_pause)
+        self._offer_again()
+
     def _on_execution_failing(self, event: Event) -> None:
         del event
         self._turn(("running",), "failing")
 
     def _on_execution_cancelling(self, event: Event) -> None:
         del event
-        self._turn(("running", "failing", "scheduled", "cancelling"), "cancelling")
+        self._turn(("running", "failing", "scheduled", "cancelling", "paused"), "cancelling")
 
     def _on_execution_completed(self, event: Event) -> None:
         self._end(event, ("running",), "completed")
-        open_ = [name for name, told in self.nodes.items() if told.state not in ("succeeded", "failed", "skipped")]
+        done = ("succeeded", "failed", "skipped", "kept")
+        open_ = [name for name, told in self.nodes.items() if told.state not in done]
         if open_:
             self.bad("I4", f"it completed, but these have not ended: {', '.join(open_)}")
+        failed = [name for name, told in self.nodes.items() if told.state == "failed" and not self._arrived(name)]
+        if failed:
+            self.bad("I4", f"it completed, but these failed it: {', '.join(failed)}")
 
     def _on_execution_failed(self, event: Event) -> None:
         self._end(event, ("running", "failing"), "failed")
@@ -245,7 +323,7 @@ class Replay:
             self.bad("I4", f"it failed because of {event.node}, which has not failed")
 
     def _on_execution_cancelled(self, event: Event) -> None:
-        self._end(event, ("scheduled", "running", "cancelling", "failing"), "cancelled")
+        self._end(event, ("scheduled", "running", "cancelling", "failing", "paused"), "cancelled")
 
     def _end(self, event: Event, before: tuple[str, ...], status: str) -> None:
         self.terminal_events += 1
@@ -275,13 +353,17 @@ class Replay:
         letters = "Q" if told.state == "lost" else _ALLOWED[told.state]
         if self.status not in ("running", "scheduled", "completed") and set(letters) & set("QT"):
             letters += "P"
+        elif self.offered and "Q" in letters:
+            letters += "P"  # What was put aside is offered again in parts.
         if entry is None:
             pending_spread = told.state in ("queued", "delayed", "skipping", "undecided") and self.status != "completed"
             return None if told.state == "waiting" or pending_spread else f"{name} is {told.state}, but has no entry"
         letter, token, failures, crashes = entry[0], entry[1], int(entry[2]), int(entry[3])
         if letter not in letters:
             return f"{name} is {told.state}, but its entry says {'|'.join(entry)}"
-        if letter in "RDF" and token != told.token:
+        if told.state == "kept":
+            return None
+        if letter in "RDFC" and token != told.token:
             return f"{name} is {told.state} as {told.token}, but its entry says {token}"
         if failures not in told.failures or crashes != told.crashes:
             return f"{name} has {told.failures} failures, {told.crashes} crashes, but its entry says {'|'.join(entry)}"

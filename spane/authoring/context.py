@@ -33,6 +33,9 @@ class Backend(Protocol):
     def cancelled(self) -> bool:
         """Tell whether the execution was asked to stop."""
 
+    def cancel_reason(self) -> str:
+        """Return why it was, '' if it was not."""
+
     def errors(self) -> Mapping[str, NodeError]:
         """Return why parents with `on_failure="continue"` failed, by node id."""
 
@@ -48,6 +51,9 @@ class _Nowhere:
 
     def cancelled(self) -> bool:
         return False
+
+    def cancel_reason(self) -> str:
+        return ""
 
     def errors(self) -> Mapping[str, NodeError]:
         return {}
@@ -151,8 +157,17 @@ class Context:
 
     @property
     def cancelled(self) -> bool:
-        """Whether the execution was asked to stop; a long node should look, and return early."""
+        """Whether the execution was asked to stop; a long node should look, and return early.
+
+        A node that has looked once is trusted to end by itself. Any other is interrupted where Python allows it, and an
+        async one is cancelled either way.
+        """
         return self._backend.cancelled()
+
+    @property
+    def cancel_reason(self) -> str:
+        """Why the execution was asked to stop; `""` if it was not, or nobody gave a reason."""
+        return self._backend.cancel_reason()
 
     def progress(self, done: float, total: float) -> None:
         """Say how far this attempt is, for whoever watches: two finite numbers, in any unit."""

@@ -24,6 +24,8 @@ TURN_S = 0.1
 #: How long a store may be away before nobody waits for it any longer.
 PATIENCE_S = 600.0
 
+_ENDS = {EventKind.NODE_SUCCEEDED: NodeState.SUCCEEDED, EventKind.NODE_CANCELLED: NodeState.CANCELLED}
+
 
 @dataclass(slots=True)
 class Row:
@@ -137,8 +139,8 @@ class Watch:
         match event.kind:
             case EventKind.NODE_CLAIMED:
                 row.state, row.began_ms, row.took_ms, row.note = NodeState.RUNNING, event.at_ms, None, ""
-            case EventKind.NODE_SUCCEEDED:
-                row.state, row.took_ms, row.note = NodeState.SUCCEEDED, data["duration_us"] / 1000, ""
+            case EventKind.NODE_SUCCEEDED | EventKind.NODE_CANCELLED:
+                row.state, row.took_ms, row.note = _ENDS[event.kind], data["duration_us"] / 1000, ""
             case EventKind.NODE_FAILED:
                 row.state, row.took_ms, row.note = NodeState.FAILED, data["duration_us"] / 1000, str(event.error)
             case EventKind.NODE_RETRYING:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Generic, TypeVar, cast
 
 from spane.authoring.workflow import Workflow
-from spane.control import reading, waiting
-from spane.control.options import check_reason
+from spane.control import reading, replaying, verbs, waiting
 from spane.control.reading import NodeView
 from spane.control.waiting import Waiter
-from spane.errors import IllegalTransition, UnknownExecution
 from spane.model.event import Event
 from spane.model.state import ExecutionState
 from spane.runtime.store import Store
@@ -62,15 +60,44 @@ class Execution(Generic[R]):
         """Return the outputs of all nodes that succeeded, as plain JSON values by node id."""
         return reading.outputs(self._store, self.id)
 
+    def pause(self, reason: str = "") -> int:
+        """Pause the execution: nothing new starts until it is resumed, even if nothing is left to do.
+
+        Returns how many attempts may still end; what they release waits for the resume. Timers run on, and what comes due
+        waits as well.
+
+        Raises:
+            UnknownExecution: it is past its retention.
+            IllegalTransition: it has ended, is ending, or is paused.
+        """
+        return verbs.only(verbs.pause(self._store, [self.id], reason))
+
+    def resume(self) -> ExecutionState:
+        """Resume the paused execution and return its status now: it may end at once, if nothing was left to do."""
+        return verbs.only(verbs.resume(self._store, [self.id]))
+
     def cancel(self, reason: str = "") -> int:
         """Cancel the execution; nothing new starts. Returns how many attempts are still running and may finish."""
-        check_reason(reason)
-        code, detail = self._store.cancel(self.id, reason)
-        if code == "unknown":
-            raise UnknownExecution(self.id)
-        if code == "illegal":
-            raise IllegalTransition(self.id, "cancel", detail.decode())
-        return int(detail)
+        return verbs.only(verbs.cancel(self._store, [self.id], reason))
+
+    def replay(self, from_node: str | None = None, inputs: Mapping[str, Any] | None = None) -> Execution[R]:
+        """Start another execution of the same plan with the same inputs, and return it; this one stays as it is.
+
+        Args:
+            from_node: runs this node and all below it again. Results of the other nodes are kept; those that have none run.
+            inputs: take the place of inputs of the same names. Results that are kept were made from the old ones.
+
+        Raises:
+            UnknownExecution: it is past its retention.
+            InputError: there is no such node, or the inputs do not fit.
+        """
+        new = replaying.replay(self._store, self.id, self.workflow, from_node=from_node, inputs=inputs)
+        return Execution(self._store, self._waiter, new, self.workflow)
+
+    @property
+    def replay_of(self) -> str | None:
+        """The id of the execution that this one replays, None if it is no replay."""
+        return self._store.fields(self.id, "@of")[0]
 
     def events(self, *, follow: bool = False) -> Iterator[Event]:
         """Yield the execution's events, oldest first; with `follow`, as they come until its terminal one."""

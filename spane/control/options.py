@@ -95,11 +95,11 @@ class StartOptions:
         return codec.dump({"tags": list(self.tags), **self.metadata})
 
 
-def check_reason(reason: str) -> None:
-    """Raise `InputError` for a reason to cancel that cannot be stored."""
+def check_reason(reason: str, done: str) -> None:
+    """Raise `InputError` for a reason that cannot be stored; `done` is what it was to be a reason for."""
     problem = _fault("reason", reason, _LONGEST_REASON, least=0)
     if problem:
-        raise InputError(f"The execution cannot be cancelled so: {problem}", workflow="", problems=(problem,))
+        raise InputError(f"The execution cannot be {done} so: {problem}", workflow="", problems=(problem,))
 
 
 def is_storable(text: object) -> bool:

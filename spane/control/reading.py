@@ -55,6 +55,8 @@ def _view(node: str, text: str | None, error: NodeError | None, *, ended: str) -
         return NodeView(node, state)
     letter, _, failures, crashes, since, _ = text.split("|")
     state = NODE_STATE_OF[letter]
+    if ended == ExecutionState.CANCELLED and not state.ended:
+        state = NodeState.CANCELLED
     attempt = int(failures) + (0 if state in (NodeState.FAILED, NodeState.RETRYING) else 1)
     if state in (NodeState.QUEUED, NodeState.PARKED):
         attempt = int(failures)

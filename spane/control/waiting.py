@@ -69,6 +69,8 @@ class InProcess:
         return ExecutionState(self._store.status(execution)).ended
 
     def _why(self, execution: str) -> str:
+        if self._store.status(execution) == ExecutionState.PAUSED:
+            return f"Execution {execution!r} is paused, and nothing else moves it: resume or cancel it."
         states = reading.nodes(self._store, execution)
         waiting = ", ".join(f"{view.id} ({view.state})" for view in states.values() if not view.state.ended)
         unfit = "; ".join(self._store.unfit().values())

@@ -4,23 +4,29 @@ An entry of the stream has one field: its name is the kind's letter, its value t
 (the last part may itself contain `|`). Ids are those of the stream, `milliseconds-sequence`.
 
     letter  kind                  parts
-    S       execution_started     execution, plan, workflow, priority, key
+    S       execution_started     execution, plan, workflow, priority, key, original (of a replay)
+    n       nodes_kept            execution, nodes whose results a replay keeps
     C       execution_completed   execution, generation
     F       execution_failed      execution, generation, node
     X       execution_cancelled   execution, generation, reason
     G       execution_failing     execution, node
     Y       execution_cancelling  execution, reason
+    p       execution_paused      execution, reason
+    u       execution_resumed     execution
     h       hint_dropped          (no execution), what stood in the queue, unreadable
     c       nodes_claimed         session, then `execution|node|token|attempt` for each, joined by `;`
     s       node_succeeded        execution, node, token, attempt, duration_us, child handed over, its token
     v       node_skipped          execution, nodes joined by `,`; or execution, node, token, attempt, duration_us, why
     f       node_failed           execution, node, token, attempt, duration_us, policy, error (JSON)
     r       node_retrying         execution, node, token, attempt, duration_us, delay_ms, error (JSON)
+    x       node_cancelled        execution, node, token, attempt, duration_us, error (JSON)
     k       node_parked           execution, node, reason
     l       node_lost             execution, node, token, crashes
     b       node_returned         execution, node, token
     z       attempt_fenced        execution, node, token
     g       node_progress         execution, node, done, total
+    d       dead_letter_retried   execution, node, generation
+    e       dead_letter_discarded  execution, node
 """
 
 from __future__ import annotations
@@ -37,22 +43,28 @@ class EventKind(StrEnum):
     """What happened."""
 
     EXECUTION_STARTED = "execution_started"
+    NODES_KEPT = "nodes_kept"
     EXECUTION_COMPLETED = "execution_completed"
     EXECUTION_FAILED = "execution_failed"
     EXECUTION_CANCELLED = "execution_cancelled"
     EXECUTION_FAILING = "execution_failing"
     EXECUTION_CANCELLING = "execution_cancelling"
+    EXECUTION_PAUSED = "execution_paused"
+    EXECUTION_RESUMED = "execution_resumed"
     HINT_DROPPED = "hint_dropped"
     NODE_CLAIMED = "node_claimed"
     NODE_SUCCEEDED = "node_succeeded"
     NODE_FAILED = "node_failed"
     NODE_SKIPPED = "node_skipped"
     NODE_RETRYING = "node_retrying"
+    NODE_CANCELLED = "node_cancelled"
     NODE_PARKED = "node_parked"
     NODE_LOST = "node_lost"
     NODE_RETURNED = "node_returned"
     ATTEMPT_FENCED = "attempt_fenced"
     NODE_PROGRESS = "node_progress"
+    DEAD_LETTER_RETRIED = "dead_letter_retried"
+    DEAD_LETTER_DISCARDED = "dead_letter_discarded"
 
     @property
     def terminal(self) -> bool:
@@ -76,12 +88,15 @@ class Event:
 
 
 _EXECUTION_KINDS: dict[str, tuple[EventKind, tuple[str, ...]]] = {
-    "S": (EventKind.EXECUTION_STARTED, ("plan", "workflow", "priority", "key")),
+    "S": (EventKind.EXECUTION_STARTED, ("plan", "workflow", "priority", "key", "replay_of")),
+    "n": (EventKind.NODES_KEPT, ("nodes",)),
     "C": (EventKind.EXECUTION_COMPLETED, ("generation",)),
     "F": (EventKind.EXECUTION_FAILED, ("generation", "node")),
     "X": (EventKind.EXECUTION_CANCELLED, ("generation", "reason")),
     "G": (EventKind.EXECUTION_FAILING, ("node",)),
     "Y": (EventKind.EXECUTION_CANCELLING, ("reason",)),
+    "p": (EventKind.EXECUTION_PAUSED, ("reason",)),
+    "u": (EventKind.EXECUTION_RESUMED, ()),
     "h": (EventKind.HINT_DROPPED, ("hint",)),
 }
 
@@ -89,11 +104,14 @@ _NODE_KINDS: dict[str, tuple[EventKind, tuple[str, ...]]] = {
     "s": (EventKind.NODE_SUCCEEDED, ("token", "attempt", "duration_us", "child", "child_token")),
     "f": (EventKind.NODE_FAILED, ("token", "attempt", "duration_us", "policy", "error")),
     "r": (EventKind.NODE_RETRYING, ("token", "attempt", "duration_us", "delay_ms", "error")),
+    "x": (EventKind.NODE_CANCELLED, ("token", "attempt", "duration_us", "error")),
     "k": (EventKind.NODE_PARKED, ("reason",)),
     "l": (EventKind.NODE_LOST, ("token", "crashes")),
     "b": (EventKind.NODE_RETURNED, ("token",)),
     "z": (EventKind.ATTEMPT_FENCED, ("token",)),
     "g": (EventKind.NODE_PROGRESS, ("done", "total")),
+    "d": (EventKind.DEAD_LETTER_RETRIED, ("generation",)),
+    "e": (EventKind.DEAD_LETTER_DISCARDED, ()),
 }
 
 _INTEGERS = frozenset({"attempt", "duration_us", "delay_ms", "priority", "generation", "crashes"})

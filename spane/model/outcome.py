@@ -124,9 +124,17 @@ class Unfit:
     reason: str
 
 
-Outcome = Succeeded | Skipped | Failed | RetryAt | Unfit
+@dataclass(slots=True)
+class Cancelled:
+    """The node was stopped because its execution is cancelled; `error` holds the reason."""
+
+    error: NodeError
+
+
+Outcome = Succeeded | Skipped | Failed | RetryAt | Unfit | Cancelled
 
 __all__ = [
+    "Cancelled",
     "Failed",
     "NodeError",
     "Outcome",

@@ -71,7 +71,7 @@ _E, _N = ExecutionState, NodeState
 EXECUTION_TRANSITIONS: dict[ExecutionState, frozenset[ExecutionState]] = {
     _E.SCHEDULED: frozenset({_E.RUNNING, _E.PAUSED, _E.CANCELLED}),
     _E.RUNNING: frozenset({_E.PAUSED, _E.COMPLETED, _E.FAILING, _E.FAILED, _E.CANCELLING, _E.CANCELLED}),
-    _E.PAUSED: frozenset({_E.RUNNING, _E.COMPLETED, _E.FAILING, _E.FAILED, _E.CANCELLING, _E.CANCELLED}),
+    _E.PAUSED: frozenset({_E.SCHEDULED, _E.RUNNING, _E.COMPLETED, _E.FAILING, _E.FAILED, _E.CANCELLING, _E.CANCELLED}),
     _E.FAILING: frozenset({_E.FAILED, _E.COMPENSATING, _E.CANCELLING}),
     _E.CANCELLING: frozenset({_E.CANCELLED, _E.COMPENSATING}),
     _E.COMPENSATING: frozenset({_E.FAILED, _E.CANCELLED}),
@@ -87,7 +87,7 @@ NODE_TRANSITIONS: dict[NodeState, frozenset[NodeState]] = {
     _N.RETRYING: frozenset({_N.QUEUED, _N.PARKED, _N.CANCELLED}),
     _N.PARKED: frozenset({_N.QUEUED, _N.CANCELLED, _N.SKIPPED}),
     _N.SUCCEEDED: frozenset(),
-    _N.FAILED: frozenset({_N.QUEUED}),
+    _N.FAILED: frozenset({_N.QUEUED, _N.PARKED}),
     _N.SKIPPED: frozenset({_N.QUEUED}),
     _N.CANCELLED: frozenset(),
 }

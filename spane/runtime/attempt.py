@@ -32,11 +32,13 @@ class AttemptLogger(logging.LoggerAdapter[logging.Logger]):
 class AttemptBackend:
     """What an attempt's context asks of the runtime."""
 
-    def __init__(self, store: Store, claim: Claim, program: Program, is_cancelled: Callable[[str], bool]) -> None:
+    def __init__(
+        self, store: Store, claim: Claim, program: Program, why_cancelled: Callable[[str], str | None]
+    ) -> None:
         self._store = store
         self._claim = claim
         self._program = program
-        self._is_cancelled = is_cancelled
+        self._why_cancelled = why_cancelled
 
     def results(self, node_id: str) -> bytes:
         """Return any ancestor's output as JSON; a direct parent's is at hand."""
@@ -58,7 +60,12 @@ class AttemptBackend:
 
     def cancelled(self) -> bool:
         """Tell whether the execution is being cancelled, as far as this process has heard."""
-        return self._is_cancelled(self._claim.execution)
+        self._claim.polls = True
+        return self._why_cancelled(self._claim.execution) is not None
+
+    def cancel_reason(self) -> str:
+        """Return why the execution is being cancelled, '' if it is not or nobody said."""
+        return self._why_cancelled(self._claim.execution) or ""
 
     def errors(self) -> Mapping[str, NodeError]:
         """Return why direct parents that may fail did fail."""
@@ -72,8 +79,10 @@ class AttemptBackend:
 class LoopBackend(AttemptBackend):
     """The same for an attempt on the event loop, which must not wait: progress is recorded beside it, the latest first."""
 
-    def __init__(self, store: Store, claim: Claim, program: Program, is_cancelled: Callable[[str], bool]) -> None:
-        super().__init__(store, claim, program, is_cancelled)
+    def __init__(
+        self, store: Store, claim: Claim, program: Program, why_cancelled: Callable[[str], str | None]
+    ) -> None:
+        super().__init__(store, claim, program, why_cancelled)
         self._loop = asyncio.get_running_loop()
         self._latest: tuple[float, float] | None = None
         self._recording: asyncio.Task[None] | None = None

@@ -23,8 +23,8 @@ class Claim:
     """
 
     __slots__ = (
-        "alone", "attempt", "duration_us", "exception", "execution", "failures", "fetched_at", "fields", "flag", "handed_back", "interrupted",
-        "node", "on_loop", "outcome", "page", "plan", "program", "queue", "seat", "started_at", "token", "type", "values",
+        "alone", "attempt", "cancelled", "duration_us", "exception", "execution", "failures", "fetched_at", "fields", "flag", "handed_back", "interrupted",
+        "node", "on_loop", "outcome", "page", "plan", "polls", "program", "queue", "seat", "started_at", "token", "type", "values",
     )  # fmt: skip
 
     _profiles: ClassVar[dict[bytes, tuple[int, str, str, bool, tuple[str, ...]]]] = {}
@@ -55,6 +55,9 @@ class Claim:
         self.outcome: Outcome | None = None
         self.exception: BaseException | None = None
         self.interrupted = self.handed_back = False
+        #: Why it is to stop, once this process has heard that its execution is cancelled; and whether it asks for that.
+        self.cancelled: str | None = None
+        self.polls = False
         self.seat: Seat | None = None
         self.program: Any = None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import Any
 
-from spane.model.outcome import Outcome, RetryAt, Skipped, Succeeded, Unfit, encode_error
+from spane.model.outcome import Cancelled, Outcome, RetryAt, Skipped, Succeeded, Unfit, encode_error
 from spane.runtime.claim import Claim
 from spane.runtime.layout import ASYNC_SUFFIX
 from spane.runtime.store import BLOB_MARK, Store
@@ -39,7 +39,7 @@ class Commands:
             if len(payload) > limits.inline_value_bytes:
                 ahead = [store.command("put_blob", claim.execution, claim.node, claim.token, payload)]
                 payload = BLOB_MARK + claim.token.encode()
-            opened, route = _listed(outcome.open), "" if outcome.route is None else _listed(outcome.route) or ","
+            opened, route = listed(outcome.open), "" if outcome.route is None else listed(outcome.route) or ","
         elif isinstance(outcome, Skipped):
             kind, payload = "k", outcome.reason.encode()
         elif isinstance(outcome, RetryAt):
@@ -47,7 +47,7 @@ class Commands:
         elif isinstance(outcome, Unfit):
             kind, payload, extra = "u", outcome.fingerprint.encode(), outcome.reason
         else:
-            kind, payload = "f", encode_error(outcome.error)
+            kind, payload = "x" if isinstance(outcome, Cancelled) else "f", encode_error(outcome.error)
         return [
             *ahead,
             store.command(
@@ -100,7 +100,7 @@ class Commands:
         return [("SCRIPT", "LOAD", script.text) for script in self._store.scripts.values()]
 
 
-def _listed(names: Iterable[str]) -> str:
+def listed(names: Iterable[str]) -> str:
     """Return names as scripts look for them: a comma before and behind each."""
     joined = ",".join(names)
     return f",{joined}," if joined else ""

@@ -25,7 +25,7 @@ from spane.model import codec
 from spane.model.outcome import RetryAt, Succeeded, Unfit
 from spane.runtime.attempt import AttemptBackend, AttemptLogger, LoopBackend
 from spane.runtime.choices import skipped
-from spane.runtime.mishaps import absent, put_off, returned_by, timed_out
+from spane.runtime.mishaps import absent, put_off, returned_by, stopped, timed_out
 from spane.runtime.programs import DoesNotFit, Program, Programs
 from spane.runtime.retry import AttemptFailed, AttemptRetried, classify
 from spane.runtime.store import BLOB_MARK, ERROR_MARK, Store
@@ -41,6 +41,8 @@ _BLOB, _ERROR = BLOB_MARK[0], ERROR_MARK[0]
 #: Values of so many bytes are read beside the event loop; and how many threads there are for all that may block it.
 _LARGE_BYTES = 65_536
 _THREADS_BESIDE = 8
+#: What an attempt is stopped with: on the event loop, and on a thread.
+_STOPS = (asyncio.CancelledError, AttemptInterrupted)
 
 T = TypeVar("T")
 
@@ -54,7 +56,7 @@ class Executor:
         self.resources = resources
         self.watchdog = watchdog
         self._threads = ThreadPoolExecutor(_THREADS_BESIDE, "spane-beside-loop")
-        self.is_cancelled: Callable[[str], bool] = lambda execution: False
+        self.why_cancelled: Callable[[str], str | None] = lambda execution: None
         #: In process, a failure reaches the caller itself, so Dramatiq need not log it as well.
         self.quiet = False
 
@@ -76,7 +78,7 @@ class Executor:
         try:
             args, kwargs = self.bind(claim, program)
             if program.context is not None or program.resources:
-                backend = AttemptBackend(self.store, claim, program, self.is_cancelled)
+                backend = AttemptBackend(self.store, claim, program, self.why_cancelled)
                 token = self._fill(self.context(claim, program, backend), program, kwargs)
             timeout_ms = program.node.timeout_ms
             if program.is_async:
@@ -102,7 +104,7 @@ class Executor:
         program = await self._prepared(claim) if admitted else None
         if program is None:
             return
-        backend = LoopBackend(self.store, claim, program, self.is_cancelled)
+        backend = LoopBackend(self.store, claim, program, self.why_cancelled)
         try:
             args, kwargs = await self._bound(claim, program)
             for _, use in program.resources:
@@ -277,6 +279,9 @@ class Executor:
         if isinstance(error, asyncio.CancelledError) and claim.handed_back:
             claim.outcome = put_off(claim, StoreUnavailable("The worker stopped."))
             raise AttemptFailed("handed back when the worker stopped") from error
+        if claim.cancelled is not None and isinstance(error, _STOPS) and not (claim.interrupted or claim.handed_back):
+            claim.outcome = stopped(claim, claim.cancelled)
+            raise AttemptFailed("stopped because its execution is cancelled") from error
         if isinstance(error, AttemptInterrupted) and not claim.interrupted:
             raise AttemptFailed("handed back when the worker stopped") from error
         if isinstance(error, AttemptInterrupted):

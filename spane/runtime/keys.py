@@ -7,7 +7,8 @@ All keys of one partition share a hash tag, so that a partition fits one slot of
     o:<execution>           hash    inputs (`@in`) and output of each node           until retired
     b:<execution>           hash    values too large to stand inline                 until retired
     j:<execution>           bitmap  arrivals, a bit per (join group, parent)         until retired
-    k:<execution>           list    nodes put aside, and why                         until retired
+    k:<execution>           list    nodes and cursors put aside, and why             until retired
+    d:<execution>           list    nodes that failed it and were not retried        until retired
     p:<plan>                hash    the plan, a field or three per node              while used + 24 h
     q:<queue>:<priority>    list    hints `execution|node`                           -
     wake:<queue>[~ or :m]   list    a token or few: for threads, loop, messages      -

@@ -113,6 +113,17 @@ class AsyncLane:
         self._loop.call_soon_threadsafe(answered.set)
         return answered.wait(_ANSWERS_WITHIN_S)
 
+    def cancel(self, execution: str, reason: str) -> None:
+        """Cancel what runs of an execution, from another thread."""
+        # On the loop itself, after whatever was scheduled before.
+        self._loop.call_soon_threadsafe(self._cancel, execution, reason)
+
+    def _cancel(self, execution: str, reason: str) -> None:
+        for task, claim in self._tasks.items():
+            if claim.execution == execution:
+                claim.cancelled = reason
+                task.cancel(reason)
+
     def hand_back(self, settle: Callable[[Claim], None]) -> list[Claim]:
         """Settle what still runs as handed back, and cancel it; returns it. The loop goes on."""
         late = list(self._tasks.items())

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from spane.errors import NodeTimeout, ResultNotSerialisable, ValueMismatch
-from spane.model.outcome import RetryAt, describe
+from spane.errors import ExecutionCancelled, NodeTimeout, ResultNotSerialisable, ValueMismatch
+from spane.model.outcome import Cancelled, RetryAt, describe
 
 if TYPE_CHECKING:
     from spane.runtime.claim import Claim
@@ -27,6 +27,12 @@ def put_off(claim: Claim, error: Exception) -> RetryAt:
     """Return the outcome of an attempt that did not start because Redis was away."""
     record = describe(error, node=claim.node, attempt=claim.attempt, retryable=True)
     return RetryAt(PUT_OFF_MS, record, spends=False)
+
+
+def stopped(claim: Claim, reason: str) -> Cancelled:
+    """Return the outcome of an attempt that was stopped because its execution is cancelled."""
+    error = ExecutionCancelled(claim.execution, reason)
+    return Cancelled(describe(error, node=claim.node, attempt=claim.attempt, retryable=False))
 
 
 def timed_out(claim: Claim, timeout_ms: int) -> NodeTimeout:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from spane.authoring.registry import Registry
@@ -34,7 +34,9 @@ class Session:
         self._registry = registry
         self._pace = pace
         self._refused: set[str] = set()
-        self._cancelled: set[str] = set()
+        self._cancelled: dict[str, str] = {}
+        #: Called with an execution that is cancelled and the reason.
+        self.stop: Callable[[str, str], None] = lambda execution, reason: None
         self._renewed_at = time.monotonic()
         self._judges_from = 0.0
         self._last_notice = "0"
@@ -51,9 +53,9 @@ class Session:
         yield Service("rescue", self._rescue, self._pace.sweep_s)
         yield Service("sweep", self._sweep, 2 * self._pace.sweep_s)
 
-    def is_cancelled(self, execution: str) -> bool:
-        """Tell whether an execution is being cancelled, as far as this process has heard."""
-        return execution in self._cancelled
+    def why_cancelled(self, execution: str) -> str | None:
+        """Return why an execution is being cancelled, as far as this process has heard; None where it is not."""
+        return self._cancelled.get(execution)
 
     def refuse(self, fingerprint: str) -> None:
         """Never ask again for nodes of a type that this process has, but not as their plan wants it."""
@@ -70,15 +72,29 @@ class Session:
             _logger.warning("This worker's lease had run out; its attempts were taken over and will be fenced.")
         for notice_id, text in notices:
             self._last_notice = notice_id
-            verb, _, execution = text.partition("|")
-            if verb == "cancel":
-                self._cancelled.add(execution)
+            self._hear(text)
         if len(self._cancelled) > _CANCELLED_KEPT:
-            self._cancelled = {claim.execution for claim in self._pump.holdings.running} & self._cancelled
+            running = {claim.execution for claim in self._pump.holdings.running}
+            self._cancelled = {key: why for key, why in self._cancelled.items() if key in running}
         if unfit or self._unfit_seen:
             self._fit()
         self._unfit_seen = unfit
         return self._pace.renew_s
+
+    def _hear(self, notice: str) -> None:
+        """Do what a notice asks for: give back what has not begun and, of a cancelled execution, stop what runs."""
+        verb, _, about = notice.partition("|")
+        execution, _, reason = about.partition("|")
+        if verb == "cancel":
+            self._cancelled[execution] = reason
+        self._give_back(execution)
+        if verb == "cancel":
+            self.stop(execution, reason)
+
+    def _give_back(self, execution: str) -> None:
+        """Give back what this process has claimed of an execution and not begun."""
+        mine = self._pump.holdings.withdraw(one for one in self._pump.holdings.unstarted if one.execution == execution)
+        self._store.give_back(self._pump.session, [(claim.execution, claim.node, claim.token) for claim in mine])
 
     def _fit(self) -> None:
         """Find out which nodes that nobody fitted this process's code can run, and look into their queues as well."""

@@ -89,7 +89,7 @@ class Store:
 
     def load_scripts(self) -> None:
         """Put every script into the server's cache."""
-        with _translated():
+        with translated():
             for script in self.scripts.values():
                 self.client.script_load(script.text)
 
@@ -99,12 +99,32 @@ class Store:
 
     def call(self, name: str, *arguments: Any) -> Any:
         """Run one script now."""
-        with _translated():
+        with translated():
             try:
                 return self.client.execute_command(*self.command(name, *arguments))
             except redis.exceptions.NoScriptError:
                 script = self.scripts[name]
                 return self.client.execute_command("EVAL", script.text, 1, self.keys.prefix, *arguments)
+
+    def call_many(self, name: str, calls: Sequence[tuple[Any, ...]]) -> list[Any]:
+        """Run one script many times in one round trip; index-aligned, a `StoreError` where a call went wrong."""
+        try:
+            with translated():
+                pipe = self.client.pipeline(transaction=False)
+                for arguments in calls:
+                    pipe.execute_command(*self.command(name, *arguments))
+                replies = pipe.execute(raise_on_error=False)
+        except StoreError as error:
+            return [error for _ in calls]
+        return [self._outcome(name, call, reply) for call, reply in zip(calls, replies, strict=True)]
+
+    def _outcome(self, name: str, arguments: tuple[Any, ...], reply: Any) -> Any:
+        try:
+            if isinstance(reply, redis.exceptions.NoScriptError):
+                return self.call(name, *arguments)
+        except StoreError as error:
+            return error
+        return translate(reply) if isinstance(reply, Exception) else reply
 
     # Transitions.
 
@@ -128,23 +148,8 @@ class Store:
 
     def start_many(self, starts: Sequence[Start]) -> list[StartReply | StoreError]:
         """Start many executions in one round trip; index-aligned, an error where Redis refused one or its reply is lost."""
-        try:
-            with _translated():
-                pipe = self.client.pipeline(transaction=False)
-                for start in starts:
-                    pipe.execute_command(*self.command("start", *self.start_arguments(start)))
-                replies = pipe.execute(raise_on_error=False)
-        except StoreError as error:
-            return [error for _ in starts]
-        return [self._start_outcome(start, reply) for start, reply in zip(starts, replies, strict=True)]
-
-    def _start_outcome(self, start: Start, reply: Any) -> StartReply | StoreError:
-        try:
-            if isinstance(reply, redis.exceptions.NoScriptError):
-                return self.start(start)
-        except StoreError as error:
-            return error
-        return translate(reply) if isinstance(reply, Exception) else self._start_reply(reply)
+        replies = self.call_many("start", [self.start_arguments(start) for start in starts])
+        return [reply if isinstance(reply, StoreError) else self._start_reply(reply) for reply in replies]
 
     def _start_reply(self, reply: Sequence[bytes]) -> StartReply:
         status, *rest = (part.decode() for part in reply)
@@ -218,19 +223,19 @@ class Store:
 
     def plan_page(self, plan_hash: str, page: int) -> layout.PlanPage | None:
         """Return one page of a plan's nodes; None if the plan is not there."""
-        with _translated():
+        with translated():
             raw = self._read.hget(self.keys.plan(plan_hash), f"s:{page}")
         return layout.read_page(raw) if raw else None
 
     def plan_head(self, plan_hash: str) -> layout.PlanHead:
         """Return a plan's head."""
-        with _translated():
+        with translated():
             raw = self._read.hget(self.keys.plan(plan_hash), "head")
         return layout.read_head(raw)
 
     def fields(self, execution: str, *names: str) -> list[str | None]:
         """Return fields of `x:<execution>`."""
-        with _translated():
+        with translated():
             values = self._read.hmget(self.keys.execution(execution), list(names))
         return [value.decode() if value is not None else None for value in values]
 
@@ -243,7 +248,7 @@ class Store:
 
     def everything(self, execution: str) -> dict[str, str]:
         """Return all of `x:<execution>`; grows with the graph, for display only."""
-        with _translated():
+        with translated():
             fields = self._read.hgetall(self.keys.execution(execution))
         if not fields:
             raise UnknownExecution(execution)
@@ -252,7 +257,7 @@ class Store:
     def outputs(self, execution: str, names: Sequence[str]) -> dict[str, bytes]:
         """Return outputs as stored, in pages of 500, with large values resolved; absent ones are left out."""
         found: dict[str, bytes] = {}
-        with _translated():
+        with translated():
             for part in layout.parts(names, 500):
                 values = self._read.hmget(self.keys.outputs(execution), list(part))
                 found.update((name, value) for name, value in zip(part, values, strict=True) if value is not None)
@@ -262,27 +267,65 @@ class Store:
         """Return the value itself where `value` refers to a large one."""
         if not value.startswith(BLOB_MARK):
             return value
-        with _translated():
+        with translated():
             blob = self._read.hget(self.keys.blobs(execution), value[1:])
         if blob is None:
             raise UnknownExecution(execution)
         return bytes(blob)
 
+    def dead_letter_count(self) -> int:
+        """Return how many dead letters there are."""
+        with translated():
+            return int(self._read.zcard(self.keys.dead_letters))
+
+    def died_at_ms(self, member: str) -> int | None:
+        """Return when a dead letter `execution|node` came to be, None where there is none."""
+        with translated():
+            score = self._read.zscore(self.keys.dead_letters, member)
+        return None if score is None else int(score)
+
+    def dead_letters(self, most: int, after: tuple[int, str] | None) -> list[tuple[str, int]]:
+        """Return dead letters `execution|node` with their times, oldest first, from the one after `after` on."""
+        found: list[tuple[str, int]] = []
+        offset, least = 0, "-inf" if after is None else after[0]
+        while len(found) < most:
+            with translated():
+                page = self._read.zrangebyscore(
+                    self.keys.dead_letters, least, "+inf", start=offset, num=most, withscores=True
+                )
+            offset += len(page)
+            read = [(member.decode(), int(score)) for member, score in page]
+            found += [entry for entry in read if after is None or (entry[1], entry[0]) > after]
+            if len(page) < most:
+                break
+        return found[:most]
+
+    def failures(self, pairs: Sequence[Sequence[str]]) -> list[tuple[str, str, str, str, bytes | None] | None]:
+        """Return (status, workflow, tenant, node's state, error as stored) of each (execution, node); None if gone."""
+        with translated():
+            pipe: Any = self.client.pipeline(transaction=False)
+            for execution, node in pairs:
+                pipe.hmget(self.keys.execution(execution), ["@st", "@wf", "@tn", node])
+                pipe.hget(self.keys.outputs(execution), node)
+            replies = pipe.execute()
+        rows = zip(replies[::2], replies[1::2], strict=True)
+        return [None if None in fields else (*(part.decode() for part in fields), raw) for fields, raw in rows]
+
     def active(self) -> list[str]:
         """Return the ids of executions that have not ended."""
-        with _translated():
+        with translated():
             return sorted(entry.decode() for entry in self._read.zrange(self.keys.active, 0, -1))
 
     def next_due_ms(self) -> int | None:
         """Return the milliseconds until the next timer is due, None without one."""
-        with _translated():
+        with translated():
             head = self._read.zrange(self.keys.timers, 0, 0, withscores=True)
         return None if not head else int(head[0][1]) - self.clock.now_ms()
 
     def nothing_queued(self) -> bool:
         """Tell whether no hint, no lease and no cursor is left; looks at all queues, for in-process use."""
         prefix = self.keys.prefix
-        with _translated():
+        with translated():
             # fakeredis keeps lists that ran empty, so their lengths have to be asked.
             lists = [key for key in self._read.keys(f"{prefix}q:*") if b"@" not in key] + [f"{prefix}sp"]
             held = self._read.keys(f"{prefix}w:*")
@@ -290,20 +333,20 @@ class Store:
 
     def last_event(self) -> str:
         """Return the stream id of the last event, '' without one."""
-        with _translated():
+        with translated():
             entries: Any = self._read.xrevrange(self.keys.events, count=1)
         return str(entries[0][0].decode()) if entries else ""
 
     def unfit(self) -> dict[str, str]:
         """Return the lanes `queue@fingerprint` whose nodes no worker has fitted, and why."""
-        with _translated():
+        with translated():
             return {key.decode(): value.decode() for key, value in self._read.hgetall(self.keys.unfit).items()}
 
     def events(self, after: str = "-", count: int = 1000) -> Iterator[Event]:
         """Yield events from stream id `after` (exclusive, or '-' for all there are) to now."""
         start = after
         while True:
-            with _translated():
+            with translated():
                 entries = self._read.xrange(self.keys.events, start if start == "-" else f"({start}", "+", count)
             for entry_id, fields in entries:
                 for letter, body in fields.items():
@@ -314,7 +357,8 @@ class Store:
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def translated() -> Iterator[None]:
+    """Raise our own errors in place of redis-py's."""
     try:
         yield
     except redis.RedisError as error:

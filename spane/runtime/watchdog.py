@@ -31,7 +31,7 @@ _AGAIN_S = 0.01
 
 
 class AttemptInterrupted(Interrupt):
-    """Raised inside a node's function at its timeout, or when the worker has to stop."""
+    """Raised inside a node's function at its timeout, when its execution is cancelled, or when the worker has to stop."""
 
 
 class Seat:
@@ -48,7 +48,7 @@ class Seat:
         self._inside = True
         self._fired = False
         claim.seat = self
-        if claim.handed_back:
+        if claim.handed_back or claim.cancelled is not None:
             # Looked at after `seat` is set, as `hand_back` looks at `seat` after it says so: one of them sees it.
             self._inside = False
             raise AttemptInterrupted
@@ -81,6 +81,13 @@ def hand_back(claim: Claim) -> None:
     """Interrupt an attempt that goes to another worker, if its function runs or is yet to run on a thread."""
     claim.handed_back = True
     if claim.seat is not None:
+        claim.seat.interrupt()
+
+
+def cancel(claim: Claim, reason: str) -> None:
+    """Interrupt an attempt on a thread because its execution is cancelled; one that asks for that itself is left to end."""
+    claim.cancelled = reason
+    if claim.seat is not None and not claim.polls:
         claim.seat.interrupt()
 
 

@@ -26,7 +26,7 @@ from spane.runtime.retry import classify
 from spane.runtime.session import Pace, Session
 from spane.runtime.stopping import Grace
 from spane.runtime.store import Store
-from spane.runtime.watchdog import Watchdog, hand_back
+from spane.runtime.watchdog import Watchdog, cancel, hand_back
 from spane.runtime.wire import Bell, LocalBell, LocalWire, Wire
 
 if TYPE_CHECKING:
@@ -83,7 +83,8 @@ class WorkerProcess:
         #: In process only: the last exceptions of nodes that failed for good, so that a plain call can raise its own again.
         self.exceptions: OrderedDict[tuple[str, str], BaseException] = OrderedDict()
         self.session = Session(store, self.pump, registry, options.pace)
-        self.executor.is_cancelled = self.session.is_cancelled
+        self.executor.why_cancelled = self.session.why_cancelled
+        self.session.stop = self._stop
         self._grace = Grace(options.grace_s, self._hand_back)
         self.services = Services()
 
@@ -151,6 +152,13 @@ class WorkerProcess:
             _logger.warning("Redis does not answer; they are taken over when their lease ends.")
         for claim in late:
             hand_back(claim)
+
+    def _stop(self, execution: str, reason: str) -> None:
+        """Stop what runs of an execution that is cancelled."""
+        self.lane.cancel(execution, reason)
+        for claim in self.pump.holdings.running:
+            if claim.execution == execution and not claim.on_loop:
+                cancel(claim, reason)
 
     def _put_off(self, claim: Claim) -> None:
         self.pump.finish(claim, put_off(claim, StoreUnavailable("The worker stopped.")))

@@ -10,7 +10,7 @@ from typing import Any
 
 from spane import errors
 from spane.authoring import context, node, parents, resources, retry, workflow
-from spane.control import execution, reading
+from spane.control import dead_letters, execution, many, reading
 from spane.engine import Engine
 from spane.model import event, outcome, state
 from spane.settings import Settings
@@ -34,6 +34,9 @@ ROOMS: dict[str, dict[str, Any]] = {
         "Engine": Engine,
         "Execution": execution.Execution,
         "NodeView": reading.NodeView,
+        "DeadLetters": dead_letters.DeadLetters,
+        "DeadLetter": dead_letters.DeadLetter,
+        "Stats": many.Stats,
         "Event": event.Event,
         "EventKind": event.EventKind,
         "ExecutionState": state.ExecutionState,
@@ -50,7 +53,19 @@ ROOMS: dict[str, dict[str, Any]] = {
 }
 _DOCSTRINGS = {"@workflow": type(workflow.workflow)}
 #: What a caller does not make: it is got from an engine, a node or the fixture.
-_GIVEN = {"Node", "Workflow", "Context", "Execution", "spane", "Replacement", "Events", "Crash"}
+_GIVEN = {
+    "DeadLetter",
+    "DeadLetters",
+    "Node",
+    "Stats",
+    "Workflow",
+    "Context",
+    "Execution",
+    "spane",
+    "Replacement",
+    "Events",
+    "Crash",
+}
 #: What one room asks of another.
 _INTERNAL = {"Node.placed", "Node.same_function", "Workflow.draft", "spane.explain", "spane.hide_engine"}
 _SECTION = re.compile(r"^(Args|Raises|Returns|Yields):$")
@@ -114,7 +129,9 @@ def _event_kinds() -> str:
 
 
 def _members(cls: type) -> Iterator[tuple[str, Any]]:
-    for name, member in vars(cls).items():
+    # An engine takes its verbs on many executions from a room of their own.
+    named = vars(cls) | (vars(many.ManyExecutions) if cls is Engine else {})
+    for name, member in named.items():
         called = member.__func__ if isinstance(member, (classmethod, staticmethod)) else member
         documented = isinstance(member, property) or inspect.isfunction(called)
         if documented and inspect.getdoc(member) and (not name.startswith("_") or name == "__call__"):

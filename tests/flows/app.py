@@ -539,3 +539,100 @@ def pass_by(reason: str, context: Context = current()) -> str:
 def passing_by(reason: str) -> str:
     passed = pass_by(reason)
     return taken.named("alone")(coalesce(passed, default="a default"), taken.named("fed")(passed))
+
+
+# Control.
+
+
+@node
+def gated_value(value: Any, gate: str, context: Context = current()) -> Any:
+    saw(context, value=value)
+    wait_for(folder() / gate)
+    return value
+
+
+@workflow
+def steps(gate: str) -> list[Any]:
+    """Two nodes side by side, one of them held by a gate, and one after each."""
+    held_back = relay.named("after_held")(gated_value.named("held")("held", gate))
+    return [held_back, relay.named("after_quick")(relay.named("quick")("quick"))]
+
+
+@node(delay_s=1.0)
+def late(value: Any, context: Context = current()) -> Any:
+    saw(context, value=value)
+    return value
+
+
+@workflow
+def delaying(value: Any) -> Any:
+    return late(relay(value))
+
+
+@node(retry=Retry(attempts=2, base_s=0.01))
+def mended(value: Any, gate: str, context: Context = current()) -> Any:
+    """Fail until somebody has opened the gate."""
+    saw(context, value=value)
+    if not (folder() / gate).exists():
+        raise Declined(f"not before {gate} is open")
+    return value
+
+
+@workflow
+def mending(value: Any, gate: str) -> list[Any]:
+    source = relay.named("source")(value)
+    return gather(relay.named("child")(mended(source, gate)), relay.named("beside")(source))
+
+
+@node(retry=Retry(attempts=2, base_s=0.01))
+def fail_after(gate: str, context: Context = current()) -> None:
+    """Fail as soon as the gate is open, and not before."""
+    saw(context)
+    wait_for(folder() / gate)
+    raise Declined("too late")
+
+
+@workflow
+def failing_late(gate: str) -> Any:
+    return relay.named("child")(fail_after(gate))
+
+
+@workflow
+def alone(gate: str) -> str:
+    return gated(gate)
+
+
+@node
+def spin(gate: str, context: Context = current()) -> None:
+    saw(context)
+    try:
+        while True:
+            time.sleep(0.005)
+    finally:
+        saw(context, ended=True, cancelled=context.cancelled, reason=context.cancel_reason)
+
+
+@node
+def poll(gate: str, context: Context = current()) -> str:
+    """Look whether it is to stop, and end in its own time."""
+    saw(context)
+    while not context.cancelled:
+        time.sleep(0.005)
+    time.sleep(0.3)
+    saw(context, reason=context.cancel_reason)
+    return context.cancel_reason
+
+
+@node
+async def wait_long(gate: str, context: Context = current()) -> None:
+    saw(context)
+    try:
+        await asyncio.sleep(PATIENCE_S)
+    except asyncio.CancelledError as error:
+        saw(context, cancelled=context.cancelled, reason=str(error))
+        raise
+
+
+@workflow
+def stopping(gate: str) -> list[Any]:
+    return [relay.named("child")(spin(gate)), poll(gate), wait_long(gate)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import random
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -156,7 +157,10 @@ def _outcome(world: World, hands: Hands, claim: Claim) -> tuple[Any, ...]:
     """Return (kind, payload, delay or reason, spends) of a node that behaves as its config says."""
     if _behaviour(world, claim)["newer"] and not hands.newer and not world.calm:
         return "u", NEWER.encode(), "it needs newer code", 0
-    if claim.attempt <= _behaviour(world, claim)["fails"]:
+    if claim.execution in world.cancelled and claim.node[-1] in "02468" and not world.calm:
+        return "x", error_of(claim.node, claim.attempt), 0, 0
+    # Whoever retries a dead letter has mended what it died of.
+    if claim.attempt <= _behaviour(world, claim)["fails"] and (claim.execution, claim.node) not in world.healed:
         kind = "r" if claim.attempt < _node(world, claim).retry.attempts else "f"
         return kind, error_of(claim.node, claim.attempt), 300, 1
     if _behaviour(world, claim)["skips"]:
@@ -223,9 +227,50 @@ def canceller(world: World) -> Actor:
     for _ in range(50):
         if world.started:
             try:
-                code, *_ = yield ("cancel", world.clock.injected, rng.choice(world.started), "because", *_KEPT)
+                execution = rng.choice(world.started)
+                world.cancelled.add(execution)
+                code, *_ = yield ("cancel", world.clock.injected, execution, "because", *_KEPT)
             except Lost:
                 code = b"lost"
             if code != b"unknown":
                 return
         yield Pause(200)
+
+
+def pauser(world: World) -> Actor:
+    """Pause one execution after the other and resume it a while later; in the end, resume all there are."""
+    rng = random.Random(f"{world.schedule.seed}/pauser")
+    left = rng.randrange(1, 5)
+    while True:
+        yield Pause(rng.randrange(0, 3_000))
+        if world.started and not world.calm and left:
+            left -= 1
+            paused = [rng.choice(world.started)]
+            with suppress(Lost):
+                yield ("pause", world.clock.injected, paused[0], "because")
+            yield Pause(rng.randrange(0, 6_000))
+        else:
+            paused = list(world.started)
+        for execution in paused:
+            try:
+                yield ("resume", world.clock.injected, execution, *_KEPT)
+            except Lost:
+                left += 1
+
+
+def healer(world: World) -> Actor:
+    """Retry dead letters, and discard one now and then."""
+    rng = random.Random(f"{world.schedule.seed}/healer")
+    for _ in range(rng.randrange(1, 6)):
+        yield Pause(rng.randrange(0, 4_000))
+        dead = world.store.client.zrange(world.store.keys.dead_letters, 0, -1)
+        if not dead:
+            continue
+        execution, node = rng.choice(dead).decode().split("|")
+        with suppress(Lost):
+            if rng.random() < 0.15:
+                yield ("discard", world.clock.injected, execution, node, LIMITS.retention_ms)
+                continue
+            if rng.random() < 0.8:
+                world.healed.add((execution, node))
+            yield ("heal", world.clock.injected, execution, node)

@@ -85,11 +85,11 @@ MUTANTS = (
     Mutant("a node that skips itself runs its children", "or skipped and SKIPPED", "or skipped and RAN", "commit"),
     Mutant("a duplicate hint is claimed", "if letter ~= 'Q' then return false end", "", "fetch"),
     Mutant("an ending execution starts nodes", "if h[2] ~= 'running' then park", "if false then park", "fetch"),
-    Mutant("a failing execution releases children", "if r[2] == 'running' then", "if true then", "commit"),
+    Mutant("a failing execution releases children", "targets and status ~= 'running' then", "targets and false then"),
     Mutant(
         "completed one node early",
-        "elseif open == 0 then status = 'completed' end",
-        "elseif open <= 1 then status = 'completed' end",
+        "elseif open == 0 then status, tail",
+        "elseif open <= 1 then status, tail",
     ),
     Mutant("failed while siblings run", "if run > 0 then\n        fields", "if run > 99 then\n        fields"),
     Mutant("cancelled while nodes run", "if h[2] == '0' then", "if true then", "cancel"),
@@ -119,9 +119,6 @@ MUTANTS = (
     ),
     Mutant("neighbours are charged", "if flag == 'm' then crashes = crashes + 1 end", "crashes = crashes + 1"),
     Mutant("a poison node is never charged", "if flag == 'm' then crashes = crashes + 1 end", ""),
-    Mutant(
-        "a mark outlives its attempt", "  if flag == 'm' then flag = 'a' end\n  local again", "  local again", "commit"
-    ),
     Mutant("failures do not count", "failures = failures + 1", "failures = failures + 0", "commit"),
     Mutant(
         "a retry without a timer",
@@ -156,5 +153,57 @@ MUTANTS = (
         "if letter == 'R' then return mend_lease",
         "if false then return mend_lease",
         "sweep",
+    ),
+    Mutant(
+        "what a pause or a failure puts off is forgotten",
+        "    put_aside(execution, 'cursor|' .. execution .. '|' .. what .. '|0' .. behind, status)\n",
+        "",
+    ),
+    Mutant("a resume offers nothing", "offer(execution, plan, h[3], now)\n", "", "resume"),
+    Mutant(
+        "a resume offers only the first part",
+        "if redis.call('LLEN', K) > 0 then redis.call('RPUSH'",
+        "if redis.call('LLEN', K) > 0 then type('RPUSH'",
+    ),
+    Mutant("a resume ends what is not done", "if bad or open == '0' then", "if true then", "resume"),
+    Mutant("a paused execution ends", "if h[1] ~= 'running' and h[1] ~= 'scheduled'", "if false", "pause"),
+    Mutant(
+        "a healed execution offers nothing",
+        "then offer(execution, plan_hash, priority, now) end",
+        "then local _ = 0 end",
+        "heal",
+    ),
+    Mutant(
+        "a healed execution does not hold its plan", "redis.call('HINCRBY', plan, 'refs', 1)", "local _ = 0", "heal"
+    ),
+    Mutant(
+        "a healed execution is not looked over",
+        "redis.call('ZADD', P .. 'active', int(now), execution)",
+        "local _ = 0",
+        "heal",
+    ),
+    Mutant(
+        "a healed execution keeps its generation", "generation = generation + 1", "generation = generation + 0", "heal"
+    ),
+    Mutant(
+        "a dead letter is retried twice",
+        "redis.call('ZREM', P .. 'dl', hint)\nredis.call('HINCRBY'",
+        "redis.call('HINCRBY'",
+        "heal",
+    ),
+    Mutant("a retried node keeps its failures", "'Q', '', 0, 0, now, '')", "'Q', '', 7, 0, now, '')", "heal"),
+    Mutant("a retried node does not count", "int(h[5] + 1)", "int(h[5])", "heal"),
+    Mutant("a dead letter that is left does not matter", "if bad then return 'failed', bad end", ""),
+    Mutant(
+        "a cancelled attempt is cancelled in an execution that is not",
+        "if kind == 'x' and r[2] ~= 'cancelling'",
+        "if false",
+        "commit",
+    ),
+    Mutant(
+        "a cancelled attempt still counts",
+        "if kind == 'r' or kind == 'u' or kind == 'x' then",
+        "if kind == 'x' then return {'ok', 0} end\nif kind == 'r' or kind == 'u' then",
+        "commit",
     ),
 )

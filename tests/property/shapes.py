@@ -16,9 +16,9 @@ _BEHAVIOURS = tuple(
     for behaviour, weight in (
         ((0, False, False, False), 30),
         ((1, False, False, False), 14),
-        ((9, False, False, False), 6),
+        ((9, False, False, False), 10),
         ((0, True, False, False), 2),
-        ((1, True, False, False), 3),
+        ((1, True, False, False), 6),
         ((0, False, True, False), 2),
         ((0, False, False, True), 3),
     )

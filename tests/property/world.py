@@ -136,6 +136,8 @@ class World:
     lost_by_hand: bool = False
     sessions: int = 0
     marked: dict[str, int] = field(default_factory=dict)
+    healed: set[tuple[str, str]] = field(default_factory=set)
+    cancelled: set[str] = field(default_factory=set)
 
     complaints: list[Violation] = field(default_factory=list)
 
@@ -188,6 +190,10 @@ class World:
         self._add("sweeper", lambda: actors.sweeper(self))
         if self._rng(-2).random() < 0.25:
             self._add("canceller", lambda: actors.canceller(self))
+        if self._rng(-3).random() < 0.4:
+            self._add("pauser", lambda: actors.pauser(self))
+        if self._rng(-4).random() < 0.6:
+            self._add("healer", lambda: actors.healer(self))
 
     def _add(self, name: str, make: Callable[[], Actor], *, killable: bool = False) -> None:
         running = Running(make(), make, killable=killable, name=name)
@@ -316,7 +322,22 @@ class World:
         return hashlib.sha256("|".join(told).encode()).hexdigest()[:12]
 
 
-_TIMED = frozenset({"start", "fetch", "commit", "renew", "rescue", "sweep", "give_back", "cancel"})
+_TIMED = frozenset(
+    {
+        "start",
+        "fetch",
+        "commit",
+        "renew",
+        "rescue",
+        "sweep",
+        "give_back",
+        "cancel",
+        "pause",
+        "resume",
+        "heal",
+        "discard",
+    }
+)
 _DISTURBANCES = ("duplicate hint", "delete queue", "forget session", "clock back", "clock forward", "script flush")
 _FAULTS = (
     "crash before", "crash before", "crash after", "call lost", "reply lost", "reply lost", "late", "pause", "pause",

@@ -31,9 +31,9 @@ def test_ok_says_how_many_attempts_are_running(stage):
 def test_workers_are_told(stage):
     stage.start()
     stage.fetch()
-    stage.store.cancel("x1", "")
+    stage.store.cancel("x1", "no | more")
     *_, notices = stage.store.renew("w1", "0")
-    assert ["cancel|x1"] == [text for _, text in notices]
+    assert ["cancel|x1|no | more"] == [text for _, text in notices]
 
 
 def test_a_scheduled_execution_never_begins(stage):

@@ -339,3 +339,23 @@ def test_a_failure_while_cancelling_leaves_it_cancelled(stage):
     stage.store.cancel("x1", "enough")
     stage.fail(claim)
     assert "cancelled" == stage.status()
+
+
+def test_a_cancelled_attempt_ends_as_cancelled_and_leaves_no_dead_letter(stage):
+    stage.start(PAIR)
+    one, two = stage.fetch()
+    stage.store.cancel("x1", "enough")
+    stage.fail(one, kind="x")
+    assert ("C", "cancelling") == (stage.state("one"), stage.status())
+    stage.commit(two)
+    assert ("cancelled", "xsX") == (stage.status(), stage.letters()[-3:])
+    assert 0 == stage.client.zcard(stage.keys.dead_letters)
+    assert not stage.client.hexists(stage.keys.outputs("x1"), "one")
+
+
+def test_an_attempt_cancelled_in_an_execution_that_is_not_is_tried_again(stage):
+    stage.start(ONE)
+    [claim] = stage.fetch()
+    stage.fail(claim, kind="x", spends=0)
+    assert ("T", "running") == (stage.state("only"), stage.status())
+    assert ["only"] == [again.node for again in stage.fetch()]

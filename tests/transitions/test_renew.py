@@ -36,6 +36,6 @@ def test_notices_are_told_once_and_at_most_100_at_a_time(stage):
         stage.store.cancel(f"x{number}", "")
     *_, first = stage.store.renew("w1", "0")
     *_, second = stage.store.renew("w1", first[-1][0])
-    assert [f"cancel|x{number}" for number in range(120)] == [text for _, text in first + second]
+    assert [f"cancel|x{number}|" for number in range(120)] == [text for _, text in first + second]
     assert 100 == len(first)
     assert [] == stage.store.renew("w1", second[-1][0])[3]

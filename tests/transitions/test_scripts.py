@@ -30,10 +30,12 @@ def test_scripts_that_end_work_run_when_memory_is_full_and_those_that_begin_it_d
     known = {
         "cancel",
         "commit",
+        "discard",
         "fetch",
         "give_back",
         "leave",
         "mark",
+        "pause",
         "put_blob",
         "renew",
         "rescue",

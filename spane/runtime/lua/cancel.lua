@@ -22,7 +22,7 @@ if h[2] == '0' then
 else
   redis.call('HSET', X, '@st', 'cancelling', '@why', reason)
   event('Y', execution .. '|' .. reason)
-  redis.call('XADD', P .. 'ctl', 'MAXLEN', '~', 10000, '*', 'n', 'cancel|' .. execution)
+  redis.call('XADD', P .. 'ctl', 'MAXLEN', '~', 10000, '*', 'n', 'cancel|' .. execution .. '|' .. reason)
   redis.call('PEXPIRE', P .. 'ctl', 600000)
 end
 return {'ok', tonumber(h[2])}

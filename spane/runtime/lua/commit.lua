@@ -2,8 +2,8 @@
 -- Commit an attempt: its outcome, its children, the end of the execution, and the acknowledgement, in one step.
 -- KEYS  1 prefix
 -- ARGV  1 now or ''   2 session   3 execution   4 node   5 token   6 kind: s succeeded, f failed, r retry, u unfit,
---       k skipped
---       7 payload (opaque): output of s, error of f and r, fingerprint of u, why of k   8 attempt   9 duration in us
+--       k skipped, x cancelled
+--       7 payload (opaque): output of s, error of f, r and x, fingerprint of u, why of k   8 attempt   9 duration in us
 --       10 r: delay in ms; u: why   11 r: 1 if it costs a try   12 token for a child   13 queues a child may be
 --       handed over from, or ''   14 retention in ms   15 the same where a dead letter is left
 --       16 s: branches that are open, `,b1,b2,`   17 s: children that a router chose, `,a,b,`, or ''
@@ -11,7 +11,7 @@
 --         attempt's commit is already in | {'fenced'} another attempt has the node | {'noblob'} `&token` is not
 --         kept here: put it again, then commit | {'noplan'} the plan is not here: commit again later | {'gone'} no
 --         such execution here
--- Events  s, f, r, k, v, c, z; G, C, F, X. Bound: 500 children, 500 join groups, the rest by cursor.
+-- Events  s, f, r, x, k, v, c, z; G, C, F, X. Bound: 500 children, 500 join groups, the rest by cursor.
 local P = KEYS[1]
 --@include clock
 --@include event
@@ -45,13 +45,15 @@ if kind == 's' and string.byte(payload) == 38 and redis.call('HEXISTS', P .. 'b:
 end
 -- Without the plan nobody could tell this node's children from none, and the execution would end here.
 local targets = false
-if r[2] == 'running' then
+if r[2] ~= 'cancelling' then
   targets = targets_of(r[3], node)
   if targets == nil then
     plan_is_gone(execution, node, r[3])
     return {'noplan'}
   end
 end
+-- A worker that heard of a cancel that is no more (Redis has lost it) gives the node another try.
+if kind == 'x' and r[2] ~= 'cancelling' then kind = 'r' end
 local now = clock(ARGV[1])
 local h = {status = r[2], plan = r[3], priority = r[4], open = tonumber(r[5]), run = tonumber(r[6]), skips = r[7]}
 local facts = execution .. '|' .. node .. '|' .. token .. '|' .. attempt .. '|' .. duration
@@ -64,19 +66,21 @@ if kind ~= 's' and kind ~= 'k' then
 end
 -- Writes from here on.
 redis.call('HDEL', P .. 'w:' .. session, execution .. '|' .. node)
-if kind == 'r' or kind == 'u' then
-  -- The node comes back: later by a timer, or to a worker that fits. An execution that is ending keeps it parked.
+if kind == 'r' or kind == 'u' or kind == 'x' then
+  -- The node comes back: later by a timer, or to a worker that fits; or it was cancelled. An execution that is ending keeps it parked; a pause
+  -- stops no timer.
   if ARGV[11] == '1' then failures = failures + 1 end
   if flag == 'm' then flag = 'a' end
-  local again = h.status ~= 'running' and 'P' or kind == 'r' and 'T' or 'Q'
+  local again = kind == 'x' and 'C' or h.status ~= 'running' and h.status ~= 'paused' and 'P' or kind == 'r' and 'T' or 'Q'
   local since = again == 'T' and now + tonumber(ARGV[10]) or now
   if kind == 'r' then event('r', facts .. '|' .. ARGV[10] .. '|' .. payload)
+  elseif kind == 'x' then event('x', facts .. '|' .. payload)
   else event('k', execution .. '|' .. node .. '|' .. ARGV[10]) end
   if again == 'P' then
     put_aside(execution, 'node|' .. node, h.status)
   elseif again == 'T' then
     set_timer('n|' .. execution .. '|' .. node, since, queue)
-  else
+  elseif again == 'Q' then
     redis.call('HSET', P .. 'unfit', queue .. '@' .. payload, ARGV[10])
     push(queue .. '@' .. payload, own, execution .. '|' .. node)
   end
@@ -90,7 +94,7 @@ if skipped then
 elseif not succeeded then
   event('f', facts .. '|' .. (kind == 'continue' and 'continue' or 'fail') .. '|' .. payload)
   redis.call('ZADD', P .. 'dl', int(now), execution .. '|' .. node)
-  redis.call('HSET', X, '@dl', '1')
+  redis.call('HINCRBY', X, '@dl', 1)
   failures = failures + 1
 end
 -- A session that was rescued meanwhile may get a child all the same: the sweep finds leases without a session.

@@ -20,6 +20,7 @@ local P = KEYS[1]
 --@include plan
 --@include promote
 --@include finish
+--@include offer
 --@include spread
 --@include claim
 local now = clock(ARGV[1])

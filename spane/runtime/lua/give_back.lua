@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
 -- Return claimed nodes that were not started: to the front of their queue, with nothing charged to them. An execution
--- that is ending keeps them parked, and ends with the last of them.
+-- that is paused keeps them parked, and so does one that is ending, which ends with the last of them.
 -- KEYS  1 prefix
 -- ARGV  1 now or ''   2 session   3 retention in ms   4 the same where a dead letter is left
 --       5.. execution, node, token for each (at most 500)
@@ -24,14 +24,14 @@ for i = #ARGV - 2, 5, -3 do
     redis.call('HDEL', P .. 'w:' .. session, execution .. '|' .. node)
     if flag == 'm' then flag = 'a' end
     event('b', execution .. '|' .. node .. '|' .. token)
-    local ending = h.status == 'failing' or h.status == 'cancelling'
-    if ending then
+    local aside = h.status ~= 'running'
+    if aside then
       put_aside(execution, 'node|' .. node, h.status)
     else
       local _, _, queue, own = read_profile(redis.call('HGET', P .. 'p:' .. r[3], 'p:' .. node))
       push_front(lane_of(queue, flag), own ~= '' and own or r[4], execution .. '|' .. node)
     end
-    run_no_more(execution, h, now, ARGV[3], ARGV[4], {node, state(ending and 'P' or 'Q', '', failures, crashes, now, flag)})
+    run_no_more(execution, h, now, ARGV[3], ARGV[4], {node, state(aside and 'P' or 'Q', '', failures, crashes, now, flag)})
     returned = returned + 1
   end
 end

@@ -3,7 +3,7 @@
 -- KEYS  1 prefix
 -- ARGV  1 now or ''   2 session   3 lease in ms   4 last control notice seen, or '0'
 -- Returns {1 if the session was still alive else 0, number of fingerprints nobody fitted, how many attempts the session
---         holds, notice id, notice, ...} where a notice is `cancel|execution`; at most 100 of them.
+--         holds, notice id, notice, ...} where a notice is `cancel|execution|reason` or `pause|execution`; at most 100 of them.
 -- Appends no event. Bound: 100 notices.
 local P = KEYS[1]
 --@include clock

@@ -26,10 +26,10 @@ local function lose(execution, node, token, now, kept_ms, dead_kept_ms, lone)
     local payload = crash_error(node, crashes)
     redis.call('HSET', P .. 'o:' .. execution, node, '!' .. payload)
     redis.call('ZADD', P .. 'dl', int(now), execution .. '|' .. node)
-    redis.call('HSET', X, '@dl', '1')
+    redis.call('HINCRBY', X, '@dl', 1)
     event('f', execution .. '|' .. node .. '|' .. token .. '|' .. int(failures + 1) .. '|0|'
       .. (goes_on and 'continue' or 'fail') .. '|' .. payload)
-    local targets = h.status == 'running' and targets_of(h.plan, node)
+    local targets = h.status ~= 'cancelling' and targets_of(h.plan, node)
     local own_field = state('F', token, failures, crashes, since, '')
     local fields, _, status, tail, _, out = settle(execution, node, h, own_field, goes_on and RAN, targets, now)
     tell_skipped(execution, out)
@@ -37,8 +37,8 @@ local function lose(execution, node, token, now, kept_ms, dead_kept_ms, lone)
     else finish(execution, status, now, kept_ms, dead_kept_ms, fields, tail) end
     return
   end
-  local ending = h.status == 'failing' or h.status == 'cancelling'
-  if ending then put_aside(execution, 'node|' .. node, h.status)
+  local aside = h.status ~= 'running'
+  if aside then put_aside(execution, 'node|' .. node, h.status)
   else push(lane_of(queue, flag), own ~= '' and own or h.priority, execution .. '|' .. node) end
-  run_no_more(execution, h, now, kept_ms, dead_kept_ms, {node, state(ending and 'P' or 'Q', '', failures, crashes, now, flag)})
+  run_no_more(execution, h, now, kept_ms, dead_kept_ms, {node, state(aside and 'P' or 'Q', '', failures, crashes, now, flag)})
 end

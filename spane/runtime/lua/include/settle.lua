@@ -1,8 +1,9 @@
 -- Write what a finished attempt leads to: counts, children, and the end of the execution if this was the last.
 --   own_field  the node's new state
 --   came       what its children are told, as `release` takes it; nil if it failed for good
---   targets    what is released (of `targets_of`); false in an execution that does not run
--- A failure that is not gone on from turns a running execution into `failing`; what runs may still commit.
+--   targets    what is released (of `targets_of`); false for none, and in an execution that is cancelled
+-- A failure that is not gone on from turns a running execution into `failing`; what runs may still commit. Where nothing
+-- new may start, what is released is one cursor, put aside for whoever resumes or heals.
 -- `hand` is nil, or {token, queues} to lease one ready child straight to this worker.
 -- Returns the fields to write, the child handed over or nil, the execution's status, the tail of its last event, whether
 -- anything was queued, and what `tell_skipped` takes once the node's own event is out.
@@ -29,12 +30,15 @@ local function settle(execution, node, h, own_field, came, targets, now, hand)
   local status, priority, open, run = h.status, h.priority, h.open, h.run
   local fields, out, given = {node, own_field}, found(h.skips), nil
   run = run - 1
-  if came and targets then
-    local plan = P .. 'p:' .. h.plan
-    local rest = came.ran and execution .. '|c:' .. node .. '|1|' .. came.open .. '|' .. came.route
-      or execution .. '|y:' .. node .. '|1'
-    release(execution, plan, targets, rest, came, out)
-    if #out.skipped > 0 then skip(execution, plan, out, fields, now) end
+  if not came then redis.call('RPUSH', P .. 'd:' .. execution, node) end
+  local what = came and (came.ran and 'c:' or 'y:') .. node
+  local behind = came and came.ran and '|' .. came.open .. '|' .. came.route or ''
+  if came and targets and status ~= 'running' then
+    put_aside(execution, 'cursor|' .. execution .. '|' .. what .. '|0' .. behind, status)
+    open = open + 1
+  elseif came and targets then
+    release(execution, P .. 'p:' .. h.plan, targets, execution .. '|' .. what .. '|1' .. behind, came, out)
+    if #out.skipped > 0 then skip(execution, P .. 'p:' .. h.plan, out, fields, now) end
     local released = #out.ready
     if hand and released > 0 then
       given = choose(out.ready, hand, priority)
@@ -58,7 +62,9 @@ local function settle(execution, node, h, own_field, came, targets, now, hand)
         fields[#fields + 1] = '@st'; fields[#fields + 1] = 'failing'
         event('G', execution .. '|' .. node)
       else status, tail = 'failed', node end
-    elseif open == 0 then status = 'completed' end
+    elseif open == 0 then status, tail = end_of(X) end
+  elseif status == 'paused' then
+    if not came then redis.call('HSETNX', X, '@bad', node) end
   elseif run == 0 and status == 'failing' then
     status, tail = 'failed', redis.call('HGET', X, '@bad')
   elseif run == 0 and status == 'cancelling' then

@@ -3,10 +3,23 @@
 --   roots, c:<node>   entry nodes; children of a node that ran
 --   y:<node>          children of a node that was skipped        x:<node>   a node to be skipped
 --   m:<group>         members of a join that run                 n:<group>  members that are skipped
+--   k                 what was put aside and is offered again
 local function cursor_targets(plan, what, chunk)
   local kind, name = string.match(what, '^(%a):(.*)$')
   local field = kind == 'y' and 'c:' .. name or kind == 'n' and 'm:' .. name or what
   return kind, name, redis.call('HGET', plan, chunk == '0' and field or field .. ':' .. chunk)
+end
+
+-- In a replay, children whose results were kept are neither offered nor skipped.
+local function not_kept(X, out)
+  local ready, skipped = {}, {}
+  for _, target in ipairs(out.ready) do
+    if redis.call('HEXISTS', X, target[1]) == 0 then ready[#ready + 1] = target end
+  end
+  for _, node in ipairs(out.skipped) do
+    if redis.call('HEXISTS', X, node) == 0 then skipped[#skipped + 1] = node end
+  end
+  out.ready, out.skipped = ready, skipped
 end
 
 -- Returns how many nodes it came upon, at least 1; false without a cursor.
@@ -16,7 +29,12 @@ local function advance(now, kept_ms, dead_kept_ms)
   local execution, what, chunk, open, route = string.match(cursor, '^([^|]+)|([^|]+)|(%d+)|?([^|]*)|?([^|]*)$')
   if not execution then return 1 end
   local X = P .. 'x:' .. execution
-  local h = redis.call('HMGET', X, '@st', '@pl', '@pr', '@open', '@sk')
+  local h = redis.call('HMGET', X, '@st', '@pl', '@pr', '@open', '@sk', '@kept')
+  if what == 'k' then
+    -- What stops meanwhile keeps the rest in its list.
+    if h[1] == 'running' then offer(execution, h[2], h[3], now) end
+    return CHUNK
+  end
   if h[1] == 'failing' or h[1] == 'failed' or h[1] == 'paused' then
     put_aside(execution, 'cursor|' .. cursor, h[1])
     return 1
@@ -41,14 +59,19 @@ local function advance(now, kept_ms, dead_kept_ms)
     local came = {ran = true, open = open, route = route}
     release(execution, plan, text, next_chunk .. '|' .. open .. '|' .. route, came, out)
   end
+  if h[6] then not_kept(X, out) end
   skip(execution, plan, out, fields, now)
   tell_skipped(execution, out)
   enqueue(execution, out, h[3], now, fields)
   local left = h[4] + #out.ready + #out.cursors - 1
   fields[#fields + 1] = '@open'; fields[#fields + 1] = int(left)
-  if left == 0 then finish(execution, 'completed', now, kept_ms, dead_kept_ms, fields)
-  else write_fields(X, fields) end
-  return #fields / 2
+  if left == 0 then
+    local ended, tail = end_of(X)
+    finish(execution, ended, now, kept_ms, dead_kept_ms, fields, tail)
+  else
+    write_fields(X, fields)
+  end
+  return math.max(1, #fields / 2)
 end
 
 local function spread(now, kept_ms, dead_kept_ms)

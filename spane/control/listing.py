@@ -1,0 +1,96 @@
+"""Find executions: by workflow, status, tenant and the time of their start."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from spane.errors import InputError
+from spane.model.paths import shorten
+from spane.model.state import ExecutionState
+from spane.runtime import overview
+from spane.runtime.store import Store
+
+UNFINISHED = frozenset(state for state in ExecutionState if not state.ended)
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which executions are meant. What is None does not matter; without a status, those that have not ended."""
+
+    workflow: str | None = None
+    status: str | Collection[str] | None = None
+    tenant: str | None = None
+    started_after: datetime | None = None
+    started_before: datetime | None = None
+    states: frozenset[ExecutionState] = field(init=False)
+
+    def __post_init__(self) -> None:
+        problems = [
+            f"{name} is {shorten(when)}; it is a datetime with a time zone."
+            for name, when in (("started_after", self.started_after), ("started_before", self.started_before))
+            if when is not None and (not isinstance(when, datetime) or when.tzinfo is None)
+        ]
+        given = [self.status] if isinstance(self.status, str) else self.status
+        unknown = [state for state in given or () if state not in frozenset(ExecutionState)]
+        problems += [f"status is {shorten(state)}; it is one of {', '.join(ExecutionState)}." for state in unknown]
+        if problems:
+            lines = "\n".join(f"  - {problem}" for problem in problems)
+            raise InputError(f"Executions cannot be looked for so:\n{lines}", workflow="", problems=tuple(problems))
+        object.__setattr__(self, "states", UNFINISHED if given is None else frozenset(map(ExecutionState, given)))
+
+    def takes(self, listed: Listed) -> bool:
+        """Tell whether an execution is meant."""
+        return (
+            listed.status in self.states
+            and self.workflow in (None, listed.workflow)
+            and self.tenant in (None, listed.tenant)
+            and (self.started_after is None or listed.started_at_ms > self.started_after.timestamp() * 1000)
+            and (self.started_before is None or listed.started_at_ms < self.started_before.timestamp() * 1000)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One line of a list of executions."""
+
+    execution: str
+    workflow: str
+    status: ExecutionState
+    started_at_ms: int
+    ended_at_ms: int | None = None
+    tenant: str | None = None
+    replay_of: str | None = None
+
+
+def find(store: Store, which: Filter, limit: int | None = None) -> list[Listed]:
+    """Return the executions that are meant, the newest first, at most `limit` of them."""
+    found = (listed for listed in _read(store, _ids(store, which)) if which.takes(listed))
+    if limit is None:
+        return sorted(found, key=_age, reverse=True)
+    return heapq.nlargest(limit, found, key=_age)
+
+
+def _ids(store: Store, which: Filter) -> Iterable[str]:
+    # Those that have not ended stand in an index; for the others there is none without a history.
+    return store.active() if which.states <= UNFINISHED else dict.fromkeys(overview.kept(store))
+
+
+def _read(store: Store, ids: Iterable[str]) -> Iterator[Listed]:
+    for execution, values in overview.fields(store, list(ids), "@st", "@wf", "@t0", "@t1", "@tn", "@of"):
+        status, workflow, started, ended, tenant, of = values
+        yield Listed(
+            execution,
+            workflow or "",
+            ExecutionState(status or ""),
+            int(started or 0),
+            int(ended) if ended else None,
+            tenant or None,
+            of,
+        )
+
+
+def _age(listed: Listed) -> tuple[int, str]:
+    return listed.started_at_ms, listed.execution

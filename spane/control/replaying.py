@@ -1,0 +1,144 @@
+"""Replay an execution: the whole of it, or from one node on with the results before it kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from spane.authoring.workflow import Workflow
+from spane.errors import InputError, StoreError, UnknownExecution
+from spane.model.ids import new_execution_id
+from spane.model.plan import PlanNode
+from spane.runtime.choices import Choices
+from spane.runtime.commands import listed
+from spane.runtime.layout import parts
+from spane.runtime.store import Store
+
+_NODES_A_CALL = 100
+#: What is prepared and never begun is gone after so long.
+_PREPARED_MS = 600_000
+
+
+def replay(
+    store: Store,
+    original: str,
+    workflow: Workflow[..., Any] | None,
+    *,
+    from_node: str | None = None,
+    inputs: Mapping[str, Any] | None = None,
+) -> str:
+    """Start a replay and return its id; nothing of the original changes."""
+    raw = _inputs(store, original, workflow, inputs)
+    execution = new_execution_id()
+    aside = 0 if from_node is None else _prepare(store, original, execution, from_node)
+    code, *rest = store.call("replay", store.clock.injected, original, execution, raw, aside)
+    if code == b"unknown":
+        raise UnknownExecution(original)
+    if code == b"noplan":
+        raise StoreError(
+            f"Execution {original!r} cannot be replayed: its plan {rest[0].decode()} is not in the store. Start its "
+            "workflow again to put it there."
+        )
+    if code == b"expired":
+        raise StoreError(f"The replay of {original!r} took too long to prepare, and nothing was started. Try it again.")
+    return execution
+
+
+def _inputs(
+    store: Store, original: str, workflow: Workflow[..., Any] | None, inputs: Mapping[str, Any] | None
+) -> bytes:
+    """Return the inputs of a replay as JSON, b'' for those of the original."""
+    if inputs is None:
+        return b""
+    name = store.fields(original, "@wf")[0]
+    if name is None:
+        raise UnknownExecution(original)
+    if workflow is None:
+        problem = f"import the module of workflow {name!r}; without it nobody can tell whether new inputs fit."
+        raise InputError(f"Execution {original!r} cannot be replayed so: {problem}", workflow=name, problems=(problem,))
+    before = msgspec.json.decode(store.outputs(original, ["@in"]).get("@in", b"{}"))
+    return workflow.encode_inputs({**before, **inputs})
+
+
+def _prepare(store: Store, original: str, execution: str, from_node: str) -> int:
+    """Copy the results that stay and note what runs first; returns how many nodes and cursors that is."""
+    states = store.everything(original)
+    nodes = _nodes(store, states["@pl"])
+    if from_node not in nodes:
+        problem = f"it has no node {from_node!r}; it has {', '.join(nodes)}."
+        raise InputError(
+            f"Execution {original!r} cannot be replayed so: {problem}", workflow=states["@wf"], problems=(problem,)
+        )
+    kept = _kept(nodes, states, from_node)
+    children = _children(nodes)
+    cursors = [
+        f"cursor|{execution}|{_cursor(store, original, nodes[name], children[name], states)}"
+        for name in kept
+        if any(each not in kept for each in children[name])
+    ]
+    entries = [f"node|{name}" for name, node in nodes.items() if name not in kept and not node.awaited]
+    told = [f"kept|{','.join(part)}" for part in parts(kept, _NODES_A_CALL)]
+    _copy(store, original, execution, (), told)
+    for part in parts(kept, _NODES_A_CALL):
+        _copy(store, original, execution, part, ())
+    for lines in parts([*entries, *cursors], _NODES_A_CALL):
+        _copy(store, original, execution, (), lines)
+    return len(entries) + len(cursors)
+
+
+def _cursor(store: Store, original: str, node: PlanNode, children: Sequence[str], states: Mapping[str, str]) -> str:
+    """Return what tells a kept node's children again what became of it: which branches it opened, and whom it chose."""
+    letter = states[node.id][0]
+    if letter == "S":
+        return f"y:{node.id}|0"
+    opened, route = "", ""
+    if letter == "D":
+        if node.decides:
+            raw = store.outputs(original, [node.id])[node.id]
+            opened = listed(Choices(node).outcome(None, raw).open)
+        if node.routes is not None:
+            route = listed(child for child in children if states.get(child, " ")[0] != "S") or ","
+    return f"c:{node.id}|0|{opened}|{route}"
+
+
+def _copy(store: Store, original: str, execution: str, nodes: Sequence[str], entries: Sequence[str]) -> None:
+    for some in [entries] if len(entries) <= _NODES_A_CALL else parts(entries, _NODES_A_CALL):
+        arguments = (original, execution, _PREPARED_MS, len(nodes), *nodes, *some)
+        code, *rest = store.call("copy", store.clock.injected, *arguments)
+        if code == b"unknown":
+            raise UnknownExecution(original)
+        if code == b"changed":
+            raise StoreError(
+                f"Execution {original!r} changed while its replay was prepared (node {rest[0].decode()!r}), and nothing was "
+                "started. Try it again."
+            )
+
+
+def _nodes(store: Store, plan: str) -> dict[str, PlanNode]:
+    pages = (store.plan_page(plan, number) for number in range(store.plan_head(plan).pages))
+    return {node.id: node for page in pages if page is not None for node in page.nodes}
+
+
+def _children(nodes: Mapping[str, PlanNode]) -> dict[str, list[str]]:
+    children: dict[str, list[str]] = {name: [] for name in nodes}
+    for name, node in nodes.items():
+        for parent in node.awaited:
+            children[parent].append(name)
+    return children
+
+
+def _kept(nodes: Mapping[str, PlanNode], states: Mapping[str, str], from_node: str) -> dict[str, None]:
+    """Return the nodes whose results stay: those that ended and do not stand below `from_node`, in plan order."""
+    children, again, left = _children(nodes), {from_node}, [from_node]
+    while left:
+        below = [child for child in children[left.pop()] if child not in again]
+        again.update(below)
+        left += below
+    return {
+        name: None
+        for name, node in nodes.items()
+        if name not in again
+        and (states.get(name, " ")[0] in "DS" or (states.get(name, " ")[0] == "F" and node.on_failure == "continue"))
+    }

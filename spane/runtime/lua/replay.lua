@@ -1,0 +1,44 @@
+#!lua
+-- Start an execution that replays another: same plan, workflow, priority, tenant and metadata, linked to the original.
+-- What `copy` prepared for it is offered; without that, it begins with its entry nodes.
+-- KEYS  1 prefix
+-- ARGV  1 now or ''   2 original   3 execution   4 inputs (opaque), or '' for those of the original   5 how many nodes and
+--       cursors `copy` put aside, 0 for a replay of the whole
+-- Returns {'ok', execution} | {'again', execution} | {'unknown'} | {'noplan', plan} | {'expired'} what was prepared is gone
+-- Events  S, n. Bound: 500 entry nodes, or 500 of what was put aside; the rest by cursor.
+local P = KEYS[1]
+--@include clock
+--@include event
+--@include queue
+--@include state
+--@include release
+--@include offer
+--@include plan
+--@include promote
+local original, execution, inputs, aside = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+local X, O = P .. 'x:' .. execution, P .. 'o:' .. execution
+if redis.call('HEXISTS', X, '@st') == 1 then return {'again', execution} end
+local h = redis.call('HMGET', P .. 'x:' .. original, '@pl', '@wf', '@pr', '@tn', '@meta')
+if not h[1] then return {'unknown'} end
+local plan = P .. 'p:' .. h[1]
+if redis.call('HEXISTS', plan, 'total') == 0 then return {'noplan', h[1]} end
+if inputs == '' then inputs = redis.call('HGET', P .. 'o:' .. original, '@in') end
+if aside ~= '0' and redis.call('EXISTS', P .. 'k:' .. execution) == 0 then return {'expired'} end
+-- Writes from here on.
+local now = clock(ARGV[1])
+stamp(ARGV[1])
+redis.call('HINCRBY', plan, 'refs', 1)
+redis.call('PERSIST', plan)
+local entry = event('S', execution .. '|' .. h[1] .. '|' .. h[2] .. '|' .. h[3] .. '||' .. original)
+redis.call('HSET', X, '@st', 'running', '@g', '1', '@pl', h[1], '@pr', h[3], '@wf', h[2], '@open', aside, '@run', '0',
+  '@tn', h[4], '@t0', int(now), '@key', '', '@ev', entry, '@meta', h[5], '@of', original)
+redis.call('HSET', O, '@in', inputs)
+redis.call('ZADD', P .. 'active', int(now), execution)
+if aside == '0' then
+  begin(execution, X, plan, h[3], now)
+else
+  for _, name in ipairs({'x:', 'o:', 'b:', 'k:'}) do redis.call('PERSIST', P .. name .. execution) end
+  redis.call('HSET', X, '@k', '1')
+  offer(execution, h[1], h[3], now)
+end
+return {'ok', execution}
