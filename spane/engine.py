@@ -216,7 +216,11 @@ class Engine(ManyExecutions):
 
     @contextmanager
     def work(self, threads: int = 8) -> Iterator[Worker]:
-        """Run a Dramatiq worker in this process for as long as the `with` lasts."""
+        """Run a Dramatiq worker in this process for as long as the `with` lasts.
+
+        Raises:
+            StoreUnavailable: Redis did not answer within 20 s; no worker runs.
+        """
         worker = Worker(self.broker, worker_threads=threads, worker_timeout=100)
         worker.start()
         try:
@@ -232,8 +236,9 @@ class Engine(ManyExecutions):
                 "Only an engine in memory has a worker of its own; use `work()`, or start one by `dramatiq`."
             )
         if self._worker is None:
-            self._worker = Worker(self.broker, worker_threads=_IN_PROCESS_THREADS, worker_timeout=10)
-            self._worker.start()
+            worker = Worker(self.broker, worker_threads=_IN_PROCESS_THREADS, worker_timeout=10)
+            worker.start()
+            self._worker = worker
         return self._worker
 
     def advance(self, seconds: float) -> None:

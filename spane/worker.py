@@ -7,6 +7,7 @@ run beside SPANE's.
 from __future__ import annotations
 
 import sys
+from typing import NoReturn
 
 import dramatiq
 
@@ -25,13 +26,18 @@ def _engine() -> Engine:
         engine = Engine(settings=Settings())
         require_suitable(engine.store.client, allow=engine.settings.allow_unsafe_redis, prefix=engine.store.keys.prefix)
     except SpaneError as error:
-        sys.stderr.write(f"spane.worker: {error}\n")
-        sys.stderr.flush()
-        sys.exit(_CANNOT_IMPORT if isinstance(error, SettingsError) else _CANNOT_CONNECT)
+        _end(error)
     return engine
+
+
+def _end(error: SpaneError) -> NoReturn:
+    sys.stderr.write(f"spane.worker: {error}\n")
+    sys.stderr.flush()
+    sys.exit(_CANNOT_IMPORT if isinstance(error, SettingsError) else _CANNOT_CONNECT)
 
 
 engine = _engine()
 settings = engine.settings
 broker = engine.broker
+broker.boot_failed = _end
 dramatiq.set_broker(broker)

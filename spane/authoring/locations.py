@@ -23,6 +23,23 @@ def foreign(frame: FrameType) -> bool:
     return file.startswith("<frozen") or (file.startswith(_STANDARD) and not file.startswith(_INSTALLED))
 
 
+def written_by_user(frame: FrameType, body: Location) -> bool:
+    """Tell whether a frame runs what was written for a body: its own file, or a file that is no installed package."""
+    file = frame.f_code.co_filename
+    return file == body.file or not (foreign(frame) or file.startswith((*_INSTALLED, "<")))
+
+
+def in_body(body: Location) -> Location:
+    """Return the line that runs now of what was written for a body, else where the workflow was defined.
+
+    There is none where a library calls on its own, from a thread, say.
+    """
+    frame = inspect.currentframe()
+    while frame is not None and not written_by_user(frame, body):
+        frame = frame.f_back
+    return body if frame is None else Location(frame.f_code.co_filename, frame.f_lineno)
+
+
 def caller_frame() -> FrameType | None:
     """Return the innermost frame of the user's own code, or None where there is none."""
     frame = inspect.currentframe()

@@ -105,7 +105,7 @@ def misused(reference: Reference, what: str, instead: str) -> NoReturn:
     """Raise ReferenceMisuse at the user's own line: `what` is wrong with it, `instead` what to write."""
     at = point(reference)
     message = f"{reference!r} {what}. {instead}" if instead else f"{reference!r} {what}."
-    fault = Fault("reference-misuse", message, str(locations.caller()))
+    fault = Fault("reference-misuse", message, str(locations.in_body(at.trace.draft.location)))
     raise ReferenceMisuse(f"Workflow {at.trace.draft.workflow!r}", [fault])
 
 

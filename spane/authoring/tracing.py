@@ -69,7 +69,7 @@ class Trace:
 
     def fault(self, code: str, message: str, where: Location | None = None) -> None:
         """Write down a fault, at the user's line that runs now unless `where` says otherwise."""
-        self.draft.faults.append(Fault(code, message, str(where or locations.caller())))
+        self.draft.faults.append(Fault(code, message, str(where or locations.in_body(self.draft.location))))
 
     def input(self, parameter: Parameter) -> Any:
         """Return the reference that stands for an input of the workflow."""
@@ -77,7 +77,7 @@ class Trace:
 
     def call(self, placed: Placed, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Write down a call of a node and return the reference that stands for its result."""
-        location = locations.caller()
+        location = locations.in_body(self.draft.location)
         node_type = placed.node_type
         if placed.signature.problems and node_type.name not in self._unread:
             self._unread.add(node_type.name)
@@ -215,7 +215,7 @@ class Trace:
         trace = error.__traceback__
         where = self.draft.location
         while trace is not None:
-            if not locations.foreign(trace.tb_frame):
+            if locations.written_by_user(trace.tb_frame, self.draft.location):
                 where = Location(trace.tb_frame.f_code.co_filename, trace.tb_lineno)
             trace = trace.tb_next
         message = (

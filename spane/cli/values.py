@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,12 +24,15 @@ def read(workflow: Workflow[..., Any], pairs: Sequence[str], document: str | Non
     given = {} if document is None else _document(workflow, document)
     annotations = {parameter.name: parameter.annotation for parameter in workflow.draft.inputs}
     problems = []
+    times: Counter[str] = Counter()
     for pair in pairs:
         name, equals, text = pair.partition("=")
         if not equals or not name:
             problems.append(f"{pair!r} is no input; write name=value{_known(annotations)}.")
-        else:
-            given[name] = _value(text, annotations.get(name, Any))
+            continue
+        times[name] += 1
+        given[name] = _value(text, annotations.get(name, Any))
+    problems += [f"{name}: it is given {count} times; give it once." for name, count in times.items() if count > 1]
     if problems:
         raise _refused(workflow, problems)
     return given
@@ -41,7 +45,11 @@ def _document(workflow: Workflow[..., Any], document: str) -> dict[str, Any]:
         elif document.startswith("@"):
             document = Path(document[1:]).read_text(encoding="utf-8")
         given = json.loads(document)
-    except (OSError, ValueError) as error:
+    except FileNotFoundError:
+        raise _refused(workflow, [f"--input: there is no file {document[1:]!r}."]) from None
+    except OSError as error:
+        raise _refused(workflow, [f"--input: the file {document[1:]!r} cannot be read: {error.strerror}."]) from None
+    except ValueError as error:
         raise _refused(workflow, [f"--input cannot be read as JSON: {error}."]) from None
     if not isinstance(given, dict):
         raise _refused(workflow, [f"--input is a JSON {type(given).__name__}; inputs are an object, {{name: value}}."])

@@ -21,6 +21,7 @@ def examine(draft: Draft, wiring: Wiring) -> tuple[list[Fault], list[Fault]]:
         *structure.inputs(draft),
         *structure.types(draft),
         *structure.unreadable(draft),
+        *structure.unwritable(draft),
         *structure.references(wiring),
         *structure.cycles(wiring),
         *structure.entry(draft, wiring),

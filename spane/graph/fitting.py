@@ -2,6 +2,7 @@
 
 Only what provably cannot be is refused: some value of the source must be sure to fail, whatever it is. An element
 type that clashes makes a list clash (only the empty one would pass); two optionals never clash (`None` passes).
+Values keep their real type, so what gives an `Animal` may give a `Dog`: a class clashes only if its subclasses do.
 """
 
 from __future__ import annotations
@@ -42,8 +43,15 @@ def _plain_clash(source: Any, target: Any, seen: _Seen) -> bool:
     if isinstance(source, type) and target in source.__mro__:
         return False
     given, taken = form(source), form(target)
-    if given is None or taken is None or _hidden(given, taken):
+    if given is None or taken is None or _hidden(given, taken) or not _forms_clash(given, taken, seen):
         return False
+    if not isinstance(given, Fieldwise) or given.cls is None:
+        return True
+    subclasses: list[type] = type.__subclasses__(given.cls)
+    return all(_clash(one, target, seen) for one in subclasses)
+
+
+def _forms_clash(given: Form, taken: Form, seen: _Seen) -> bool:
     match given, taken:
         case Scalar(), Scalar():
             return _scalars_clash(given, taken)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from spane.errors import DefinitionError, Fault, ResultNotSerialisable
+from spane.graph.annotations import render
 from spane.graph.spelling import MOST_HINTS, hint, listing
 from spane.graph.wiring import Wiring
-from spane.model.codec import Reader
+from spane.graph.writing import without_text_keys
+from spane.model.codec import Reader, dump, writer
 from spane.model.draft import Draft
 from spane.model.freezing import freeze
 from spane.model.ids import NAME_RULE, is_name
@@ -96,6 +99,26 @@ def unreadable(draft: Draft) -> Iterator[Fault]:
                 for fault in error.faults:
                     message = f"Node type {node_type.name!r}, {place}: {fault.message}"
                     yield Fault("bad-annotation", message, str(node_type.location))
+
+
+def unwritable(draft: Draft) -> Iterator[Fault]:
+    """Find results that could never become JSON, once for each node type."""
+    for node_type in {call.node_type: None for call in draft.calls if call.node_type is not None}:
+        found = without_text_keys(node_type.returns)
+        # An annotation with serialisers has its own way with keys.
+        if found is not None and _written_plainly(node_type.returns):
+            message = (
+                f"Node type {node_type.name!r} returns {render(node_type.returns)}, which JSON cannot carry: the keys of "
+                f"{render(found)} are no text. Return text keys, or a list of pairs."
+            )
+            yield Fault("bad-annotation", message, str(node_type.location))
+
+
+def _written_plainly(annotation: Any) -> bool:
+    try:
+        return writer(annotation) is dump
+    except DefinitionError:  # told as unreadable
+        return False
 
 
 def references(wiring: Wiring) -> Iterator[Fault]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import traceback as _traceback
 from dataclasses import dataclass, field
+from types import TracebackType
 
 import msgspec
 
@@ -42,7 +43,7 @@ def describe(error: BaseException, *, node: str, attempt: int, retryable: bool, 
     for _ in range(skip_frames):
         if trace is not None and trace.tb_next is not None:
             trace = trace.tb_next
-    text = "".join(_traceback.format_exception(type(error), error, trace))
+    text = _formatted(error, trace)
     return NodeError(
         type=error_type(error),
         message=_printable(error)[:10_000],
@@ -51,6 +52,14 @@ def describe(error: BaseException, *, node: str, attempt: int, retryable: bool, 
         traceback=_encodable(text[-20_000:]),
         retryable=retryable,
     )
+
+
+def _formatted(error: BaseException, trace: TracebackType | None) -> str:
+    try:
+        return "".join(_traceback.format_exception(type(error), error, trace))
+    except Exception:  # noqa: BLE001 - it looks at the exception, whose attributes may be the user's own
+        frames = "".join(_traceback.format_tb(trace))
+        return f"Traceback (most recent call last):\n{frames}{type(error).__qualname__}: {_printable(error)}\n"
 
 
 def _printable(error: BaseException) -> str:

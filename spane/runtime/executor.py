@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from pydantic import ValidationError
 
@@ -27,7 +27,7 @@ from spane.runtime.attempt import AttemptBackend, AttemptLogger, LoopBackend
 from spane.runtime.choices import skipped
 from spane.runtime.mishaps import absent, put_off, returned_by, stopped, timed_out
 from spane.runtime.programs import DoesNotFit, Program, Programs
-from spane.runtime.retry import AttemptFailed, AttemptRetried, classify
+from spane.runtime.retry import AttemptFailed, AttemptRetried, classify, tellable
 from spane.runtime.store import BLOB_MARK, ERROR_MARK, Store
 from spane.runtime.watchdog import AttemptInterrupted, Seat
 
@@ -273,27 +273,33 @@ class Executor:
 
     def fail(self, claim: Claim, program: Program, error: BaseException) -> None:
         """Settle the outcome of a failed attempt and raise it the way Dramatiq should see it."""
-        if isinstance(error, Skip):
-            claim.outcome = skipped(error)
+        # `isinstance` would ask the exception itself, which may be the user's and raise.
+        kind = type(error)
+        if issubclass(kind, Skip):
+            claim.outcome = skipped(cast("Skip", error))
             return
-        if isinstance(error, asyncio.CancelledError) and claim.handed_back:
+        if issubclass(kind, asyncio.CancelledError) and claim.handed_back:
             claim.outcome = put_off(claim, StoreUnavailable("The worker stopped."))
             raise AttemptFailed("handed back when the worker stopped") from error
-        if claim.cancelled is not None and isinstance(error, _STOPS) and not (claim.interrupted or claim.handed_back):
+        if claim.cancelled is not None and issubclass(kind, _STOPS) and not (claim.interrupted or claim.handed_back):
             claim.outcome = stopped(claim, claim.cancelled)
             raise AttemptFailed("stopped because its execution is cancelled") from error
-        if isinstance(error, AttemptInterrupted) and not claim.interrupted:
+        if issubclass(kind, AttemptInterrupted) and not claim.interrupted:
             raise AttemptFailed("handed back when the worker stopped") from error
-        if isinstance(error, AttemptInterrupted):
+        if issubclass(kind, AttemptInterrupted):
             # The watchdog has settled this attempt already; what is raised here only tells Dramatiq.
             error = timed_out(claim, program.node.timeout_ms or 0)
-        elif isinstance(error, ResultNotSerialisable):
+        elif tellable(error) and isinstance(error, ResultNotSerialisable):
             error = returned_by(claim.node, error)
         outcome = classify(program.node.retry, error, node=claim.node, attempt=claim.attempt, skip_frames=1)
         claim.outcome = outcome
         claim.exception = error
         if isinstance(outcome, RetryAt):
-            raise AttemptRetried(outcome) from error
+            raise AttemptRetried(outcome) from outcome.exception
+        if not tellable(error):
+            # Dramatiq asks `isinstance` of what it is given.
+            _logger.error("Node %r failed.\n%s", claim, outcome.error.traceback)
+            raise AttemptFailed(str(outcome.error))
         if self.quiet:
             raise AttemptFailed(str(error)) from error
         raise error

@@ -42,8 +42,23 @@ class AsyncLane:
         self._running = 0
         self._changed = threading.Condition()
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="spane-async-lane", daemon=True)
+        self._closing = False
+        self._thread = threading.Thread(target=self._run, name="spane-async-lane", daemon=True)
         self._thread.start()
+
+    def _run(self) -> None:
+        """Run the loop until `close` asks for its end: all async nodes of the process live on it.
+
+        A SystemExit or KeyboardInterrupt of any task is its result, and asyncio raises it out of the loop as well.
+        """
+        while not self._closing:
+            try:
+                self._loop.run_forever()
+            except BaseException as error:  # noqa: BLE001 - whatever it is, the nodes of this loop go on
+                _logger.warning("A task on the event loop of async nodes raised %r; the loop goes on.", error)
+            else:
+                if not self._closing:
+                    _logger.warning("An async node stopped the event loop that all async nodes share; it goes on.")
 
     def start(self, claim: Claim, begin: Callable[[Claim], bool], finish: Callable[[Claim], None]) -> None:
         """Schedule a claim; called by the pump's thread."""
@@ -139,9 +154,10 @@ class AsyncLane:
             if not self._stuck:
                 with suppress(TimeoutError):
                     asyncio.run_coroutine_threadsafe(_end_all(), self._loop).result(timeout=2 * _ENDED_WITHIN_S)
+            self._closing = True
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join(timeout=0 if self._stuck else 5)
-        if not self._loop.is_running():
+        if not self._thread.is_alive():
             self._loop.close()
 
 

@@ -12,7 +12,6 @@ from spane.model.plan import RetryPolicy
 from spane.runtime.claim import Claim
 from spane.runtime.programs import DoesNotFit
 from spane.runtime.retry import AttemptRetried, classify
-from spane.runtime.stopping import chain_sigterm
 
 if TYPE_CHECKING:
     from spane.runtime.node_broker import NodeBroker
@@ -52,12 +51,7 @@ def _policy(broker: NodeBroker, claim: Claim) -> RetryPolicy:
 
 
 class NodeLifecycle(Middleware):
-    """Starts and stops a process's node-running half with Dramatiq's worker."""
-
-    def before_worker_boot(self, broker: NodeBroker, worker: Worker) -> None:  # type: ignore[override]
-        process = broker.open_process(worker)
-        if not process.options.in_process:
-            chain_sigterm(process.stop_claiming)
+    """Stops a process's node-running half with Dramatiq's worker; the broker starts it, see its `emit_before`."""
 
     def before_worker_shutdown(self, broker: NodeBroker, worker: Worker) -> None:  # type: ignore[override]
         broker.drain_process()

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from dramatiq import Broker, MessageProxy, Worker
-from dramatiq.actor import Actor
 from dramatiq.middleware import (
     AgeLimit,
     Callbacks,
@@ -16,13 +16,16 @@ from dramatiq.middleware import (
     ShutdownNotifications,
     TimeLimit,
 )
+from dramatiq.worker import _WorkerMiddleware
 
 from spane.authoring.registry import Registry
 from spane.authoring.registry import default as default_registry
+from spane.errors import SpaneError
 from spane.ops.services import Service
 from spane.runtime.middleware import Attempts, NodeLifecycle
+from spane.runtime.stopping import chain_sigterm
 from spane.runtime.store import Store
-from spane.runtime.worker_process import UNKNOWN_ACTOR, WorkerOptions, WorkerProcess
+from spane.runtime.worker_process import WorkerOptions, WorkerProcess
 
 if TYPE_CHECKING:
     Mixed = Broker
@@ -50,32 +53,38 @@ class NodeBroker(Mixed):
         self.worker_options = options or WorkerOptions()
         self.default_queue = default_queue
         self.process = None
+        #: Told why a worker does not boot, before that is raised; a process that is nothing else may end itself here.
+        self.boot_failed: Callable[[SpaneError], None] = lambda error: None
         self._workers = 0
         self._node_hooks: dict[str, list[Any]] = {}
         for middleware in (NodeLifecycle(), Attempts()):
             self.add_middleware(middleware)
 
     def open_process(self, worker: Worker) -> WorkerProcess:
-        """Open this process's node-running half, for a Dramatiq worker that boots; a second worker shares it."""
-        self._workers += 1
-        if self.process is not None:
+        """Open this process's node-running half, for a Dramatiq worker that boots; a second worker shares it.
+
+        Raises:
+            StoreError: Redis did not answer in time, or cannot be used; nothing is left open.
+        """
+        if self.process is None:
+            self.process = self._booted(worker.worker_threads)
+        else:
             self.process.pump.holdings.threads += worker.worker_threads
-            return self.process
-        self.process = WorkerProcess(
-            self, self.store, self.registry, self.worker_options, threads=worker.worker_threads
-        )
-        if UNKNOWN_ACTOR not in self.actors:
-            Actor(
-                self.process.run_claim,
-                broker=self,
-                actor_name=UNKNOWN_ACTOR,
-                queue_name=self.default_queue,
-                priority=0,
-                options={},
-            )
-        self.actors[UNKNOWN_ACTOR].fn = self.process.run_claim
-        self.process.boot()
+        self._workers += 1
+        if not self.process.options.in_process:
+            chain_sigterm(self.process.stop_claiming)
         return self.process
+
+    def _booted(self, threads: int) -> WorkerProcess:
+        process = WorkerProcess(self, self.store, self.registry, self.worker_options, threads=threads)
+        try:
+            process.boot()
+        except BaseException as error:
+            process.shut_down()
+            if isinstance(error, SpaneError):
+                self.boot_failed(error)
+            raise
+        return process
 
     def drain_process(self) -> None:
         """Claim nothing more, unless another worker goes on."""
@@ -89,9 +98,13 @@ class NodeBroker(Mixed):
 
     def close_process(self, worker: Worker) -> None:
         """Take the threads of a worker that has stopped away; the last one closes the process."""
-        self._workers -= 1
         if self.process is None:
             return
+        # Dramatiq leaves this behind, which would start a consumer of a stopped worker for each queue that is new.
+        self.middleware = [
+            one for one in self.middleware if not (isinstance(one, _WorkerMiddleware) and one.worker is worker)
+        ]
+        self._workers -= 1
         self.process.pump.holdings.threads -= worker.worker_threads
         if self._workers == 0:
             process, self.process = self.process, None
@@ -122,6 +135,8 @@ class NodeBroker(Mixed):
         """Emit a signal; a node's message passes only hooks that have something to say about nodes.
 
         A hook may refuse a message before it is processed; later nothing keeps what became of a node from being told.
+        That a worker boots is acted on here and not in a middleware: Dramatiq would log what one raises, and go on with a
+        worker that runs no node.
         """
         if args and isinstance(args[0], MessageProxy) and "spane" in args[0].options:
             for hook in self._hooks("before_" + signal):
@@ -134,6 +149,8 @@ class NodeBroker(Mixed):
                     self.logger.critical("Unexpected failure in %s of %r.", signal, hook, exc_info=True)
         else:
             super().emit_before(signal, *args, **kwargs)
+            if signal == "worker_boot":
+                self.open_process(*args)
 
     def emit_after(self, signal: str, *args: Any, **kwargs: Any) -> None:
         """Emit a signal, like `emit_before`, in reverse order. Not even a SystemExit gets past: it would end the thread."""

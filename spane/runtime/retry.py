@@ -7,7 +7,7 @@ import random
 from dramatiq import Retry as DramatiqRetry
 
 from spane.errors import ResultNotSerialisable, RetryLater, Unrecoverable, ValueMismatch, ValueTooLarge
-from spane.model.outcome import Failed, Outcome, RetryAt, describe
+from spane.model.outcome import Failed, RetryAt, describe
 from spane.model.plan import RetryPolicy
 
 #: Trying these again cannot help.
@@ -45,19 +45,31 @@ def names_of(error: BaseException) -> set[str]:
 
 def retryable(policy: RetryPolicy, error: BaseException) -> bool:
     """Tell whether the policy allows another try after this exception."""
-    if isinstance(error, NEVER_RETRIED):
+    if issubclass(type(error), NEVER_RETRIED):
         return False
     names = names_of(error)
     return not names.isdisjoint(policy.retry_on) and names.isdisjoint(policy.give_up_on)
 
 
-def classify(policy: RetryPolicy, error: BaseException, *, node: str, attempt: int, skip_frames: int = 0) -> Outcome:
-    """Turn a raised exception into the outcome of its attempt."""
-    if isinstance(error, RetryLater):
+def tellable(error: BaseException) -> bool:
+    """Tell whether `isinstance` can be asked of an exception: a `__class__` of the user's own may raise."""
+    try:
+        isinstance(error, DramatiqRetry)
+    except BaseException:  # noqa: BLE001 - user code was called
+        return False
+    return True
+
+
+def classify(
+    policy: RetryPolicy, error: BaseException, *, node: str, attempt: int, skip_frames: int = 0
+) -> Failed | RetryAt:
+    """Turn a raised exception into the outcome of its attempt; it is kept only where others can handle it."""
+    kept = error if tellable(error) else None
+    if kept is not None and isinstance(error, RetryLater):
         record = describe(error, node=node, attempt=attempt, retryable=True, skip_frames=skip_frames)
         return RetryAt(round(error.after_s * 1000), record, spends=False, exception=error)
     again = retryable(policy, error)
     record = describe(error, node=node, attempt=attempt, retryable=again, skip_frames=skip_frames)
     if again and attempt < policy.attempts:
-        return RetryAt(wait_ms(policy, attempt), record, exception=error)
-    return Failed(record, exception=error)
+        return RetryAt(wait_ms(policy, attempt), record, exception=kept)
+    return Failed(record, exception=kept)

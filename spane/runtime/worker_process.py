@@ -41,18 +41,24 @@ UNKNOWN_ACTOR = "spane:unknown"
 #: How often outcomes are sent while async nodes end, and how long those may take that were cancelled.
 _FLUSH_S = 0.1
 _CANCELLED_WITHIN_S = 1.0
+#: How often a worker that boots looks whether Redis answers.
+_LOOK_AGAIN_S = 0.1
 #: A plain call asks for its exception right after the end; an engine that lives on must not keep them all.
 _EXCEPTIONS_KEPT = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerOptions:
-    """How a worker process goes about its work; see Settings for what each is for."""
+    """How a worker process goes about its work; see Settings for what each is for.
+
+    `boot_within_s` is how long a worker that boots waits for a Redis that does not answer.
+    """
 
     pace: Pace = Pace()
     grace_s: float = 25.0
     async_concurrency: int = 100
     in_process: bool = False
+    boot_within_s: float = 20.0
 
 
 class WorkerProcess:
@@ -91,31 +97,59 @@ class WorkerProcess:
     # Life cycle.
 
     def boot(self) -> None:
-        """Make scripts, session and actors ready; start the service loops."""
-        self.store.load_scripts()
-        self.session.open()
+        """Make scripts, session and actors ready; start the service loops.
+
+        Raises:
+            StoreUnavailable: Redis did not answer within `boot_within_s`.
+            StoreError: Redis cannot be used.
+        """
+        self._reach()
         self.declare_actors()
         for service in (*self.session.services(), *self.broker.services()):
             self.services.start(service)
 
+    def _reach(self) -> None:
+        """Load the scripts and open the session as soon as Redis answers; it may just be starting again."""
+        within_s = self.options.boot_within_s
+        gives_up_at = time.monotonic() + within_s
+        told = False
+        while True:
+            try:
+                self.store.load_scripts()
+                self.session.open()
+            except StoreUnavailable as error:
+                if time.monotonic() >= gives_up_at:
+                    raise StoreUnavailable(
+                        f"The worker does not start: Redis did not answer within {within_s:g} s. {error}"
+                    ) from error
+                if not told:
+                    _logger.warning("The worker waits for Redis to start, for at most %g s. %s", within_s, error)
+                told = True
+                time.sleep(_LOOK_AGAIN_S)
+            else:
+                return
+
     def declare_actors(self) -> None:
         """Declare one actor for every registered node type, and every queue that a registered workflow names."""
+        self._declare(UNKNOWN_ACTOR, self.broker.default_queue, {})
         for name in self.registry.names():
             try:
                 queue = self.registry.resolve(name).options.queue
             except SpaneError as error:
                 self._tell("Node type %r cannot run here: %s", name, error)
                 continue
-            Actor(
-                self.run_claim,
-                broker=self.broker,
-                actor_name=ACTOR_PREFIX + name,
-                queue_name=queue,
-                priority=0,
-                options=self._options(),
-            )
+            self._declare(ACTOR_PREFIX + name, queue, self._options())
         for queue in self._planned_queues():
             self.broker.declare_queue(queue)
+
+    def _declare(self, name: str, queue: str, options: dict[str, Any]) -> None:
+        Actor(self.run_claim, broker=self.broker, actor_name=name, queue_name=queue, priority=0, options=options)
+
+    def _withdraw_actors(self) -> None:
+        """Take this process's actors off the broker, so that the next one can declare its own."""
+        for name, actor in list(self.broker.actors.items()):
+            if actor.fn == self.run_claim:
+                del self.broker.actors[name]
 
     def _options(self) -> dict[str, Any]:
         wanted = {"max_retries": 0, "time_limit": float("inf")}
@@ -184,6 +218,7 @@ class WorkerProcess:
             _logger.exception("What follows the yield of a resource failed.")
         self.lane.close()
         self.executor.close()
+        self._withdraw_actors()
         try:
             self.store.leave(self.pump.session)
         except StoreUnavailable:

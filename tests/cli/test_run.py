@@ -51,7 +51,9 @@ def test_inputs_that_do_not_fit_are_all_named(run):
         (["tea"], "'tea' is no input; write name=value, with the inputs n."),
         (["--input", "{"], "--input cannot be read as JSON"),
         (["--input", "[]"], "--input is a JSON list; inputs are an object"),
-        (["--input", "@nowhere.json"], "--input cannot be read as JSON: [Errno 2]"),
+        (["--input", "@nowhere.json"], "--input: there is no file 'nowhere.json'."),
+        (["--input", "@."], "--input: the file '.' cannot be read: Is a directory."),
+        (["n=3", "n=4"], "n: it is given 2 times; give it once."),
     ],
 )
 def test_inputs_that_cannot_be_read_are_refused(run, arguments, message):

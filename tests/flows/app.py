@@ -402,6 +402,60 @@ def revolting_async(text: str) -> None:
     return revolt_async(text)
 
 
+ENDINGS = {"SystemExit": SystemExit, "KeyboardInterrupt": KeyboardInterrupt}
+
+
+@node(retry=QUICK, timeout_s=10)
+async def end_in_time(error: str, context: Context = current()) -> None:
+    saw(context)
+    raise ENDINGS[error](error)
+
+
+@node(retry=QUICK)
+async def end_a_task(error: str, context: Context = current()) -> None:
+    saw(context)
+
+    async def task() -> None:
+        await asyncio.sleep(0)
+        raise ENDINGS[error](error)
+
+    await asyncio.gather(task())
+
+
+@node(retry=QUICK)
+async def stop_the_loop(value: str, context: Context = current()) -> str:
+    saw(context)
+    asyncio.get_running_loop().stop()
+    await asyncio.sleep(0.01)
+    return value
+
+
+@node
+async def relay_async(value: Any) -> Any:
+    await asyncio.sleep(0)
+    return value
+
+
+@workflow
+def ending_in_time(error: str) -> None:
+    return end_in_time(error)
+
+
+@workflow
+def ending_a_task(error: str) -> None:
+    return end_a_task(error)
+
+
+@workflow
+def stopping_the_loop(value: str) -> str:
+    return stop_the_loop(value)
+
+
+@workflow
+def relaying_async(value: Any) -> Any:
+    return relay_async.named("child")(relay_async.named("parent")(value))
+
+
 @node
 def strange(context: Context = current()) -> Any:
     saw(context)

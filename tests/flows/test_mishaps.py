@@ -123,6 +123,25 @@ def test_an_exception_beyond_exception_fails_the_node_at_once(place, workflow, g
         place.alive()
 
 
+@pytest.mark.parametrize("error", ["SystemExit", "KeyboardInterrupt"])
+@pytest.mark.parametrize("workflow", [app.ending_in_time, app.ending_a_task])
+def test_what_would_end_the_event_loop_fails_the_node_at_once_and_async_nodes_go_on(place, workflow, error):
+    execution = place.fail(workflow, error=error)
+    (event,) = place.events(execution, "node_failed")
+    assert (f"builtins:{error}", error, 1) == (event.error.type, event.error.message, event.attempt)
+    assert 1 == len(place.saw(execution))
+    for _ in range(5):
+        assert "next" == place.run(app.relaying_async, value="next")[1]
+
+
+def test_a_node_that_stops_the_event_loop_ends_and_async_nodes_go_on(place):
+    execution, result = place.run(app.stopping_the_loop, value="stopped")
+    assert "stopped" == result
+    assert 1 == len(place.saw(execution))
+    for _ in range(5):
+        assert "next" == place.run(app.relaying_async, value="next")[1]
+
+
 def test_a_value_that_does_not_fit_fails_the_node_at_once(place):
     execution = place.fail(app.mismatched, value={"not": "a number"})
     (event,) = place.events(execution, "node_failed")

@@ -7,10 +7,12 @@ import copy
 import math
 import operator
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from pydantic import BaseModel
 
-from spane import ReferenceMisuse, node, workflow
+from spane import DefinitionError, ReferenceMisuse, node, workflow
 
 
 @node
@@ -139,6 +141,36 @@ def test_misuse_is_told_at_the_line_of_the_user(marked):
     with pytest.raises(ReferenceMisuse) as caught:
         _ = flow.draft
     assert marked(test_misuse_is_told_at_the_line_of_the_user) == caught.value.faults[0].where
+
+
+class Plain(BaseModel):
+    number: int
+
+
+def test_a_library_in_between_is_not_where_a_reference_was_misused(marked):
+    @workflow
+    def flow():
+        seven = number()
+        Plain(number=seven)  # here
+
+    with pytest.raises(DefinitionError) as caught:
+        _ = flow.draft
+    assert marked(test_a_library_in_between_is_not_where_a_reference_was_misused) == caught.value.faults[0].where
+
+
+def test_a_call_from_a_thread_is_told_at_the_workflow():
+    @workflow
+    def flow():
+        with ThreadPoolExecutor(1) as pool:
+            list(pool.map(other, [number()]))
+
+    @node
+    def other(n: int) -> int:
+        return n
+
+    with pytest.raises(ReferenceMisuse, match="is passed to 'other' outside its body") as caught:
+        _ = flow.draft
+    assert str(flow.location) == caught.value.faults[0].where
 
 
 def test_a_reference_that_left_its_body_is_no_argument_of_a_plain_call():

@@ -68,6 +68,22 @@ class Dog(Animal):
     tricks: list[str] = []
 
 
+class Puppy(Dog):
+    weeks: int
+
+
+class Cat(Animal):
+    lives: int
+
+
+class Pet(BaseModel):
+    pass
+
+
+class Parrot(Pet):
+    words: list[str]
+
+
 class Named(BaseModel):
     name: str
 
@@ -178,6 +194,11 @@ class Row(TypedDict):
     number: NotRequired[int]
 
 
+@dataclasses.dataclass
+class Depth(Point):
+    z: int = dataclasses.field(kw_only=True)
+
+
 class Pair(NamedTuple):
     left: int
     right: str
@@ -281,6 +302,17 @@ FITS = [
     (Dog, Animal),
     (Dog, Named),
     (Animal, Dog),
+    # values keep their real type, so a subclass may come
+    (Animal, Puppy),
+    (Animal, Puppy | int),
+    (Animal | int, Puppy),
+    (list[Animal], list[Cat]),
+    (dict[str, Animal | None], dict[str, Cat]),
+    (Pet, Parrot),
+    (BaseModel, Animal),
+    (BaseModel, list[int]),
+    (Point, Depth),
+    (Point | None, Depth),
     (Animal, Named),
     (Animal, dict[str, str]),
     (Animal, dict),
@@ -388,6 +420,11 @@ CLASHES = [
     (Animal, list[str]),
     (Animal, Numbered),
     (Animal, Numbered | int),
+    (Puppy, Cat),
+    (Dog, Cat),
+    (Cat, Puppy | int),
+    (Animal, Parrot),
+    (Place, Depth),
     (Numbered, Animal),
     (Aliased, Animal),
     (Animal, Aliased),

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import uuid
+from typing import Annotated, Any, Literal
+
 import pytest
+from pydantic import BaseModel, PlainSerializer
 
 from spane import graph
 from spane.errors import DefinitionError
+from spane.graph.annotations import render
 from spane.model.plan import Input, Output
 
 
@@ -276,3 +281,56 @@ def test_annotations_that_json_cannot_carry_are_faults_of_the_graph(make):
     for fault, place in zip(faults, places, strict=True):
         assert f"Node type {place}: values of type Socket cannot be read from JSON" in fault.message
         assert "Annotate a plain type, a dataclass, a TypedDict or a pydantic model instead." in fault.message
+
+
+class Keyed(BaseModel):
+    names: dict[int, str]
+
+
+@pytest.mark.parametrize(
+    "annotation",
+    [
+        dict[int, str],
+        dict[int | bool, str],
+        dict[Literal[1, 2], str],
+        dict[tuple[int, int], str],
+        dict[uuid.UUID, int],
+        list[dict[int, str]],
+        dict[str, dict[int, str]],
+        tuple[int, dict[int, str]],
+        dict[int, str] | list[dict[int, str]],
+    ],
+    ids=str,
+)
+def test_a_result_whose_keys_are_never_text_is_a_fault(make, annotation):
+    def table(): ...
+
+    table.__annotations__ = {"return": annotation}
+    faults = graph.check(make.draft(make.call(make.type(table))))[0]
+    assert ["bad-annotation"] == [fault.code for fault in faults]
+    assert f"Node type 'table' returns {render(annotation)}, which JSON cannot carry: the keys of " in faults[0].message
+    assert faults[0].message.endswith(" are no text. Return text keys, or a list of pairs.")
+
+
+@pytest.mark.parametrize(
+    "annotation",
+    [
+        dict,
+        dict[str, int],
+        dict[Any, int],
+        dict[int | str, int],
+        dict[Literal["a"], int],
+        dict[int, str] | None,
+        list[dict[int, str] | int],
+        dict[Annotated[int, PlainSerializer(str)], str],
+        dict[int, Annotated[int, PlainSerializer(str)]],
+        Keyed,
+        list[Keyed],
+    ],
+    ids=str,
+)
+def test_a_result_that_can_be_written_is_no_fault(make, annotation):
+    def table(): ...
+
+    table.__annotations__ = {"return": annotation}
+    assert [] == graph.check(make.draft(make.call(make.type(table))))[0]
