@@ -196,7 +196,7 @@ class _Examiner:
         feeding = self.wiring.calls.get(source.node)
         if feeding is None or feeding.options.on_failure != "continue":
             return None
-        return None if takes_none(parameter.annotation) else feeding.id
+        return None if parameter.annotation is MISSING or takes_none(parameter.annotation) else feeding.id
 
     def clash(self, given: Any, taken: Any) -> bool:
         if given is MISSING or taken is MISSING:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pydantic import ValidationError
+
 from spane.errors import Fault
 from spane.graph.annotations import render, takes_none
 from spane.graph.conditions import said, said_of
-from spane.graph.gates import said_of_gate
+from spane.graph.gates import WHEN, condition_of_gate, said_of_gate
 from spane.graph.presence import Needs, Presence
 from spane.graph.shapes import Shapes
 from spane.graph.spelling import hint
@@ -16,7 +18,7 @@ from spane.model.conditions import tips
 from spane.model.draft import Call, Draft
 from spane.model.ids import NAME_RULE, is_name
 from spane.model.node_type import MISSING, Parameter
-from spane.model.plan import Branch, Constant, Gate, Output, Source
+from spane.model.plan import Branch, Constant, Gate, Input, Output, Source
 
 
 def decided(wiring: Wiring) -> Iterator[Fault]:
@@ -32,6 +34,8 @@ def decided(wiring: Wiring) -> Iterator[Fault]:
                 yield Fault("duplicate-branch", message, call.where)
             owner.setdefault(branch.name, call.id)
             yield from _branch(call, branch)
+        if call.type == WHEN:
+            yield from _gate(call)
     for call in wiring.calls.values():
         for gate in call.gates:
             known = [branch.name for branch in wiring.calls[gate.node].decides] if gate.node in wiring.calls else None
@@ -54,6 +58,26 @@ def _branch(call: Call, branch: Branch) -> Iterator[Fault]:
             f"{call.id!r} only. Give the other values to a node of type spane.when, and let that decide."
         )
         yield Fault("bad-condition", message, call.where)
+
+
+def _gate(call: Call) -> Iterator[Fault]:
+    """Find what is wrong with the condition in the config of a node that decides on nothing but that."""
+    try:
+        condition = condition_of_gate(call)
+    except ValidationError as error:
+        message = (
+            f"Node {call.id!r} has no sound condition in its config ({error.errors()[0]['msg']}). Write one there, as "
+            "conditions of definitions are written."
+        )
+        yield Fault("bad-condition", message, call.where)
+        return
+    for tip in tips(condition):
+        if isinstance(tip, Output) or (isinstance(tip, Input) and tip.name not in call.arguments):
+            message = (
+                f"Node {call.id!r} has a condition that looks at {said_of(tip)}, which is none of its arguments. In it "
+                f"`input` is an argument by name. {hint(said_of(tip), call.arguments, 'arguments')}"
+            )
+            yield Fault("bad-condition", message, call.where)
 
 
 def absences(draft: Draft, wiring: Wiring) -> Iterator[Fault]:

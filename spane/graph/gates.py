@@ -23,6 +23,13 @@ def said_of_gate(gate: Gate, calls: Mapping[str, Call]) -> str:
     return gate.branch if call is None or branch is None else said(_seen_through(call, branch))
 
 
+def condition_of_gate(call: Call) -> Condition:
+    """Return the condition in the config of a `spane.when`, over its arguments; `ValidationError` if there is none."""
+    from spane.graph.definition.conditions import from_json  # noqa: PLC0415 - few graphs have such a node
+
+    return from_json(call.config.get("condition"))
+
+
 def said_of_gates(call: Call, calls: Mapping[str, Call]) -> str:
     """Return what must hold for a call to run, or an empty string."""
     return " and ".join(dict.fromkeys(said_of_gate(gate, calls) for gate in call.gates))
@@ -36,10 +43,8 @@ def _seen_through(call: Call, branch: Branch) -> Condition:
     negated = isinstance(branch.condition, Not)
     match branch.condition.item if isinstance(branch.condition, Not) else branch.condition:
         case Compare("==", Output(call.id, ()), Constant()) if call.type == WHEN:
-            from spane.graph.definition.conditions import from_json  # noqa: PLC0415 - few graphs have such a node
-
             try:
-                condition = from_json(call.config.get("condition"))
+                condition = condition_of_gate(call)
             except ValidationError:
                 return branch.condition
             whole = replaced(condition, lambda operand: _argument(operand, call))

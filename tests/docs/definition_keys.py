@@ -15,6 +15,7 @@ SHAPES: dict[str, type[BaseModel]] = {
     "a retry policy": shape.RetryPolicy,
     "a backoff": shape.Backoff,
     "spane in a node": shape.NodeExtra,
+    "a gate": shape.Gate,
     "options in spane": shape.Options,
     "spane in a definition": shape.DefinitionExtra,
     "a declared input": shape.DeclaredInput,

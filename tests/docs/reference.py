@@ -9,10 +9,10 @@ from enum import Enum
 from typing import Any
 
 from spane import errors
-from spane.authoring import context, node, parents, resources, retry, workflow
+from spane.authoring import branches, coalescing, conditions, context, node, parents, resources, retry, workflow
 from spane.control import dead_letters, execution, many, reading
 from spane.engine import Engine
-from spane.model import event, outcome, state
+from spane.model import event, outcome, route, state
 from spane.settings import Settings
 from spane.testing import crashing, replacing, story, workbench
 
@@ -22,6 +22,14 @@ ROOMS: dict[str, dict[str, Any]] = {
         "Node": node.Node,
         "@workflow": workflow.workflow.__call__,
         "workflow.of": workflow.workflow.of,
+        "when": branches.when,
+        "When": branches.When,
+        "switch": branches.switch,
+        "Switch": branches.Switch,
+        "coalesce": coalescing.coalesce,
+        "not_": conditions.not_,
+        "is_none": conditions.is_none,
+        "one_of": conditions.one_of,
         "Workflow": workflow.Workflow,
         "Bound": workflow.Bound,
         "Retry": retry.Retry,
@@ -29,6 +37,7 @@ ROOMS: dict[str, dict[str, Any]] = {
         "current": context.current,
         "use": resources.use,
         "Parents": parents.Parents,
+        "Route": route.Route,
     },
     "running": {
         "Engine": Engine,
@@ -59,6 +68,8 @@ _GIVEN = {
     "Node",
     "Stats",
     "Workflow",
+    "When",
+    "Switch",
     "Context",
     "Execution",
     "spane",

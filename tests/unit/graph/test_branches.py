@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from spane import graph
+from spane.authoring import registry
 from spane.errors import DefinitionError
 from spane.graph import definition, draw
 from spane.model.plan import (
@@ -237,3 +238,18 @@ def test_the_first_of_several_values_fits_if_one_of_them_does(make):
     last = make.call(make.type(act))
     last.arguments = {"n": sources}
     assert ["type-mismatch"] == codes(make.draft(*calls, last))
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        ({}, "Node 'gate' has no sound condition in its config"),
+        ({"condition": {"is_none": {"input": "other"}}}, "Node 'gate' has a condition that looks at other, which is none of its arguments."),
+        ({"condition": {"is_none": {"output": "n"}}}, "Node 'gate' has a condition that looks at n, which is none of its arguments."),
+        ({"condition": {"is_none": {"input": "n"}}}, None),
+    ],
+)  # fmt: skip
+def test_the_condition_of_a_gate_is_checked(config, said):
+    node = {"id": "gate", "type": "spane.when", "config": config, "spane": {"arguments": {"n": {"constant": 1}}}}
+    found = messages(definition.read({"id": "flow", "nodes": [node]}, registry.Registry().get))
+    assert [] == found if said is None else found[0].startswith(said)
