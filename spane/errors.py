@@ -196,6 +196,8 @@ class ExecutionFailed(ExecutionError):
 class ExecutionCancelled(ExecutionError):
     """The execution ended as cancelled; `reason` is an attribute."""
 
+    reason: str
+
     def __init__(self, execution: str, reason: str) -> None:
         why = f": {reason}" if reason else ""
         super().__init__(f"Execution {execution!r} was cancelled{why}.", execution=execution, reason=reason)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from spane.cli import check, exits, graph, run, version, worker
+from spane.cli import cancel, check, dlq, exits, graph, ls, pause, replay, resume, run, show, stats, version, worker
 from spane.errors import SpaneError
 
 _WIDEST_HELP = 120
@@ -48,6 +48,14 @@ app.command(short_help="Report all faults of settings, store and workflows.")(ch
 app.command(short_help="Run workers for nodes on Redis.", context_settings={"ignore_unknown_options": True})(
     worker.worker
 )
+app.command(short_help="List executions.")(ls.ls)
+app.command(short_help="Show an execution and its nodes.")(show.show)
+app.command(short_help="Pause executions.")(pause.pause)
+app.command(short_help="Resume paused executions.")(resume.resume)
+app.command(short_help="Cancel executions.")(cancel.cancel)
+app.command(short_help="Start an execution again, from its beginning or from a node on.")(replay.replay)
+app.add_typer(dlq.dlq, name="dlq", short_help="List, show, retry and discard dead letters.")
+app.command(short_help="Count what is queued, runs and failed.")(stats.stats)
 app.command(short_help="Print the versions of SPANE and what it stands on.")(version.version)
 
 

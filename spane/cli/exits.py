@@ -36,7 +36,7 @@ class Exit(IntEnum):
 _MEANINGS = {
     Exit.OK: "done; `spane run`: the execution completed",
     Exit.FAILED: "the execution failed, cannot go on, or came to a result that does not fit its annotation",
-    Exit.USAGE: "usage, settings, a workflow or its inputs are at fault; nothing was started",
+    Exit.USAGE: "usage, settings, a workflow, inputs or an id are at fault, or a verb does not apply; nothing was started",
     Exit.CANCELLED: "the execution was cancelled",
     Exit.STORE: "the store cannot be used: it is away, would lose what it is given, or has lost the execution",
     Exit.INTERRUPTED: "interrupted by Ctrl-C or SIGTERM",

@@ -7,7 +7,8 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from spane.errors import InputError
+from spane.control.options import is_storable
+from spane.errors import InputError, UnknownExecution
 from spane.model.paths import shorten
 from spane.model.state import ExecutionState
 from spane.runtime import overview
@@ -63,6 +64,15 @@ class Listed:
     ended_at_ms: int | None = None
     tenant: str | None = None
     replay_of: str | None = None
+    reason: str | None = None
+
+
+def look(store: Store, execution: str) -> Listed:
+    """Return the line of one execution; `UnknownExecution` if there is none."""
+    found = list(_read(store, [execution])) if is_storable(execution) else []
+    if not found:
+        raise UnknownExecution(execution)
+    return found[0]
 
 
 def find(store: Store, which: Filter, limit: int | None = None) -> list[Listed]:
@@ -79,8 +89,10 @@ def _ids(store: Store, which: Filter) -> Iterable[str]:
 
 
 def _read(store: Store, ids: Iterable[str]) -> Iterator[Listed]:
-    for execution, values in overview.fields(store, list(ids), "@st", "@wf", "@t0", "@t1", "@tn", "@of"):
-        status, workflow, started, ended, tenant, of = values
+    for execution, values in overview.fields(
+        store, list(ids), "@st", "@wf", "@t0", "@t1", "@tn", "@of", "@why", "@pause"
+    ):
+        status, workflow, started, ended, tenant, of, why, pause = values
         yield Listed(
             execution,
             workflow or "",
@@ -89,6 +101,7 @@ def _read(store: Store, ids: Iterable[str]) -> Iterator[Listed]:
             int(ended) if ended else None,
             tenant or None,
             of,
+            why or pause or None,
         )
 
 

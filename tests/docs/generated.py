@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from typer.main import get_command
 
@@ -59,7 +60,10 @@ def exit_codes() -> str:
 def options(verb: str) -> str:
     """Return a table of a verb's arguments and options, with what `--help` says about each."""
     rows = ["| | |", "|---|---|"]
-    for parameter in get_command(app).commands[verb].params:  # type: ignore[attr-defined]
+    command: Any = get_command(app)
+    for name in verb.split():
+        command = command.commands[name]
+    for parameter in command.params:
         if parameter.param_type_name == "argument":
             shown = f"`{parameter.metavar}{'...' if parameter.nargs == -1 else ''}`"
         else:
@@ -69,6 +73,11 @@ def options(verb: str) -> str:
     return "\n".join(rows)
 
 
+VERBS = (
+    "run", "graph", "check", "worker", "ls", "show", "pause", "resume", "cancel", "replay", "dlq ls", "dlq show",
+    "dlq retry", "dlq discard", "stats",
+)  # fmt: skip
+
 PARTS: dict[str, Callable[[], str]] = {
     "node states": lambda: diagram(state.NODE_TRANSITIONS, state.NodeState.WAITING),
     "execution states": lambda: diagram(state.EXECUTION_TRANSITIONS, state.ExecutionState.SCHEDULED),
@@ -77,7 +86,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "errors": reference.error_tree,
     **{f"keys of {noun}": partial(definition_keys.table, noun) for noun in definition_keys.SHAPES},
     "exit codes": exit_codes,
-    **{f"options {verb}": lambda verb=verb: options(verb) for verb in ("run", "graph", "check", "worker")},
+    **{f"options {verb}": lambda verb=verb: options(verb) for verb in VERBS},
 }
 
 

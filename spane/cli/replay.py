@@ -1,0 +1,63 @@
+"""`spane replay`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from spane.cli import steering
+
+if TYPE_CHECKING:
+    from spane.engine import Execution
+
+
+def replay(
+    execution_id: Annotated[str, typer.Argument(metavar="ID", help="The execution that is run again.")],
+    values: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="NAME=VALUE", help="Inputs to be changed; JSON where it fits, else text."),
+    ] = None,
+    from_node: Annotated[
+        str | None, typer.Option("--from", metavar="NODE", help="Run this node and all below it; keep other results.")
+    ] = None,
+    target: Annotated[
+        str | None,
+        typer.Option("--target", metavar="FILE[:WORKFLOW]", help="The workflow, where inputs change; as it was run."),
+    ] = None,
+    document: Annotated[
+        str | None,
+        typer.Option(
+            "--input", "-i", metavar="JSON", help="Inputs to be changed as JSON; @FILE or - (stdin) reads it."
+        ),
+    ] = None,
+    store: steering.Store = None,
+    as_json: steering.Json = False,
+) -> None:
+    """Start an execution again: the same plan and inputs, or changed ones, from its beginning or from a node on."""
+    from spane.cli import commands, loading, reporting, stores
+    from spane.cli import values as inputs
+
+    with stores.opened(store, stores.settings_for(store)) as opened:
+        execution = opened.engine.get(execution_id)
+        target = target or opened.target(execution_id)
+        changed = None
+        if values or document is not None:
+            workflow = loading.workflow(target, "replay") if target else execution.workflow
+            if workflow is not None:
+                opened.engine.registry.add_workflow(workflow)
+                changed = inputs.read(workflow, values or [], document)
+                execution = opened.engine.get(execution_id)
+        again: Execution[Any] = execution.replay(from_node, _given(changed, values, document))
+        embedded = opened.kind == "embedded"
+    if as_json:
+        reporting.print_document({"execution": again.id, "replay_of": execution_id}, line=False)
+        return
+    typer.echo(f"{again.id} replays {execution_id}")
+    if embedded:
+        reporting.say(f"Nothing runs it yet: {commands.follow(target or 'FILE:WORKFLOW', again.id, store=store)}")
+
+
+def _given(changed: dict[str, Any] | None, values: list[str] | None, document: str | None) -> dict[str, Any] | None:
+    """Return the inputs that change; without the workflow to read them by, the replay says what is missing."""
+    return changed if changed is not None else {} if values or document is not None else None

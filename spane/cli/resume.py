@@ -1,0 +1,24 @@
+"""`spane resume`."""
+
+from __future__ import annotations
+
+from spane.cli import steering
+
+
+def resume(
+    ids: steering.Ids = None,
+    workflow: steering.Workflow = None,
+    status: steering.Status = None,
+    tenant: steering.Tenant = None,
+    store: steering.Store = None,
+    as_json: steering.Json = False,
+) -> None:
+    """Resume paused executions: they go on where they stopped, and delays that are left are kept.
+
+    Named by their ids, or chosen by the options.
+    """
+    which = steering.chosen(workflow, status, tenant)
+    named = steering.named(ids, which)
+    with steering.engine_on(store) as engine:
+        results = engine.resume_many(named, **which)
+    steering.conclude(results, "resumed; it is {}", "status", as_json=as_json)

@@ -1,0 +1,63 @@
+"""`spane show`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from spane.cli import steering
+
+
+def show(
+    execution_id: Annotated[str, typer.Argument(metavar="ID", help="The execution.")],
+    store: steering.Store = None,
+    as_json: steering.Json = False,
+) -> None:
+    """Show an execution: how it stands, and each of its nodes."""
+    from spane.cli import reporting, tables
+    from spane.control import reading
+    from spane.control.listing import look
+
+    with steering.engine_on(store) as engine:
+        listed = look(engine.store, execution_id)
+        views = reading.nodes(engine.store, execution_id)
+        result = reading.result(engine.store, execution_id) if listed.status == "completed" else None
+    if as_json:
+        reporting.print_document(_document(listed, views, reading.value_of(result)), line=False)
+        return
+    typer.echo(f"{listed.execution} of {listed.workflow} is {listed.status}.")
+    about = {
+        "started": tables.moment(listed.started_at_ms),
+        "ended": tables.moment(listed.ended_at_ms),
+        "tenant": listed.tenant,
+        "replay of": listed.replay_of,
+        "why": listed.reason,
+    }
+    for name, value in about.items():
+        if value:
+            typer.echo(f"{name}: {value}")
+    tables.show(
+        ("NODE", "STATE", "ATTEMPT", "SINCE", "ERROR"),
+        (
+            (one.id, one.state, one.attempt or "", tables.moment(one.since_ms), one.error or "")
+            for one in views.values()
+        ),
+    )
+
+
+def _document(listed: Any, views: dict[str, Any], result: Any) -> dict[str, Any]:
+    from spane.cli import reporting
+
+    nodes = {
+        one.id: {
+            "state": one.state,
+            "attempt": one.attempt,
+            "crashes": one.crashes,
+            "since_ms": one.since_ms,
+            "error": None if one.error is None else reporting.error_fields(one.error),
+        }
+        for one in views.values()
+    }
+    names = ("execution", "workflow", "status", "started_at_ms", "ended_at_ms", "tenant", "replay_of", "reason")
+    return {**{name: getattr(listed, name) for name in names}, "result": result, "nodes": nodes}

@@ -1,0 +1,79 @@
+"""What the verbs on executions have in common: their store, the choice of executions, and an answer for each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from spane.cli import exits
+from spane.errors import SpaneError
+
+if TYPE_CHECKING:
+    from spane.engine import Engine
+
+Store = Annotated[
+    str | None,
+    typer.Option(
+        "--store",
+        metavar="STORE",
+        help="embedded, or a Redis URL. Without it: SPANE_REDIS_URL if that is set, else embedded.",
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+Ids = Annotated[list[str] | None, typer.Argument(metavar="ID", help="Executions; or choose them by the options.")]
+Reason = Annotated[str, typer.Option("--reason", help="Why; it is kept with the execution.")]
+Workflow = Annotated[str | None, typer.Option("--workflow", metavar="NAME", help="Only those of this workflow.")]
+Status = Annotated[
+    list[str] | None, typer.Option("--status", metavar="STATUS", help="Only those that stand so; may be repeated.")
+]
+Tenant = Annotated[str | None, typer.Option("--tenant", metavar="TENANT", help="Only those of this tenant.")]
+
+
+@contextmanager
+def engine_on(store: str | None) -> Iterator[Engine]:
+    """Open the engine of a store; nothing is run by it."""
+    from spane.cli import stores
+
+    with stores.opened(store, stores.settings_for(store)) as opened:
+        yield opened.engine
+
+
+def named(ids: Sequence[str] | None, which: Mapping[str, Any]) -> Sequence[str] | None:
+    """Return the ids, None where options choose; whoever asks for everything has to say so."""
+    if bool(ids) == bool(which):
+        raise typer.BadParameter("Name executions, or choose them by --workflow, --status or --tenant.")
+    return ids or None
+
+
+def chosen(workflow: str | None, status: Sequence[str] | None, tenant: str | None) -> dict[str, Any]:
+    """Return the filter that the options make."""
+    given = {"workflow": workflow, "status": list(status) if status else None, "tenant": tenant}
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def conclude(results: Mapping[str, Any], said: str, field: str, *, as_json: bool) -> None:
+    """Print what became of each, and exit with the code of the first that was refused.
+
+    `said` is what is told of one that was done, with its result; `field` is the result's name in JSON.
+    """
+    from spane.cli import reporting
+
+    refused = {each: result for each, result in results.items() if isinstance(result, Exception)}
+    if as_json:
+        told = [
+            {"id": each, "error": str(result)}
+            if each in refused
+            else {"id": each, **({field: result} if field else {})}
+            for each, result in results.items()
+        ]
+        reporting.print_document({"results": told}, line=False)
+    for each, result in results.items():
+        if each in refused:
+            exits.complain(str(result))
+        elif not as_json:
+            typer.echo(f"{each} {said.format(result)}".rstrip())
+    for error in refused.values():
+        raise typer.Exit(exits.code_of(error) if isinstance(error, SpaneError) else exits.Exit.USAGE)

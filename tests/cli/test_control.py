@@ -1,0 +1,155 @@
+"""The verbs on executions, in people's tables and in JSON, on the embedded store and on Redis."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.cli.conftest import ROOT
+
+FLOWS = """
+from pathlib import Path
+
+from spane import Retry, node, workflow
+
+
+@node
+def prepared(n: int) -> int:
+    return n
+
+
+@node(retry=Retry(attempts=1))
+def risky(prepared: int) -> int:
+    if not Path("mended").exists():
+        raise ValueError("not mended yet")
+    return prepared + 1
+
+
+@workflow
+def adding(n: int) -> int:
+    return risky(prepared(n))
+"""
+
+
+@pytest.fixture(params=["embedded", pytest.param("redis", marks=pytest.mark.redis)])
+def spane(request, run, folder):
+    """Run `spane` in a folder with flows.py, on a store; returns code, what it printed, and what it complained of."""
+    (folder / "flows.py").write_text(FLOWS)
+    env = {} if request.param == "embedded" else {"SPANE_REDIS_URL": request.getfixturevalue("redis_url")}
+    here = ["--work"] if env else []
+
+    def spane(*arguments: str):
+        more = here if arguments[0] == "run" else []
+        done = run(*arguments, *more, **env)
+        return done.returncode, done.stdout, done.stderr
+
+    assert ROOT
+    return spane
+
+
+@pytest.fixture
+def failed(spane):
+    """The id of an execution that failed."""
+    code, out, _ = spane("run", "flows.py", "n=1", "--json")
+    assert 1 == code
+    return json.loads(out)["execution"]
+
+
+def test_a_dead_letter_is_listed_shown_retried_and_its_execution_completes(spane, failed, folder):
+    letter = f"{failed}:risky"
+    _, out, _ = spane("dlq", "ls")
+    assert [letter, "adding", "failed"] == out.splitlines()[1].split()[:3]
+    [fields] = json.loads(spane("dlq", "ls", "--json")[1])["dead_letters"]
+    assert (letter, failed, "risky", 1) == (fields["id"], fields["execution"], fields["node"], fields["attempts"])
+    assert "ValueError: not mended yet" in spane("dlq", "show", letter)[1]
+    assert fields == json.loads(spane("dlq", "show", letter, "--json")[1])
+    (folder / "mended").touch()
+    assert (0, f"{letter} runs again\n", "") == spane("dlq", "retry", letter)
+    code, out, told = spane("run", "flows.py", "--follow", failed)
+    assert (0, "2\n") == (code, out), told
+    code, out, told = spane("dlq", "retry", letter, "--json")
+    assert (2, letter) == (code, json.loads(out)["results"][0]["id"])
+    assert "is not known here" in told
+    assert "" == spane("dlq", "ls")[1]
+
+
+def test_all_dead_letters_are_discarded_by_one_command(spane, failed):
+    assert (0, f"{failed}:risky is discarded\n", "") == spane("dlq", "discard", "--all")
+    assert {"dead_letters": []} == json.loads(spane("dlq", "ls", "--json")[1])
+    code, _, told = spane("dlq", "discard")
+    assert 2 == code
+    assert "or all of them by --all" in told
+
+
+def test_an_execution_is_shown_with_its_nodes(spane, failed):
+    _, out, _ = spane("show", failed)
+    assert f"{failed} of adding is failed." == out.splitlines()[0]
+    assert "ValueError: not mended yet" in out
+    shown = json.loads(spane("show", failed, "--json")[1])
+    assert ("failed", "succeeded", "failed") == (
+        shown["status"], shown["nodes"]["prepared"]["state"], shown["nodes"]["risky"]["state"],
+    )  # fmt: skip
+    code, _, told = spane("show", "nobody")
+    assert 2 == code
+    assert "Execution 'nobody' is not known here" in told
+
+
+def test_one_that_goes_on_is_paused_resumed_and_cancelled(spane, failed):
+    spane("dlq", "retry", f"{failed}:risky")
+    assert (0, f"{failed} paused; attempts that may still end: 0\n", "") == spane("pause", failed, "--reason", "lunch")
+    assert "why: lunch" in spane("show", failed)[1]
+    assert {"results": [{"id": failed, "status": "running"}]} == json.loads(spane("resume", failed, "--json")[1])
+    code, out, told = spane("cancel", failed, "nobody", "--reason", "enough")
+    assert (2, f"{failed} cancelled; attempts that may still end: 0\n") == (code, out)
+    assert "Execution 'nobody' is not known here" in told
+    code, _, told = spane("pause", failed)
+    assert 2 == code
+    assert "it is cancelled. A finished execution refuses controls" in told
+
+
+def test_executions_are_chosen_by_options_and_all_of_them_only_by_word(spane, failed):
+    spane("dlq", "retry", "--all")
+    assert failed in spane("pause", "--workflow", "adding")[1]
+    assert "" == spane("resume", "--tenant", "nobody")[1]
+    assert failed in spane("cancel", "--status", "paused")[1]
+    for verb in ("pause", "resume", "cancel"):
+        code, _, told = spane(verb)
+        assert 2 == code
+        assert "Name executions, or choose them" in told
+
+
+def test_executions_are_listed_with_those_that_ended_on_request(spane, failed):
+    assert "" == spane("ls")[1]
+    [line] = json.loads(spane("ls", "--all", "--json")[1])["executions"]
+    assert (failed, "adding", "failed", None) == (
+        line["execution"],
+        line["workflow"],
+        line["status"],
+        line["replay_of"],
+    )
+    assert failed in spane("ls", "--status", "failed", "--workflow", "adding")[1]
+    code, _, told = spane("ls", "--status", "asleep")
+    assert 2 == code
+    assert "status is 'asleep'; it is one of" in told
+
+
+def test_a_replay_keeps_results_and_takes_other_inputs(spane, failed, folder):
+    (folder / "mended").touch()
+    again = json.loads(spane("replay", failed, "--from", "risky", "--json")[1])
+    assert failed == again["replay_of"]
+    assert "2\n" == spane("run", "flows.py", "--follow", again["execution"])[1]
+    code, out, told = spane("replay", failed, "n=5")
+    assert (0, f" replays {failed}") == (code, out.rstrip()[36:]), told
+    assert "6\n" == spane("run", "flows.py", "--follow", out[:36])[1]
+    code, _, told = spane("replay", failed, "--from", "nobody")
+    assert 2 == code
+    assert "it has no node 'nobody'; it has prepared, risky" in told
+
+
+def test_stats_count(spane, failed):
+    assert "dead letters: 1" in spane("stats")[1]
+    spane("dlq", "retry", "--all")
+    stats = json.loads(spane("stats", "--json")[1])
+    assert (1, 0, {"default": {"5": 1}}) == (stats["executions"], stats["dead_letters"], stats["queues"])
+    spane("cancel", failed)

@@ -1,0 +1,75 @@
+"""The examples of steering run in memory, on the embedded store as they stand, and on Redis with a worker."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from spane import Engine
+from tests.examples.conftest import imported
+from tests.examples.test_unchanged import worker
+
+ROOT = Path(__file__).parents[2]
+FERRY = "the ferry does not sail"
+TOLD = {
+    "control": [
+        "rye is paused",
+        "rye goes on: baked rye dough",
+        "wheat is cancelled: the order was withdrawn",
+    ],
+    "dead_letters": [
+        *(f"{name} failed" for name in ("letter", "box", "crate")),
+        *(f"{name}: ferry failed after 2 attempts, ConnectionError: {FERRY}" for name in ("letter", "box", "crate")),
+        "letter, packed, ferried, handed over",
+        "box, packed, ferried, handed over",
+        "crate stays failed",
+    ],
+    "bulk": [
+        "50 started, 1 refused",
+        "first: Dear reader 0, read on",
+        "50 paused",
+        "resumed: {'scheduled': 10}",
+        "again: {'IllegalTransition': 10}",
+        "50 cancelled",
+        "0 left",
+    ],
+}
+
+
+@pytest.fixture(params=sorted(TOLD))
+def name(request):
+    return request.param
+
+
+@pytest.fixture
+def example(name):
+    yield from imported(name)
+
+
+def test_it_runs_in_memory(name, example):
+    with Engine.in_memory() as engine:
+        assert TOLD[name] == example.main(engine)
+
+
+@pytest.mark.redis
+def test_it_runs_on_redis_with_a_worker(name, example, redis_url):
+    with Engine(redis_url) as engine, worker(redis_url, name):
+        assert TOLD[name] == example.main(engine)
+
+
+def test_it_runs_on_the_embedded_store(name, tmp_path):
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("SPANE_")}
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "examples" / f"{name}.py")],
+        cwd=tmp_path,
+        env={**environment, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (0, "\n".join(TOLD[name]) + "\n") == (done.returncode, done.stdout), done.stderr
