@@ -94,6 +94,13 @@ class Pump:
             self._asleep = False
             self._bell.ring()
 
+    def begin_on_loop(self, claim: Claim) -> bool:
+        """Tell whether the event loop may start the claim; if not, it comes late to it, and may be given others now."""
+        if self.holdings.begin(claim):
+            return True
+        self.wake()
+        return False
+
     def wake(self) -> None:
         """Make the driver look at once."""
         self._hot = self._loop_hot = True
@@ -157,6 +164,7 @@ class Pump:
                 self._recover()
             if self._unloaded:
                 self._load_scripts()
+            self.give_back(self.holdings.stale)
             batch = self._drain_outbox()
             room, loop_room = self._room()
             due = time.monotonic() >= self._looked_at + self._next_due_s
@@ -178,7 +186,6 @@ class Pump:
             self._turn.wait(0.05)
 
     def _sleep(self, timeout_s: float, room: int, loop_room: int) -> None:
-        self.give_back(self.holdings.stale)
         self._asleep = True
         if self._outbox or (self._hot and room > 0) or (self._loop_hot and loop_room > 0):
             self._asleep = False
