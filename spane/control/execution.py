@@ -35,7 +35,13 @@ class Execution(Generic[R]):
         return ExecutionState(self._store.status(self.id))
 
     def wait(self, timeout_s: float | None = None) -> ExecutionState:
-        """Wait until the execution has ended, and return how; `ResultTimeout` if it has not in time."""
+        """Wait until the execution has ended, and return how.
+
+        Raises:
+            ResultTimeout: it has not ended in time; it goes on.
+            StoreUnavailable: Redis does not answer when the time is over, or for 60 s where there is no time limit. A
+                shorter absence, as for a restart, is waited out.
+        """
         return waiting.for_end(self._store, self._waiter, self.id, timeout_s)
 
     def result(self, timeout_s: float | None = None) -> R:
@@ -45,9 +51,11 @@ class Execution(Generic[R]):
             ExecutionFailed: a node used up its attempts; the message holds the user's own traceback.
             ExecutionCancelled: it was cancelled.
             ResultTimeout: it has not ended in time; it goes on.
+            StoreUnavailable: as for `wait`.
         """
+        patience = waiting.Patience(timeout_s)
         self.wait(timeout_s)
-        raw = reading.result(self._store, self.id)
+        raw = patience.ask(lambda: reading.result(self._store, self.id))
         if raw is None or self.workflow is None:
             return cast("R", reading.value_of(raw))
         return cast("R", self.workflow.decode_result(raw))

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import logging
+import math
 import time
-from collections.abc import Iterator
-from typing import Protocol
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Protocol, TypeVar
 
 from spane.control import reading
-from spane.errors import ExecutionStalled, ResultTimeout
+from spane.errors import ExecutionStalled, ResultTimeout, StoreUnavailable
 from spane.model.event import Event
 from spane.model.state import ExecutionState
 from spane.runtime.clock import VirtualClock
 from spane.runtime.in_process import InProcessBroker
 from spane.runtime.store import Store
 
+_logger = logging.getLogger("spane.engine")
+
+T = TypeVar("T")
+
 _TURN_S = 1.0
+#: How long one who waits without a time limit puts up with a Redis that does not answer.
+AWAY_S = 60.0
+_LOOK_AGAIN_S = 0.1
 
 
 class Waiter(Protocol):
@@ -81,16 +91,51 @@ class InProcess:
 
 
 def for_end(store: Store, waiter: Waiter, execution: str, timeout_s: float | None) -> ExecutionState:
-    """Wait until an execution has ended and return how; `ResultTimeout` if it has not in time."""
-    deadline = None if timeout_s is None else time.monotonic() + timeout_s
+    """Wait until an execution has ended and return how.
+
+    Raises:
+        ResultTimeout: it has not ended in time.
+        StoreUnavailable: Redis does not answer when the time is over; without a time, not for `AWAY_S`.
+    """
+    patience = Patience(timeout_s)
     while True:
-        status = ExecutionState(store.status(execution))
+        status = patience.ask(lambda: ExecutionState(store.status(execution)))
         if status.ended:
             return status
-        left = _TURN_S if deadline is None else min(_TURN_S, deadline - time.monotonic())
+        left = min(_TURN_S, patience.left_s)
         if left <= 0:
             raise ResultTimeout(execution, timeout_s or 0, status)
-        waiter.until_ended(execution, left)
+        # Why it came back early is told by the next question.
+        with suppress(StoreUnavailable):
+            waiter.until_ended(execution, left)
+
+
+class Patience:
+    """Asks Redis again while it is away, until a deadline; without one, until it has been away for `AWAY_S`."""
+
+    def __init__(self, timeout_s: float | None) -> None:
+        self._ends_at = None if timeout_s is None else time.monotonic() + timeout_s
+
+    @property
+    def left_s(self) -> float:
+        """How much time is left."""
+        return math.inf if self._ends_at is None else self._ends_at - time.monotonic()
+
+    def ask(self, question: Callable[[], T]) -> T:
+        """Return the answer to a question that may be asked twice; `StoreUnavailable` when the time is over first."""
+        gives_up_at = time.monotonic() + AWAY_S if self._ends_at is None else self._ends_at
+        told = False
+        while True:
+            try:
+                return question()
+            except StoreUnavailable as error:
+                left_s = gives_up_at - time.monotonic()
+                if left_s <= 0:
+                    raise
+                if not told:
+                    _logger.warning("%s Waiting for it, for at most %.1f s.", error, left_s)
+                told = True
+                time.sleep(min(left_s, _LOOK_AGAIN_S))
 
 
 def follow(store: Store, waiter: Waiter, execution: str) -> Iterator[Event]:

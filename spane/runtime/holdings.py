@@ -8,8 +8,9 @@ from collections.abc import Iterable
 
 from spane.runtime.claim import Claim
 
-#: How long a claimed node may wait for a thread before it goes back to its queue, and how far back completions count.
+#: How long a claimed node may wait for a thread or the event loop before it goes back to its queue.
 UNSTARTED_S = 0.05
+#: How far back completions count.
 RECENT_S = 0.02
 
 
@@ -30,6 +31,9 @@ class Holdings:
         self._unstarted: dict[str, Claim] = {}
         self._running: dict[str, Claim] = {}
         self._loop_claims = 0
+        #: Tokens of claims that went back before the event loop came to them: until it does, something blocks it.
+        self._missed: set[str] = set()
+        self._loop_took_s = 0.0
         self._completed: deque[float] = deque(maxlen=4 * threads)
 
     def add(self, claim: Claim) -> None:
@@ -41,7 +45,10 @@ class Holdings:
 
     def begin(self, claim: Claim) -> bool:
         """Tell whether the claim may start: not if it went back to its queue in the meantime."""
+        if claim.on_loop:
+            self._loop_took_s = time.monotonic() - claim.fetched_at
         if self._unstarted.pop(claim.token, None) is None:
+            self._missed.discard(claim.token)
             return False
         self._running[claim.token] = claim
         return True
@@ -66,12 +73,21 @@ class Holdings:
 
     def withdraw(self, claims: Iterable[Claim]) -> list[Claim]:
         """Drop those of the claims that have not started, and return them."""
-        mine = [claim for claim in claims if self._unstarted.pop(claim.token, None) is not None]
+        mine = [claim for claim in claims if self._withdraw(claim)]
         for claim in mine:
             self.tokens.discard(claim.token)
             self._loop_claims -= claim.on_loop
             self.alone -= claim.alone
         return mine
+
+    def _withdraw(self, claim: Claim) -> bool:
+        # Noted first: the event loop may come to the claim between the two steps.
+        if claim.on_loop:
+            self._missed.add(claim.token)
+        withdrawn = self._unstarted.pop(claim.token, None) is not None
+        if not withdrawn:
+            self._missed.discard(claim.token)
+        return withdrawn
 
     @property
     def running(self) -> list[Claim]:
@@ -85,11 +101,24 @@ class Holdings:
 
     @property
     def stale(self) -> list[Claim]:
-        """The claims that wait for a thread for too long while all are busy; somebody else may have one free."""
-        if not self._unstarted or self._on_threads < self.threads:
+        """The claims that wait for too long: somebody else may have a thread free, or an event loop that nothing blocks.
+
+        A loop that is slow has twice the time that its last claim took: with nobody else there, nodes must start at last.
+        """
+        if not self._unstarted:
             return []
+        now = time.monotonic()
+        for_threads = now - UNSTARTED_S if self._on_threads >= self.threads else 0.0
+        for_loop = now - max(UNSTARTED_S, 2 * self._loop_took_s)
+        return [claim for claim in self.unstarted if claim.fetched_at < (for_loop if claim.on_loop else for_threads)]
+
+    @property
+    def _loop_blocked(self) -> bool:
+        """Whether the event loop has not come for some time to what was given to it."""
+        if self._missed:
+            return True
         horizon = time.monotonic() - UNSTARTED_S
-        return [claim for claim in self.unstarted if claim.fetched_at < horizon and not claim.on_loop]
+        return any(claim.on_loop and claim.fetched_at < horizon for claim in self.unstarted)
 
     @property
     def _on_threads(self) -> int:
@@ -106,7 +135,8 @@ class Holdings:
         horizon = time.monotonic() - RECENT_S
         recent = sum(1 for at in self._completed if at >= horizon)
         held = len(self._unstarted) + len(self._running) - self._loop_claims
-        return self.threads + recent - held, self.on_loop - self._loop_claims
+        loop_room = 0 if self._loop_blocked else self.on_loop - self._loop_claims
+        return self.threads + recent - held, loop_room
 
     def __len__(self) -> int:
         return len(self._unstarted) + len(self._running)

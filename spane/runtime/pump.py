@@ -26,6 +26,7 @@ from spane.runtime.claim import Claim
 from spane.runtime.commands import Commands
 from spane.runtime.holdings import UNSTARTED_S, Holdings
 from spane.runtime.layout import ASYNC_SUFFIX
+from spane.runtime.postponed import Postponed, Refusals
 from spane.runtime.store import Store
 from spane.runtime.wire import Bell, LocalBell, LocalWire, Wire
 
@@ -38,6 +39,8 @@ IDLE_S = 1.0
 ALONE_S = 0.25
 #: How often to commit again what needs a plan that is not in the store.
 PLANLESS_S = 1.0
+#: What refused fetches are counted under; claims have their tokens.
+_FETCH = "fetch"
 #: Lanes of wake lists.
 THREADS, LOOP = "threads", "loop"
 
@@ -71,8 +74,8 @@ class Pump:
         self._broken = False
         self._strays = 0
         self._unloaded = False
-        self._planless: list[tuple[Claim, Outcome]] = []
-        self._planless_at = 0.0
+        self._postponed = Postponed()
+        self._refusals = Refusals()
         # Not at once: Dramatiq's master takes 30 s to see that a process has died while it was booting.
         self._suspects_from = time.monotonic() + ALONE_S
         self._alone_at = self._suspects_from
@@ -94,6 +97,13 @@ class Pump:
             self._asleep = False
             self._bell.ring()
 
+    def begin_on_loop(self, claim: Claim) -> bool:
+        """Tell whether the event loop may start the claim; if not, it comes late to it, and may be given others now."""
+        if self.holdings.begin(claim):
+            return True
+        self.wake()
+        return False
+
     def wake(self) -> None:
         """Make the driver look at once."""
         self._hot = self._loop_hot = True
@@ -112,7 +122,7 @@ class Pump:
     @property
     def in_flight(self) -> int:
         """How many claims this process holds, started or not, or still has to commit."""
-        return len(self.holdings) + len(self._outbox) + len(self._planless)
+        return len(self.holdings) + len(self._outbox) + len(self._postponed)
 
     # Called by consumer threads.
 
@@ -157,6 +167,7 @@ class Pump:
                 self._recover()
             if self._unloaded:
                 self._load_scripts()
+            self.give_back(self.holdings.stale)
             batch = self._drain_outbox()
             room, loop_room = self._room()
             due = time.monotonic() >= self._looked_at + self._next_due_s
@@ -178,13 +189,14 @@ class Pump:
             self._turn.wait(0.05)
 
     def _sleep(self, timeout_s: float, room: int, loop_room: int) -> None:
-        self.give_back(self.holdings.stale)
         self._asleep = True
         if self._outbox or (self._hot and room > 0) or (self._loop_hot and loop_room > 0):
             self._asleep = False
             return
         left = self._looked_at + self._next_due_s - time.monotonic()
-        wait_s = max(0.001, min(timeout_s, left, UNSTARTED_S if self.holdings.unstarted else IDLE_S))
+        wait_s = max(
+            0.001, min(timeout_s, left, self._postponed.next_s, UNSTARTED_S if self.holdings.unstarted else IDLE_S)
+        )
         heard = self._bell.wait(self._wake_lists(room, loop_room), wait_s)
         self._asleep = False
         self.heard = bool(heard)
@@ -211,10 +223,7 @@ class Pump:
         return (0, 0) if self.draining else self.holdings.room()
 
     def _drain_outbox(self) -> list[tuple[Claim, Outcome]]:
-        batch = []
-        if self._planless and time.monotonic() >= self._planless_at + PLANLESS_S:
-            self._outbox.extend(self._planless)
-            self._planless.clear()
+        batch = self._postponed.due()
         while self._outbox:
             batch.append(self._outbox.popleft())
         return batch
@@ -271,6 +280,7 @@ class Pump:
                 self._wait_for_plan(claim, outcome)
                 continue
             self.holdings.forget(claim.token)
+            self._refusals.forget(claim.token)
             if code == b"ok":
                 if reply[1]:
                     self._hot = self._loop_hot = True
@@ -284,34 +294,35 @@ class Pump:
         self._handed = self._handed + 1 if handed else 0
 
     def _wait_for_plan(self, claim: Claim, outcome: Outcome) -> None:
-        if not self._planless:
-            self._planless_at = time.monotonic()
-        self._planless.append((claim, outcome))
-        _logger.error(
-            "The outcome of %r waits: plan %s is not in the store. Start its workflow again to put it there.",
-            claim,
-            claim.plan,
-        )
+        self._postponed.add(claim, outcome, PLANLESS_S)
+        if self._refusals.to_be_told(claim.token):
+            _logger.error(
+                "The outcome of %r waits: plan %s is not in the store. Start its workflow again to put it there.",
+                claim,
+                claim.plan,
+            )
 
     def _refused(self, claim: Claim, outcome: Outcome, reply: Exception) -> None:
         """Deal with an error reply to a commit: load missing scripts, wait out what passes, and never lose an outcome."""
-        self._outbox.append((claim, outcome))
         if isinstance(reply, redis.exceptions.NoScriptError):
+            self._outbox.append((claim, outcome))
             # Not here: should the connection break now, the replies that are left would be lost unread.
             self._unloaded = True
-        else:
-            _logger.error("Redis refused the commit of %r: %s. It will be sent again.", claim, reply)
-            self._bell_or_pause()
+            return
+        self._postponed.add(claim, outcome, self._refusals.pause_s(claim.token))
+        if self._refusals.to_be_told(claim.token):
+            _logger.error("Redis refused the commit of %r: %s. It is sent again until Redis takes it.", claim, reply)
 
     def _read_fetch(self, reply: Any, room: int, loop_room: int) -> None:
         if isinstance(reply, Exception):
             if isinstance(reply, redis.exceptions.NoScriptError):
                 self._unloaded = True
             else:
-                _logger.error("Redis refused a fetch: %s. Trying again.", reply)
-                self._bell_or_pause()
+                self._fetch_refused(reply)
+                return
             self._hot = True
             return
+        self._refusals.forget(_FETCH)
         next_due, left, left_on_loop, *rows = reply
         on_loop = sum(self._accept(row) for row in rows)
         if room > 0:
@@ -319,6 +330,12 @@ class Pump:
         if loop_room > 0:
             self._loop_hot = bool(left_on_loop) or on_loop > 0
         self._next_due_s = IDLE_S if next_due < 0 else min(IDLE_S, max(next_due, 0) / 1000 + 0.0005)
+
+    def _fetch_refused(self, reply: Exception) -> None:
+        self._hot = self._loop_hot = False
+        self._next_due_s = self._refusals.pause_s(_FETCH)
+        if self._refusals.to_be_told(_FETCH):
+            _logger.error("Redis refused a fetch: %s. Trying again until it takes one.", reply)
 
     def _load_scripts(self) -> None:
         self._wire.call(self._commands.load())
@@ -359,7 +376,7 @@ class Pump:
     def flush(self, deadline_s: float) -> None:
         """Send what is in the outbox, for at most `deadline_s` seconds; called when no consumer drives any more."""
         deadline = time.monotonic() + deadline_s
-        while self._outbox and time.monotonic() < deadline:
+        while (self._outbox or self._postponed) and time.monotonic() < deadline:
             self._step(0.01)
 
     def close(self) -> None:

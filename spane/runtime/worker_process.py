@@ -85,7 +85,7 @@ class WorkerProcess:
             bell=LocalBell() if local else Bell(store.client),
         )
         self.lane = AsyncLane(broker, self.executor, self.message_of)
-        self.pump.start_on_loop = lambda claim: self.lane.start(claim, self.pump.holdings.begin, self._finish)
+        self.pump.start_on_loop = lambda claim: self.lane.start(claim, self.pump.begin_on_loop, self._finish)
         #: In process only: the last exceptions of nodes that failed for good, so that a plain call can raise its own again.
         self.exceptions: OrderedDict[tuple[str, str], BaseException] = OrderedDict()
         self.session = Session(store, self.pump, registry, options.pace)

@@ -1,8 +1,10 @@
-"""What a worker fetched ahead of its threads goes to another worker when the threads stay busy."""
+"""What a worker fetched goes to another worker when its threads stay busy, or its event loop blocked."""
 
 from __future__ import annotations
 
+import asyncio
 import threading
+import time
 
 import pytest
 
@@ -15,6 +17,7 @@ pytestmark = pytest.mark.redis
 
 told = threading.Event()
 over = threading.Event()
+entered = threading.Event()
 
 
 @node
@@ -36,6 +39,39 @@ def ahead_tells(n: int) -> int:
 @node
 async def ahead_spins(n: int) -> int:
     return n + 1
+
+
+@node
+async def ahead_blocks(n: int) -> bool:
+    entered.set()
+    return told.wait(20)
+
+
+@node
+async def ahead_is_slow(n: int) -> int:
+    entered.set()
+    turns = 0
+    until_s = time.monotonic() + 20
+    while not told.is_set() and time.monotonic() < until_s:
+        time.sleep(0.15)  # noqa: ASYNC251 - it holds up the event loop on purpose
+        await asyncio.sleep(0)
+        turns += 1
+    return turns
+
+
+@workflow
+def blocks(n: int) -> bool:
+    return ahead_blocks(n)
+
+
+@workflow
+def is_slow(n: int) -> int:
+    return ahead_is_slow(n)
+
+
+@workflow
+def spins_once(n: int) -> int:
+    return ahead_spins(n)
 
 
 @workflow
@@ -65,6 +101,7 @@ def spins(n: int) -> int:
 def engines(redis_url):
     told.clear()
     over.clear()
+    entered.clear()
     with Engine(settings=Settings(redis_url=redis_url)) as one, Engine(settings=Settings(redis_url=redis_url)) as two:
         yield one, two
 
@@ -112,3 +149,43 @@ def test_nor_where_async_nodes_keep_the_worker_busy(engines):
             told.set()
             over.set()
             load.join()
+
+
+def claims(executions) -> int:
+    return sum(event.kind is EventKind.NODE_CLAIMED for execution in executions for event in execution.events())
+
+
+def test_async_nodes_behind_one_that_blocks_the_event_loop_go_to_another_worker(engines):
+    one, two = engines
+    with one.work(threads=1):
+        blocking = one.start(blocks, {"n": 1})
+        try:
+            assert entered.wait(10)
+            behind = one.start_many(spins_once, [{"n": number} for number in range(40)])
+            until("the claims", lambda: claims(behind))
+            until("their return", lambda: {"queued"} == {one.nodes()["ahead_spins"].state for one in behind})
+            claimed_before = claims(behind)
+            for number in range(20):
+                assert number == one.start(quick, {"n": number}).result(timeout_s=5)
+            assert claimed_before == claims(behind), "a worker whose event loop is blocked fetches for it"
+            with two.work(threads=1):
+                assert list(range(1, 41)) == [execution.result(timeout_s=5) for execution in behind]
+        finally:
+            told.set()
+        assert blocking.result(timeout_s=5) is True
+        assert 2 == one.start(spins_once, {"n": 1}).result(timeout_s=5)
+        assert 0 == one.broker.process.pump.in_flight
+        assert one.broker.process.lane.wait_idle(5)
+
+
+def test_async_nodes_start_on_a_slow_event_loop_where_there_is_no_other(engines):
+    one, _ = engines
+    with one.work(threads=1):
+        slow = one.start(is_slow, {"n": 1})
+        try:
+            assert entered.wait(10)
+            for number in range(5):
+                assert number + 1 == one.start(spins_once, {"n": number}).result(timeout_s=5)
+        finally:
+            told.set()
+        assert 1 < slow.result(timeout_s=5)

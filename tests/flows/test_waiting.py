@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from spane import Engine, node, workflow
+from spane.errors import StoreUnavailable
 from spane.runtime.clients import blocking_client
 from spane.runtime.listener import Listener
 from spane.settings import Settings
@@ -90,3 +91,31 @@ def test_a_redis_out_of_memory_still_tells_of_the_end(start_server):
         threading.Timer(0.3, let_go.set).start()
         assert 5 == execution.result(timeout_s=10)
         server.client().config_set("maxmemory", 0)
+
+
+def test_one_who_waits_for_a_result_waits_out_a_restart_of_redis(start_server, caplog):
+    let_go.clear()
+    server = start_server(appendfsync="always")
+    with Engine(settings=Settings(redis_url=server.url)) as engine, engine.work(threads=1):
+        execution = engine.start(holding, {"n": 5})
+        until("the claim", lambda: execution.nodes()["held_back"].state == "running")
+        with ThreadPoolExecutor(2) as threads:
+            waits = [threads.submit(execution.result, timeout_s) for timeout_s in (20, None)]
+            until("the waits", lambda: blocked(server.client()) >= 2)
+            server.kill()
+            until("the absence", lambda: caplog.text.count("Waiting for it, for at most") == 2)
+            server.start()
+            let_go.set()
+            assert [5, 5] == [wait.result(timeout=20) for wait in waits]
+
+
+def test_one_who_waits_is_told_when_redis_is_still_away_at_the_end(start_server):
+    let_go.clear()
+    server = start_server()
+    with Engine(settings=Settings(redis_url=server.url)) as engine:
+        execution = engine.start(holding, {"n": 5})
+        server.kill()
+        began = time.monotonic()
+        with pytest.raises(StoreUnavailable, match="Redis cannot be reached"):
+            execution.result(timeout_s=0.3)
+        assert time.monotonic() - began >= 0.3

@@ -119,3 +119,40 @@ def test_an_outcome_waits_for_its_plan_and_is_committed_when_it_is_back(store, p
     pump.finish(second, Succeeded(b"2"))
     assert pump.next(0.01) is None
     assert "completed" == store.status("x1")
+
+
+def test_a_commit_that_redis_refuses_lastingly_is_sent_now_and_then_and_told_once(store, pump, caplog):
+    store.start(Start("x1", ONE.hash, "one", b"{}"))
+    claim = claimed(pump)
+    assert pump.holdings.begin(claim)
+    # What keeps its state is no hash any more, so the script ends with an error.
+    kept = store.client.dump(store.keys.execution("x1"))
+    store.client.set(store.keys.execution("x1"), "spoilt")
+    pump.finish(claim, Succeeded(b"1"))
+    began, batches = time.monotonic(), pump.batches
+    pump.draining = True  # Nothing is fetched, so each batch is the commit.
+    while time.monotonic() < began + 1.2:
+        assert pump.next(0.2) is None
+    # After 0, 50, 150, 350, 750 ms.
+    assert 3 <= pump.batches - batches <= 5
+    (record,) = [record for record in caplog.records if record.name == "spane.pump"]
+    assert "Redis refused the commit of <only of x1, attempt 1>: " in record.message
+    assert 1 == pump.in_flight
+    store.client.restore(store.keys.execution("x1"), 0, kept, replace=True)
+    pump.flush(5)
+    assert (0, "completed") == (pump.in_flight, store.status("x1"))
+
+
+def test_a_fetch_that_redis_refuses_lastingly_is_sent_now_and_then_and_told_once(store, pump, caplog):
+    store.client.execute_command("ACL", "SETUSER", "default", "-evalsha")
+    began, batches = time.monotonic(), pump.batches
+    try:
+        while time.monotonic() < began + 1.2:
+            assert pump.next(0.2) is None
+    finally:
+        store.client.execute_command("ACL", "SETUSER", "default", "+@all")
+    assert 3 <= pump.batches - batches <= 5
+    (record,) = [record for record in caplog.records if record.name == "spane.pump"]
+    assert "Redis refused a fetch: " in record.message
+    store.start(Start("x1", ONE.hash, "one", b"{}"))
+    assert "only" == claimed(pump).node
