@@ -90,6 +90,7 @@ class Switch(_With, Generic[T]):
         self._name = trace.deciders.name("switch")
         self._open: Block | None = None
         self._cases: list[msgspec.Raw] = []
+        self._known: set[domains.Key] = set()
         self._has_default = False
         super().__init__(trace, "switch(...)", None)
 
@@ -99,13 +100,12 @@ class Switch(_With, Generic[T]):
         found = [constant(self._trace, self._value, one) for one in (value, *more)]
         if self._has_default:
             self._trace.fault("misplaced-case", "a case stands after default(). Put default() last.")
-        known = {_key(raw) for raw in self._cases}
         for one in found:
-            if _key(one.raw) in known:
+            if _key(one.raw) in self._known:
                 shown = bytes(one.raw).decode()
                 message = f"this switch has a case for {shown} already, so only that one runs. Take one of the two out."
                 self._trace.fault("repeated-branch", message)
-            known.add(_key(one.raw))
+            self._known.add(_key(one.raw))
         self._cases += [one.raw for one in found]
         [first, *others] = found
         condition = (

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 
 from spane.graph.paths import spelled
+from spane.graph.spelling import listing
 from spane.model.plan import (
     All,
     AnyOf,
@@ -107,4 +108,4 @@ def said_of(source: Source) -> str:
         case Fields(pairs):
             return f"{{{', '.join(f'{key}: {said_of(item)}' for key, item in pairs)}}}"
         case First(items):
-            return f"coalesce({', '.join(map(said_of, items))})"
+            return f"coalesce({listing([said_of(item) for item in items])})"

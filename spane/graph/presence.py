@@ -20,8 +20,8 @@ Needs = frozenset[Gate | str]
 
 _NOTHING: Needs = frozenset()
 
-#: Ways for one of several values to be there are combined no further than to this many.
-_MOST_WAYS = 200
+#: No more ways than this are found beside those by which one of several values is there by itself.
+_MOST_WIDER = 200
 
 
 class Presence:
@@ -65,10 +65,12 @@ class Presence:
         if not isinstance(source, First):
             return [self.of(source)]
         ways = list(dict.fromkeys(way for item in source.items for way in self.ways(item)))
+        tried: set[tuple[str, Needs]] = set()
+        most = len(ways) + _MOST_WIDER
         for way in ways:  # grows while it is gone through
-            if len(ways) > _MOST_WAYS:
+            if len(ways) > most:
                 break
-            ways += [wider for wider in self._wider(way, ways) if wider not in ways]
+            ways += [wider for wider in self._wider(way, ways, tried) if wider not in ways]
         return ways
 
     def is_there(self, source: Source, known: Needs) -> bool:
@@ -101,19 +103,21 @@ class Presence:
         least = min(ways, key=len)
         return behind | (least if all(least <= way for way in ways) else {call.id})
 
-    def _wider(self, way: Needs, ways: list[Needs]) -> Iterator[Needs]:
+    def _wider(self, way: Needs, ways: list[Needs], tried: set[tuple[str, Needs]]) -> Iterator[Needs]:
         """Yield what is left of a way without a gate beside which there are ways for all else that its node decides."""
         for gate in way:
             if isinstance(gate, str):
                 continue
             rest = (way - {gate}) | self._decided(gate.node)
-            beside = {gate.branch}
-            for other in ways:
-                beside |= {
-                    one.branch
-                    for one in other
-                    if isinstance(one, Gate) and one.node == gate.node and other - {one} <= rest
-                }
+            if (gate.node, rest) in tried:
+                continue
+            tried.add((gate.node, rest))
+            beside = {
+                one.branch
+                for other in ways
+                for one in other
+                if isinstance(one, Gate) and one.node == gate.node and other - {one} <= rest
+            }
             if self._covers(gate.node, beside):
                 yield rest
 
@@ -154,8 +158,7 @@ def _leaves(call: Call) -> Iterator[Constant | Input | Output]:
         yield from leaves(source)
 
 
-def _equated(conditions: list[Condition]) -> Iterator[Source]:
-    for condition in conditions:
-        source = domains.equated(condition)
-        if source is not None:
-            yield source
+def _equated(conditions: list[Condition]) -> list[Source]:
+    """Return the sources whose values conditions list, each once."""
+    found = [source for condition in conditions if (source := domains.equated(condition)) is not None]
+    return list({repr(source): source for source in found}.values())

@@ -432,3 +432,27 @@ def test_a_node_that_fails_and_is_gone_on_from_is_still_told_of(told):
         return take(make.options(on_failure="continue")())
 
     assert "then gives nothing" in told(flow)["may-be-absent"]
+
+
+def test_a_switch_of_many_cases_is_exhaustive_and_its_faults_stay_short(told):
+    def wire(n, *, rest):
+        found = []
+        with switch(n) as s:
+            for number in range(500):
+                with s.case(number):
+                    found.append(make.named(f"make_{number}")())
+            if rest:
+                with s.default():
+                    found.append(make.named("rest")())
+        return take(coalesce(*found))
+
+    @workflow
+    def whole(n: int):
+        wire(n, rest=True)
+
+    @workflow
+    def lacking(n: int):
+        wire(n, rest=False)
+
+    assert 503 == len(whole.plan.nodes)
+    assert "make_7 and 492 more) finds nothing" in told(lacking)["coalesce-default"]
