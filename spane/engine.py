@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -82,6 +83,7 @@ class Engine(ManyExecutions):
         self._starter = Starter(self.store)
         self.dead_letters = DeadLetters(self.store)
         self._worker: Worker | None = None
+        self._booting = threading.Lock()
         self.server = None
 
     @classmethod
@@ -235,11 +237,12 @@ class Engine(ManyExecutions):
             raise TypeError(
                 "Only an engine in memory has a worker of its own; use `work()`, or start one by `dramatiq`."
             )
-        if self._worker is None:
-            worker = Worker(self.broker, worker_threads=_IN_PROCESS_THREADS, worker_timeout=10)
-            worker.start()
-            self._worker = worker
-        return self._worker
+        with self._booting:  # Threads that start the first executions together share one worker.
+            if self._worker is None:
+                worker = Worker(self.broker, worker_threads=_IN_PROCESS_THREADS, worker_timeout=10)
+                worker.start()
+                self._worker = worker
+            return self._worker
 
     def advance(self, seconds: float) -> None:
         """Move the clock of an engine in memory; what becomes due runs."""

@@ -24,6 +24,7 @@
     │   └── NodeTimeout          an attempt ran past its timeout
     ├── StoreError
     │   ├── StoreUnavailable     Redis cannot be reached
+    │   ├── PlanGone             the plan of an execution is not in the store any more
     │   ├── StoreUnsuitable      Redis is too old, or set up so that data would be lost
     │   └── StoreFull            Redis is out of memory; nothing was started
     └── Signal                   what a node raises to steer its own outcome
@@ -252,6 +253,17 @@ class StoreError(SpaneError):
 
 class StoreUnavailable(StoreError, ConnectionError):
     """The store cannot be reached."""
+
+
+class PlanGone(StoreError):
+    """The plan of an execution is not in the store any more; `plan` is its hash."""
+
+    def __init__(self, plan: str) -> None:
+        super().__init__(
+            f"Plan {plan} is not in the store any more, though an execution needs it: the store has lost data. Start its "
+            "workflow again to put the plan there.",
+            plan=plan,
+        )
 
 
 class StoreUnsuitable(StoreError):

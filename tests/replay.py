@@ -94,6 +94,8 @@ class Replay:
 
     def follow(self, event: Event) -> None:
         """Take one event in."""
+        if event.kind is EventKind.NODE_PARKED and not event.node:
+            return  # All of it waits for its plan.
         if event.node is not None and event.kind is not EventKind.EXECUTION_FAILED and event.node not in self.plan:
             self.bad("I8", f"{event.kind} names {event.node}, which its plan does not have")
             return
@@ -377,6 +379,8 @@ def replay(
     stories: dict[str, Replay] = {}
     last = (0, 0)
     for event in events:
+        if event.kind is EventKind.HINT_DROPPED:
+            continue  # It belongs to no execution.
         milliseconds, _, sequence = event.id.partition("-")
         position = (int(milliseconds), int(sequence))
         if position < last:

@@ -25,6 +25,7 @@ _TURN_S = 1.0
 #: How long one who waits without a time limit puts up with a Redis that does not answer.
 AWAY_S = 60.0
 _LOOK_AGAIN_S = 0.1
+_TOLD_AFTER_S = 1.0
 
 
 class Waiter(Protocol):
@@ -124,7 +125,7 @@ class Patience:
     def ask(self, question: Callable[[], T]) -> T:
         """Return the answer to a question that may be asked twice; `StoreUnavailable` when the time is over first."""
         gives_up_at = time.monotonic() + AWAY_S if self._ends_at is None else self._ends_at
-        told = False
+        told, tells_at = False, time.monotonic() + _TOLD_AFTER_S
         while True:
             try:
                 return question()
@@ -132,9 +133,9 @@ class Patience:
                 left_s = gives_up_at - time.monotonic()
                 if left_s <= 0:
                     raise
-                if not told:
-                    _logger.warning("%s Waiting for it, for at most %.1f s.", error, left_s)
-                told = True
+                if not told and time.monotonic() >= tells_at:
+                    _logger.warning("%s Waiting for it, for %.0f s more at most.", error, left_s)
+                    told = True
                 time.sleep(min(left_s, _LOOK_AGAIN_S))
 
 

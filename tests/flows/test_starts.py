@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import pytest
 
+from spane import Engine
 from spane.errors import KeyConflict
 from tests.flows import app
 
@@ -32,6 +34,18 @@ def test_62_many_at_once_start_one_execution(place):
     assert 1 == execution.result(timeout_s=20)
     assert 1 == len(place.events(execution, "execution_started"))
     assert 2 == len(place.saw(execution))
+
+
+def test_threads_that_start_the_first_executions_together_share_one_worker(flows_folder):
+    with Engine.in_memory() as engine, ThreadPoolExecutor(16) as threads:
+        together = Barrier(16)
+
+        def start(number: int) -> int:
+            together.wait(10)
+            return engine.start(app.relaying, {"value": number}).result(timeout_s=20)
+
+        assert list(range(16)) == list(threads.map(start, range(16)))
+        assert 4 == engine.broker.process.pump.holdings.threads
 
 
 def test_62_the_same_key_with_other_inputs_is_a_conflict(place):
