@@ -10,6 +10,7 @@ from typing import Any
 from spane.engine import Engine, Execution
 from spane.errors import (
     ExecutionStalled,
+    PlanGone,
     ResultTimeout,
     SpaneError,
     StoreError,
@@ -74,9 +75,9 @@ class Watch:
             except StoreUnavailable as error:
                 end = None
                 self._wait_for(error)
-            except UnknownExecution as error:
+            except (UnknownExecution, PlanGone):
                 raise StoreError(
-                    f"Execution {error.execution!r} is in the store no more: the store has lost data (is its persistence "
+                    f"Execution {self.execution.id!r} is in the store no more: the store has lost data (is its persistence "
                     "on?), or the execution ended longer ago than SPANE_RETENTION_S."
                 ) from None
             events, self._events = self._events, []

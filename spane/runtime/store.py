@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import redis
 
-from spane.errors import StoreError, UnknownExecution
+from spane.errors import PlanGone, StoreError, UnknownExecution
 from spane.model.event import Event, read_entry
 from spane.model.plan import Plan
 from spane.runtime import layout, scripts
@@ -228,9 +228,11 @@ class Store:
         return layout.read_page(raw) if raw else None
 
     def plan_head(self, plan_hash: str) -> layout.PlanHead:
-        """Return a plan's head."""
+        """Return a plan's head, or raise `PlanGone`."""
         with translated():
             raw = self._read.hget(self.keys.plan(plan_hash), "head")
+        if raw is None:
+            raise PlanGone(plan_hash)
         return layout.read_head(raw)
 
     def fields(self, execution: str, *names: str) -> list[str | None]:

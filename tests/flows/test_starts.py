@@ -8,7 +8,7 @@ from threading import Barrier
 import pytest
 
 from spane import Engine
-from spane.errors import KeyConflict
+from spane.errors import KeyConflict, PlanGone
 from tests.flows import app
 
 
@@ -66,3 +66,14 @@ def test_62_another_workflow_may_use_the_same_key(place):
     second = place.start(app.without_delay, {"value": 1}, key=key)
     assert first.id != second.id
     assert [1, 1] == [first.result(timeout_s=20), second.result(timeout_s=20)]
+
+
+def test_an_execution_whose_plan_is_gone_says_so(place):
+    execution, _ = place.run(app.relaying, value=1)
+    store = place.engine.store
+    key = store.keys.plan(app.relaying.plan.hash)
+    kept = store.client.hgetall(key)
+    store.client.delete(key)
+    with pytest.raises(PlanGone, match="Start its workflow again"):
+        execution.nodes()
+    store.client.hset(key, mapping=kept)
