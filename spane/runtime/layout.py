@@ -64,7 +64,14 @@ def queue_of(node: PlanNode) -> str:
 
 def merged_fields(node: PlanNode) -> tuple[str, ...]:
     """Return the fields of `o:<execution>` that are merged for a node, in order."""
-    return (*node.parents, "@in") if node.takes_input else node.parents
+    inputs = ("@in",) if node.takes_input else ()
+    came = (came_field(node.id),) if node.waits else ()
+    return (*node.parents, *inputs, *came)
+
+
+def came_field(node: str) -> str:
+    """Return the field of `o:<execution>` that holds what a node waited for."""
+    return f"@w:{node}"
 
 
 def fields_of(plan: Plan, *, chunk: int = CHUNK) -> Iterator[tuple[str, str | bytes]]:
@@ -93,18 +100,17 @@ def _target(node: PlanNode, how: str = "d") -> str:
     return f"{node.id},{queue_of(node)},{node.priority or ''},{node.delay_ms},{how};"
 
 
-def _how(node: PlanNode, parent: str) -> str:
-    """Return in what way a node waits for another: it is fed by it, comes after it, or stands behind gates of it.
+def _ways(node: PlanNode) -> dict[str, str]:
+    """Return in what way a node waits for each other: it is fed by it (d), comes after it (a), or only has gates of it (g).
 
     What is always fed by something else is not skipped for its parents, so it only comes after them.
     """
-    gates = [gate.branch for gate in node.gates if gate.node == parent]
-    letter = "g"
-    if parent in node.parents and not node.always_fed:
-        letter = "d"
-    elif parent in node.parents or parent in node.after:
-        letter = "a"
-    return "+".join((letter, *gates))
+    ways = dict.fromkeys(node.awaited, "g")
+    ways |= dict.fromkeys(node.after, "a")
+    ways |= dict.fromkeys(node.parents, "a" if node.always_fed else "d")
+    for gate in node.gates:
+        ways[gate.node] += f"+{gate.branch}"
+    return ways
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,14 +133,14 @@ def _targets(plan: Plan, chunk: int) -> Iterator[tuple[str, str]]:
     joins: dict[_Join, list[str]] = {}
     roots: list[str] = []
     for node in plan.nodes:
-        parents = node.awaited
-        if not parents:
+        ways = _ways(node)
+        if not ways:
             roots.append(_target(node))
-        elif len(parents) == 1:
-            children.setdefault(parents[0], []).append(_target(node, _how(node, parents[0])))
+        elif len(ways) == 1:
+            [(parent, how)] = ways.items()
+            children.setdefault(parent, []).append(_target(node, how))
         else:
-            ways = tuple(sorted((parent, _how(node, parent)) for parent in parents))
-            join = _Join(ways, "" if routers.isdisjoint(parents) else node.id)
+            join = _Join(tuple(sorted(ways.items())), "" if routers.isdisjoint(ways) else node.id)
             joins.setdefault(join, []).append(_target(node))
     bit = 0
     for number, (join, members) in enumerate(joins.items()):
