@@ -112,6 +112,7 @@ class Context:
         logger: logging.Logger | logging.LoggerAdapter[Any],
         *,
         backend: Backend,
+        came: bytes | None = None,
     ) -> None:
         self.execution = execution
         self.workflow = workflow
@@ -120,6 +121,8 @@ class Context:
         self.config = config
         self.logger = logger
         self._backend = backend
+        #: What a node of a type that waits was roused with, None before (spane/runtime/lua/include/rouse.lua).
+        self.came = came
 
     def __repr__(self) -> str:
         return f"<context of node {self.node!r}, attempt {self.attempt}, execution {self.execution!r}>"

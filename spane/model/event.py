@@ -21,6 +21,7 @@ An entry of the stream has one field: its name is the kind's letter, its value t
     r       node_retrying         execution, node, token, attempt, duration_us, delay_ms, error (JSON)
     x       node_cancelled        execution, node, token, attempt, duration_us, error (JSON)
     k       node_parked           execution, node, reason
+    a       node_waiting          execution, node, token, timer_ms, what it waits for
     l       node_lost             execution, node, token, crashes
     b       node_returned         execution, node, token
     z       attempt_fenced        execution, node, token
@@ -59,6 +60,7 @@ class EventKind(StrEnum):
     NODE_RETRYING = "node_retrying"
     NODE_CANCELLED = "node_cancelled"
     NODE_PARKED = "node_parked"
+    NODE_WAITING = "node_waiting"
     NODE_LOST = "node_lost"
     NODE_RETURNED = "node_returned"
     ATTEMPT_FENCED = "attempt_fenced"
@@ -106,6 +108,7 @@ _NODE_KINDS: dict[str, tuple[EventKind, tuple[str, ...]]] = {
     "r": (EventKind.NODE_RETRYING, ("token", "attempt", "duration_us", "delay_ms", "error")),
     "x": (EventKind.NODE_CANCELLED, ("token", "attempt", "duration_us", "error")),
     "k": (EventKind.NODE_PARKED, ("reason",)),
+    "a": (EventKind.NODE_WAITING, ("token", "timer_ms", "awaits")),
     "l": (EventKind.NODE_LOST, ("token", "crashes")),
     "b": (EventKind.NODE_RETURNED, ("token",)),
     "z": (EventKind.ATTEMPT_FENCED, ("token",)),
@@ -114,7 +117,7 @@ _NODE_KINDS: dict[str, tuple[EventKind, tuple[str, ...]]] = {
     "e": (EventKind.DEAD_LETTER_DISCARDED, ()),
 }
 
-_INTEGERS = frozenset({"attempt", "duration_us", "delay_ms", "priority", "generation", "crashes"})
+_INTEGERS = frozenset({"attempt", "duration_us", "delay_ms", "priority", "generation", "crashes", "timer_ms"})
 _NUMBERS = frozenset({"done", "total"})
 
 

@@ -134,15 +134,28 @@ class Unfit:
 
 
 @dataclass(slots=True)
+class Awaits:
+    """The node waits for something outside of it, holds no worker meanwhile, and then runs again with what came.
+
+    `what` says in words what that is. It is roused after `delay_ms` in any case, None for never. Only node types that
+    are registered to wait (`NodeType.waits`) may return it.
+    """
+
+    what: str
+    delay_ms: int | None = None
+
+
+@dataclass(slots=True)
 class Cancelled:
     """The node was stopped because its execution is cancelled; `error` holds the reason."""
 
     error: NodeError
 
 
-Outcome = Succeeded | Skipped | Failed | RetryAt | Unfit | Cancelled
+Outcome = Succeeded | Skipped | Failed | RetryAt | Unfit | Awaits | Cancelled
 
 __all__ = [
+    "Awaits",
     "Cancelled",
     "Failed",
     "NodeError",

@@ -165,7 +165,8 @@ class PlanNode(msgspec.Struct, frozen=True, omit_defaults=True):
     ran, if it has any; otherwise it is skipped. With `always_fed` it runs if all gates are open, whatever became of its
     parents: an input, a constant or a default of `coalesce` feeds it as well. `decides` are the branches that its own
     output opens or closes; `routes` are the children that it may choose from, if it chooses. `config` is the JSON given to
-    the node in a definition (for `Context.config`). `version` pins the code (see `@node(version=)`).
+    the node in a definition (for `Context.config`). `version` pins the code (see `@node(version=)`). One that `waits` is
+    given what it waited for when it runs again.
     """
 
     id: str
@@ -178,6 +179,7 @@ class PlanNode(msgspec.Struct, frozen=True, omit_defaults=True):
     decides: tuple[Branch, ...] = ()
     routes: tuple[str, ...] | None = None
     always_fed: bool = False
+    waits: bool = False
     queue: str = "default"
     is_async: bool = False
     priority: int | None = None

@@ -64,7 +64,8 @@ _LETTERS = {
     NodeState.CANCELLED: "C",
 }
 
-NODE_STATE_OF = {letter: state for state, letter in _LETTERS.items()}
+#: A parked node has A while it awaits something that will rouse it, and P where its execution was paused or failed.
+NODE_STATE_OF = {letter: state for state, letter in _LETTERS.items()} | {"A": NodeState.PARKED}
 
 _E, _N = ExecutionState, NodeState
 

@@ -19,11 +19,11 @@ class Claim:
     with its `outcome`. `values` stands in the order of `fields`, as stored; None where the worker has to read them
     itself. `sent` is the output that this process has just sent, for a child that takes nothing else. `attempt`
     counts from 1 and does not count crashes; `on_loop` tells whether the node was planned to run on the event loop,
-    `alone` that it is a suspect which runs alone and writes a mark first.
+    `alone` that it is a suspect which runs alone and writes a mark first. `came` is what a node that waits was roused with.
     """
 
     __slots__ = (
-        "alone", "attempt", "cancelled", "duration_us", "exception", "execution", "failures", "fetched_at", "fields", "flag", "handed_back", "interrupted",
+        "alone", "attempt", "came", "cancelled", "duration_us", "exception", "execution", "failures", "fetched_at", "fields", "flag", "handed_back", "interrupted",
         "node", "on_loop", "outcome", "page", "plan", "polls", "program", "queue", "seat", "started_at", "token", "type", "values",
     )  # fmt: skip
 
@@ -58,6 +58,7 @@ class Claim:
         #: Why it is to stop, once this process has heard that its execution is cancelled; and whether it asks for that.
         self.cancelled: str | None = None
         self.polls = False
+        self.came: bytes | None = None
         self.seat: Seat | None = None
         self.program: Any = None
 

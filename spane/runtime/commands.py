@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import Any
 
-from spane.model.outcome import Cancelled, Outcome, RetryAt, Skipped, Succeeded, Unfit, encode_error
+from spane.model.outcome import Awaits, Cancelled, Outcome, RetryAt, Skipped, Succeeded, Unfit, encode_error
 from spane.runtime.claim import Claim
 from spane.runtime.layout import ASYNC_SUFFIX
 from spane.runtime.store import BLOB_MARK, Store
@@ -30,6 +30,8 @@ class Commands:
     def commit(self, claim: Claim, outcome: Outcome, hand: str) -> list[Command]:
         """Commit an outcome, the last command; a large value goes ahead of it. `hand` lists queues for `commit.lua`."""
         store, limits = self._store, self._store.limits
+        if isinstance(outcome, Awaits):
+            return [self._await(claim, outcome)]
         ahead: list[Command] = []
         extra: Any = 0
         spends = 0
@@ -56,6 +58,13 @@ class Commands:
                 limits.dead_letter_retention_ms, opened, route,
             ),
         ]  # fmt: skip
+
+    def _await(self, claim: Claim, outcome: Awaits) -> Command:
+        store, delay_ms = self._store, outcome.delay_ms
+        return store.command(
+            "await", store.clock.injected, self._session, claim.execution, claim.node, claim.token, outcome.what,
+            "" if delay_ms is None else delay_ms, *store.kept_ms,
+        )  # fmt: skip
 
     def fetch(
         self,

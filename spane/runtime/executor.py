@@ -22,7 +22,7 @@ from spane.authoring.parents import Parents
 from spane.authoring.resources import Resources
 from spane.errors import ResultNotSerialisable, Skip, StoreError, StoreUnavailable, ValueTooLarge
 from spane.model import codec
-from spane.model.outcome import RetryAt, Succeeded, Unfit
+from spane.model.outcome import Awaits, RetryAt, Succeeded, Unfit
 from spane.runtime.attempt import AttemptBackend, AttemptLogger, LoopBackend
 from spane.runtime.choices import skipped
 from spane.runtime.mishaps import absent, put_off, returned_by, stopped, timed_out
@@ -215,6 +215,8 @@ class Executor:
             if value is None or value[0] == _ERROR:
                 continue
             outputs[field] = value
+        if program.came:
+            claim.came = outputs.pop(program.came, None)
         return outputs, outputs.pop("@in", None)
 
     def _fill(self, context: Context, program: Program, kwargs: dict[str, Any]) -> Any:
@@ -235,6 +237,7 @@ class Executor:
             program.config,
             AttemptLogger(_logger, {"claim": claim}),
             backend=backend,
+            came=claim.came,
         )
 
     async def _awaited(self, claim: Claim, program: Program, args: list[Any], kwargs: dict[str, Any]) -> Any:
@@ -256,7 +259,9 @@ class Executor:
             raise timed_out(claim, timeout_ms)
         return task.result()
 
-    def _returned(self, claim: Claim, program: Program, result: Any) -> Succeeded:
+    def _returned(self, claim: Claim, program: Program, result: Any) -> Succeeded | Awaits:
+        if program.node.waits and isinstance(result, Awaits):
+            return result
         raw = program.dump(program.choices.value_of(result))
         self._check_size(claim, raw)
         return program.choices.outcome(result, raw)

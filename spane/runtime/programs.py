@@ -19,7 +19,7 @@ from spane.model.node_type import MISSING, NodeType, ParameterKind
 from spane.model.plan import Constant, First, PlanNode, Source
 from spane.runtime.choices import Choices
 from spane.runtime.inheritance import Inheritance
-from spane.runtime.layout import merged_fields
+from spane.runtime.layout import came_field, merged_fields
 from spane.runtime.results import ResultType
 from spane.runtime.store import Store
 
@@ -68,7 +68,7 @@ class Program:
     """One plan node, ready to be called."""
 
     __slots__ = (
-        "arguments", "choices", "config", "context", "dump", "fields", "fn", "is_async", "node", "parents", "positional",
+        "arguments", "came", "choices", "config", "context", "dump", "fields", "fn", "is_async", "node", "parents", "positional",
         "resources", "variadic", "variadic_name", "variadic_reader", "workflow",
     )  # fmt: skip
 
@@ -78,6 +78,7 @@ class Program:
         self.fn = shape.node_type.fn
         self.is_async = shape.node_type.is_async
         self.fields = merged_fields(node)
+        self.came = came_field(node.id) if node.waits else ""
         self.arguments: list[tuple[str, Evaluate, Reader, bool]] = [
             (
                 name,

@@ -18,6 +18,7 @@ local P = KEYS[1]
 --@include merge
 --@include release
 --@include plan
+--@include rouse
 --@include promote
 --@include finish
 --@include offer

@@ -48,7 +48,7 @@ if status == 'failed' then
 end
 redis.call('ZREM', P .. 'dl', hint)
 redis.call('HINCRBY', X, '@dl', -1)
-redis.call('HDEL', P .. 'o:' .. execution, node)
+redis.call('HDEL', P .. 'o:' .. execution, node, '@w:' .. node)
 redis.call('LREM', P .. 'd:' .. execution, 1, node)
 -- Another dead letter of the execution that nobody has retried yet fails it in the end.
 local bad = redis.call('LINDEX', P .. 'd:' .. execution, 0)

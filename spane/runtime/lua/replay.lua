@@ -14,6 +14,7 @@ local P = KEYS[1]
 --@include release
 --@include offer
 --@include plan
+--@include rouse
 --@include promote
 local original, execution, inputs, aside = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local X, O = P .. 'x:' .. execution, P .. 'o:' .. execution

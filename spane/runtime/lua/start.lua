@@ -13,6 +13,7 @@ local P = KEYS[1]
 --@include state
 --@include release
 --@include plan
+--@include rouse
 --@include promote
 --@include timer
 local now = clock(ARGV[1])

@@ -91,6 +91,10 @@ local function mend(execution, X, node, text, h)
     if h[1] == 'running' then mend_timer('n|' .. execution .. '|' .. node, since) end
     return
   end
+  if letter == 'A' then
+    if flag == 't' and h[1] == 'running' then mend_timer('w|' .. execution .. '|' .. node, since) end
+    return
+  end
   -- A time that is still to come was written before the clock was set back.
   if not letter or (since + patience > now and since <= now + 1000) then return end
   if letter == 'R' then return mend_lease(execution, node, token) end

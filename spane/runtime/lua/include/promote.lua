@@ -1,5 +1,5 @@
--- Queue what is due: retries and delays (`n|execution|node`), scheduled starts (`s|execution`), and cursors that found
--- no plan (`c|cursor`). Starts that came due together stop at about one chunk of entry nodes; what is left stays due.
+-- Queue what is due: retries and delays (`n|execution|node`), nodes that await something no longer (`w|execution|node`),
+-- scheduled starts (`s|execution`), and cursors that found no plan (`c|cursor`). Starts that came due together stop at about one chunk of entry nodes; what is left stays due.
 -- Returns the milliseconds until the next timer, or -1.
 
 local function begin(execution, X, plan, priority, now)
@@ -42,6 +42,8 @@ local function promote(now, most)
     local kind, execution, node = string.match(timer, '^(%a)|([^|]+)|?(.*)$')
     if kind == 'n' then
       promote_node(execution, node, now)
+    elseif kind == 'w' then
+      rouse(execution, node, 't', now)
     elseif kind == 's' then
       local X = P .. 'x:' .. execution
       local h = redis.call('HMGET', X, '@st', '@pl', '@pr')

@@ -1,7 +1,8 @@
 -- A node's field in x:<execution> is `letter|token|failures|crashes|since|flag` (letters: spane/model/state.py).
 -- The flag is '' at first, 's' once a worker died holding the node (a suspect), 'a' once a second one did (it runs
 -- alone from then on), and 'm' while it runs alone and has written its mark.
--- `since` is when it came into the state; for a node with a timer (T), when that is due.
+-- One that awaits something (A) has 't' while a timer will rouse it.
+-- `since` is when it came into the state; for a node with a timer (T, or A with 't'), when that is due.
 local function read_state(text)
   return string.match(text, '^(%a)|([^|]*)|(%d+)|(%d+)|(%d+)|(%a?)$')
 end

@@ -1,0 +1,52 @@
+#!lua flags=allow-oom
+-- Commit an attempt that has to wait for something outside of it: its node holds no worker until it is roused, and then
+-- runs again as it was, with what came in `@w:<node>` of its inputs (include/rouse.lua). It costs no try.
+-- KEYS  1 prefix
+-- ARGV  1 now or ''   2 session   3 execution   4 node   5 token   6 what it waits for, in words   7 after how many
+--       milliseconds it is roused in any case, or ''   8 retention in ms   9 the same where a dead letter is left
+-- Returns {'ok', 0} | {'again'} this attempt's commit is already in | {'fenced'} another attempt has the node
+--         | {'gone'} no such execution here
+-- Events  a, k, z; F, X. Bound: a fixed number of keys.
+local P = KEYS[1]
+--@include clock
+--@include event
+--@include queue
+--@include state
+--@include finish
+--@include timer
+local session, execution, node, token = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+local X = P .. 'x:' .. execution
+local r = redis.call('HMGET', X, node, '@st', '@pl', '@run')
+stamp(ARGV[1])
+if not r[2] then
+  redis.call('HDEL', P .. 'w:' .. session, execution .. '|' .. node)
+  return {'gone'}
+end
+local letter, holder, failures, crashes
+if r[1] then letter, holder, failures, crashes = read_state(r[1]) end
+if holder ~= token then
+  event('z', execution .. '|' .. node .. '|' .. token)
+  return {'fenced'}
+end
+if letter ~= 'R' then return {'again'} end
+-- Writes from here on.
+local now = clock(ARGV[1])
+redis.call('HDEL', P .. 'w:' .. session, execution .. '|' .. node)
+local aside = r[2] ~= 'running' and r[2] ~= 'paused'
+local field
+if aside then
+  -- An execution that is ending waits for nothing; one that is healed begins this wait anew.
+  put_aside(execution, 'node|' .. node, r[2])
+  event('k', execution .. '|' .. node .. '|the execution is ' .. r[2])
+  field = state('P', token, failures, crashes, now, '')
+else
+  local due = now + (ARGV[7] == '' and 0 or ARGV[7])
+  if ARGV[7] ~= '' then
+    local _, _, queue = read_profile(redis.call('HGET', P .. 'p:' .. r[3], 'p:' .. node))
+    set_timer('w|' .. execution .. '|' .. node, due, queue)
+  end
+  event('a', execution .. '|' .. node .. '|' .. token .. '|' .. ARGV[7] .. '|' .. ARGV[6])
+  field = state('A', token, failures, crashes, due, ARGV[7] ~= '' and 't' or '')
+end
+run_no_more(execution, {status = r[2], run = tonumber(r[4])}, now, ARGV[8], ARGV[9], {node, field})
+return {'ok', 0}

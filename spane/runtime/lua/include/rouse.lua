@@ -1,0 +1,22 @@
+-- Let a node go on that awaits something: what came is put beside its inputs, and it is queued again. `came` begins with
+-- a letter: t its time is over. Where nothing may start now, the node is put aside with what came.
+-- Returns true if the node was waiting.
+local function rouse(execution, node, came, now)
+  local X = P .. 'x:' .. execution
+  local h = redis.call('HMGET', X, node, '@st', '@pl', '@pr')
+  if not h[1] then return false end
+  local letter, _, failures, crashes, _, flag = read_state(h[1])
+  if letter ~= 'A' then return false end
+  if h[2] ~= 'running' and h[2] ~= 'paused' and h[2] ~= 'failing' and h[2] ~= 'failed' then return false end
+  if flag == 't' then redis.call('ZREM', P .. 't', 'w|' .. execution .. '|' .. node) end
+  redis.call('HSET', P .. 'o:' .. execution, '@w:' .. node, came)
+  if h[2] ~= 'running' then
+    redis.call('HSET', X, node, state('P', '', failures, crashes, now, ''))
+    put_aside(execution, 'node|' .. node, h[2])
+    return true
+  end
+  local _, _, queue, own = read_profile(redis.call('HGET', P .. 'p:' .. h[3], 'p:' .. node))
+  redis.call('HSET', X, node, state('Q', '', failures, crashes, now, ''))
+  push(queue, own ~= '' and own or h[4], execution .. '|' .. node)
+  return true
+end
