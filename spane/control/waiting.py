@@ -142,17 +142,25 @@ class Patience:
 def follow(store: Store, waiter: Waiter, execution: str) -> Iterator[Event]:
     """Yield an execution's events as they come, until its terminal one.
 
-    It ends as well where that one was trimmed away; `UnknownExecution` where the execution itself is gone.
+    It ends as well where that one was trimmed away.
+
+    Raises:
+        UnknownExecution: the execution itself is gone.
+        StoreUnavailable: Redis does not answer for `AWAY_S`.
     """
-    seen = reading.before_first(store, execution)
+    patience = Patience(None)
+    seen = patience.ask(lambda: reading.before_first(store, execution))
     ended = False
     while not ended:
-        ended = ExecutionState(store.status(execution)).ended
-        for event in store.events(seen):
-            seen = event.id
-            if event.execution == execution:
-                yield event
-                if event.kind.terminal:
-                    return
-        if not ended:
-            waiter.until_event(seen, _TURN_S)
+        ended = ExecutionState(patience.ask(lambda: store.status(execution))).ended
+        try:
+            for event in store.events(seen):
+                seen = event.id
+                if event.execution == execution:
+                    yield event
+                    if event.kind.terminal:
+                        return
+            if not ended:
+                waiter.until_event(seen, _TURN_S)
+        except StoreUnavailable:
+            ended = False

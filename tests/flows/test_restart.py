@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from contextlib import ExitStack
 
 import pytest
@@ -59,6 +60,27 @@ def test_75_after_a_restart_of_redis_everything_reads_back(flows_folder):
         assert "later" == scheduled.result(timeout_s=20)
         assert 1 == len(place.saw(running, "child"))
         place.alive()
+
+
+@pytest.mark.redis
+def test_who_follows_events_outlives_a_restart_of_redis(flows_folder):
+    with ExitStack() as stack:
+        server = stack.enter_context(RedisServer(appendfsync="always"))
+        engine = stack.enter_context(Engine(settings=Settings(redis_url=server.url, **PACE)))
+        stack.enter_context(workers(server.url, flows_folder, "-p", "1", "-t", "2", "-Q", "default", log="followed.log"))
+        place = Place("followed", engine, flows_folder, server)
+        gate = place.gate()
+        execution = place.start(app.handed, {"gate": gate})
+        told = []
+        for event in execution.events(follow=True):
+            told.append(event)
+            if event.kind == "node_claimed" and event.node == "gated":
+                server.kill()
+                # It is away while the next event is asked for.
+                threading.Timer(1.0, server.start).start()
+                place.open(gate)
+        assert list(execution.events()) == told
+        assert "execution_completed" == told[-1].kind
 
 
 def test_75_after_a_restart_of_the_embedded_store_everything_reads_back(flows_folder, tmp_path):
