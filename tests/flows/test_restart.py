@@ -67,7 +67,9 @@ def test_who_follows_events_outlives_a_restart_of_redis(flows_folder):
     with ExitStack() as stack:
         server = stack.enter_context(RedisServer(appendfsync="always"))
         engine = stack.enter_context(Engine(settings=Settings(redis_url=server.url, **PACE)))
-        stack.enter_context(workers(server.url, flows_folder, "-p", "1", "-t", "2", "-Q", "default", log="followed.log"))
+        stack.enter_context(
+            workers(server.url, flows_folder, "-p", "1", "-t", "2", "-Q", "default", log="followed.log")
+        )
         place = Place("followed", engine, flows_folder, server)
         gate = place.gate()
         execution = place.start(app.handed, {"gate": gate})
