@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from spane.cli import cancel, check, dlq, exits, graph, ls, pause, replay, resume, run, show, stats, version, worker
+from spane.cli import cancel, check, dlq, exits, explain, graph, ls, pause, replay, resume, run, show, stats, version, worker
 from spane.errors import SpaneError
 
 _WIDEST_HELP = 120
@@ -50,6 +50,7 @@ app.command(short_help="Run workers for nodes on Redis.", context_settings={"ign
 )
 app.command(short_help="List executions.")(ls.ls)
 app.command(short_help="Show an execution and its nodes.")(show.show)
+app.command(short_help="Say why an execution waits, node by node.")(explain.explain)
 app.command(short_help="Pause executions.")(pause.pause)
 app.command(short_help="Resume paused executions.")(resume.resume)
 app.command(short_help="Cancel executions.")(cancel.cancel)

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Generic, TypeVar, cast
 
 from spane.authoring.workflow import Workflow
-from spane.control import reading, replaying, verbs, waiting
+from spane.control import explaining, reading, replaying, verbs, waiting
+from spane.control.explaining import Explanation
 from spane.control.reading import NodeView
 from spane.control.waiting import Waiter
 from spane.model.event import Event
@@ -63,6 +64,14 @@ class Execution(Generic[R]):
     def nodes(self) -> dict[str, NodeView]:
         """Return where every node stands, in plan order."""
         return reading.nodes(self._store, self.id)
+
+    def explain(self) -> Explanation:
+        """Return why the execution waits, and the cause for each node that is not done; `print` it for sentences.
+
+        >>> execution.explain().nodes["charge"].kind
+        'timer'
+        """
+        return explaining.explain(self._store, self.id)
 
     def outputs(self) -> dict[str, Any]:
         """Return the outputs of all nodes that succeeded, as plain JSON values by node id."""

@@ -12,7 +12,7 @@ from spane.errors import ExecutionCancelled, ExecutionFailed, UnknownExecution
 from spane.model.codec import evaluate
 from spane.model.event import Event
 from spane.model.outcome import NodeError, decode_error
-from spane.model.plan import Fields, Output, Source, leaves
+from spane.model.plan import Fields, Output, PlanNode, Source, leaves
 from spane.model.plan import Input as InputSource
 from spane.model.state import NODE_STATE_OF, ExecutionState, NodeState
 from spane.runtime.layout import PlanHead
@@ -41,12 +41,15 @@ def nodes(store: Store, execution: str) -> dict[str, NodeView]:
         for name, raw in store.outputs(execution, failed).items()
         if raw.startswith(ERROR_MARK)
     }
-    views = {}
-    for page in range(store.plan_head(plan).pages):
-        found = store.plan_page(plan, page)
-        for node in found.nodes if found else ():
-            views[node.id] = _view(node.id, fields.get(node.id), errors.get(node.id), ended=fields["@st"])
-    return views
+    return {
+        node: _view(node, fields.get(node), errors.get(node), ended=fields["@st"]) for node in plan_nodes(store, plan)
+    }
+
+
+def plan_nodes(store: Store, plan: str) -> dict[str, PlanNode]:
+    """Return every node of a plan by its id, in plan order; `PlanGone` where it is not in the store."""
+    pages = (store.plan_page(plan, number) for number in range(store.plan_head(plan).pages))
+    return {node.id: node for page in pages if page is not None for node in page.nodes}
 
 
 def _view(node: str, text: str | None, error: NodeError | None, *, ended: str) -> NodeView:

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from spane.authoring.workflow import Workflow
+from spane.control import reading
 from spane.errors import InputError, StoreError, UnknownExecution
 from spane.model.ids import new_execution_id
 from spane.model.plan import PlanNode
@@ -65,7 +66,7 @@ def _inputs(
 def _prepare(store: Store, original: str, execution: str, from_node: str) -> int:
     """Copy the results that stay and note what runs first; returns how many nodes and cursors that is."""
     states = store.everything(original)
-    nodes = _nodes(store, states["@pl"])
+    nodes = reading.plan_nodes(store, states["@pl"])
     if from_node not in nodes:
         problem = f"it has no node {from_node!r}; it has {', '.join(nodes)}."
         raise InputError(
@@ -114,11 +115,6 @@ def _copy(store: Store, original: str, execution: str, nodes: Sequence[str], ent
                 f"Execution {original!r} changed while its replay was prepared (node {rest[0].decode()!r}), and nothing was "
                 "started. Try it again."
             )
-
-
-def _nodes(store: Store, plan: str) -> dict[str, PlanNode]:
-    pages = (store.plan_page(plan, number) for number in range(store.plan_head(plan).pages))
-    return {node.id: node for page in pages if page is not None for node in page.nodes}
 
 
 def _children(nodes: Mapping[str, PlanNode]) -> dict[str, list[str]]:

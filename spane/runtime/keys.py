@@ -18,7 +18,7 @@ All keys of one partition share a hash tag, so that a partition fits one slot of
     sp                      list    cursors of children not yet released             until done
     dl                      zset    dead letters `execution|node` by time            own retention
     key:<workflow>:<key>    string  execution and digest of its inputs               run + 24 h
-    lease                   hash    session -> length of its lease in ms             the session
+    lease                   hash    session -> length of its lease, what it serves   the session
     unfit                   hash    lane `queue@fingerprint` -> why nobody fitted    until it is empty
     active                  zset    executions by when they were last swept          while they run
     ev, ctl                 stream  facts; notices to workers                        trimmed; 10 min
@@ -82,6 +82,11 @@ class Keys:
     def sessions(self) -> str:
         """Worker sessions by the end of their lease."""
         return f"{self.prefix}ses"
+
+    @property
+    def leases(self) -> str:
+        """Length of each session's lease in ms, and what it serves (`host:process|queues|lanes`)."""
+        return f"{self.prefix}lease"
 
     @property
     def timers(self) -> str:

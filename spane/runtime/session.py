@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import socket
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -44,7 +46,7 @@ class Session:
 
     def open(self) -> None:
         """Announce the session; what was decided before it is none of its business."""
-        *_, notices = self._store.renew(self._pump.session, "0")
+        *_, notices = self._store.renew(self._pump.session, "0", self._serves())
         self._last_notice = notices[-1][0] if notices else "0"
 
     def services(self) -> Iterator[Service]:
@@ -61,8 +63,13 @@ class Session:
         """Never ask again for nodes of a type that this process has, but not as their plan wants it."""
         self._refused.add(fingerprint)
 
+    def _serves(self) -> str:
+        """Say where this process runs and what it fetches (spane/runtime/looking.py reads it)."""
+        lists = (",".join(self._pump.queues), ",".join(self._pump.fitting))
+        return "|".join((f"{socket.gethostname()}:{os.getpid()}", *lists))
+
     def _renew(self) -> float:
-        alive, unfit, held, notices = self._store.renew(self._pump.session, self._last_notice)
+        alive, unfit, held, notices = self._store.renew(self._pump.session, self._last_notice, self._serves())
         now = time.monotonic()
         if now > self._renewed_at + 2 * self._pace.renew_s:
             self._judges_from = now + self._pace.renew_s

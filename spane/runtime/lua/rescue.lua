@@ -20,7 +20,7 @@ stamp(ARGV[1])
 -- A lease that ends later than it is long was renewed before the clock was set back: without this, the dead would be
 -- taken for alive for as long.
 for _, session in ipairs(redis.call('ZRANGEBYSCORE', P .. 'ses', int(now + ARGV[5] + 1000), '+inf', 'LIMIT', 0, 100)) do
-  local ends = now + (redis.call('HGET', P .. 'lease', session) or ARGV[5])
+  local ends = now + string.match(redis.call('HGET', P .. 'lease', session) or ARGV[5], '^%d+')
   if tonumber(redis.call('ZSCORE', P .. 'ses', session)) > ends + 1000 then
     redis.call('ZADD', P .. 'ses', int(ends), session)
   end

@@ -1,0 +1,28 @@
+"""`spane explain`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from spane.cli import steering
+
+
+def explain(
+    execution_id: Annotated[str, typer.Argument(metavar="ID", help="The execution.")],
+    store: steering.Store = None,
+    as_json: steering.Json = False,
+) -> None:
+    """Say why an execution waits: the cause for each of its nodes that is not done."""
+    from spane.cli import reporting, tables
+
+    with steering.engine_on(store) as engine:
+        explanation = engine.get(execution_id).explain()
+    if as_json:
+        reporting.print_document(explanation.as_json(), line=False)
+        return
+    typer.echo(f"{explanation.execution} of {explanation.workflow} is {explanation.status}.")
+    if explanation.cause is not None:
+        typer.echo(str(explanation.cause))
+    tables.show(("NODE", "CAUSE", "WHY"), ((name, one.kind, one) for name, one in explanation.nodes.items()))

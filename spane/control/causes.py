@@ -1,0 +1,230 @@
+"""What a node, or a whole execution, may be waiting for: each cause as data, with a sentence for people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+
+from spane.model.outcome import NodeError
+from spane.runtime.looking import LONGEST_LOOK, Worker
+
+_SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Why something waits. `kind` names the sort of cause; `str()` gives a sentence for people."""
+
+    kind: ClassVar[str]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the cause as plain values, with its sentence."""
+        return {
+            "kind": self.kind,
+            **{one.name: _plain(getattr(self, one.name)) for one in fields(self)},
+            "sentence": str(self),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Parents(Cause):
+    """Nodes before it have not finished."""
+
+    kind = "parents"
+    nodes: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"It waits for {_names(self.nodes)} to finish."
+
+
+@dataclass(frozen=True, slots=True)
+class Releasing(Cause):
+    """All nodes before it have finished; a fan-out too large for one step is about to come to it."""
+
+    kind = "releasing"
+
+    def __str__(self) -> str:
+        return "All that it waits for has finished; it is queued as soon as a worker fetches again."
+
+
+@dataclass(frozen=True, slots=True)
+class Queued(Cause):
+    """It is ready, and stands in a queue.
+
+    `position` counts from 1 among those of its priority, None where it was not found among the first 10,000 or was not
+    looked for; `ahead` counts all in the queue that are fetched before it. `workers` are those that serve the queue.
+    """
+
+    kind = "queued"
+    queue: str
+    priority: int
+    position: int | None
+    ahead: int | None
+    workers: tuple[Worker, ...]
+
+    def __str__(self) -> str:
+        return f"It is ready, {self._where()}. {self._who()}"
+
+    def _where(self) -> str:
+        at = f"in queue {self.queue!r} at priority {self.priority}"
+        if self.position is None:
+            return f"{at}, not found among the first {LONGEST_LOOK:,}"
+        return f"number {self.position} {at}, with {self.ahead} fetched before it"
+
+    def _who(self) -> str:
+        if not self.workers:
+            return f"No worker serves queue {self.queue!r}: start one that does."
+        count = len(self.workers)
+        return f"{count} {'worker serves' if count == 1 else 'workers serve'} the queue."
+
+
+@dataclass(frozen=True, slots=True)
+class Suspect(Queued):
+    """A worker died while it held the node, which is ready again; `alone` after a second one did."""
+
+    kind = "suspect"
+    alone: bool
+
+    def __str__(self) -> str:
+        how = (
+            "Two workers died while they held it, so it runs alone, one such node in a process at a time"
+            if self.alone
+            else "A worker died while it held it; it runs again, and alone if that happens once more"
+        )
+        return f"{how}. It stands {self._where()}. {self._who()}"
+
+
+@dataclass(frozen=True, slots=True)
+class Unfit(Queued):
+    """No worker that fetched it has code that fits its plan. `workers` are those that have by now, and look for it."""
+
+    kind = "unfit"
+    fingerprint: str
+    reason: str
+
+    def __str__(self) -> str:
+        found = (
+            "Workers that fit it now look for it."
+            if self.workers
+            else "Start a worker with the code that the execution was started with."
+        )
+        return f"No worker fits it: {self.reason}. {found}"
+
+
+@dataclass(frozen=True, slots=True)
+class Leased(Cause):
+    """A worker has it: it runs, or is about to. `worker` is None where its lease has run out and it is taken over."""
+
+    kind = "leased"
+    session: str
+    worker: Worker | None
+    since_ms: int
+    attempt: int
+
+    def __str__(self) -> str:
+        if self.worker is None:
+            return f"Worker {self.session} had it and is gone; another one takes it over."
+        until = moment(self.worker.lease_until_ms)
+        held = f"{self.worker} has had it since {moment(self.since_ms)} (attempt {self.attempt})".capitalize()
+        return f"{held}; the worker's lease, which it renews, goes to {until}."
+
+
+@dataclass(frozen=True, slots=True)
+class Timer(Cause):
+    """It waits for its time: `why` is "retry" (after `failures` attempts that failed) or "delay"."""
+
+    kind = "timer"
+    why: str
+    due_ms: int
+    failures: int
+
+    def __str__(self) -> str:
+        if self.why == "delay":
+            return f"Its delay ends at {moment(self.due_ms)}."
+        after = f" after {self.failures} failed {'attempt' if self.failures == 1 else 'attempts'}"
+        return f"It is tried again at {moment(self.due_ms)}{after if self.failures else ''}."
+
+
+@dataclass(frozen=True, slots=True)
+class PutAside(Cause):
+    """Its execution does not go on now: `status` says how it stands, `reason` why, `node` which one failed it."""
+
+    kind = "put_aside"
+    status: str
+    reason: str = ""
+    node: str = ""
+
+    def __str__(self) -> str:
+        if self.status == "paused":
+            return f"The execution is paused{f' ({self.reason})' if self.reason else ''}; resume it to go on."
+        if self.status == "failing":
+            return f"The execution is failing because of {self.node!r}; what runs comes to its end, and nothing new starts."
+        if self.status == "failed":
+            return f"The execution failed because of {self.node!r}; a retry of its dead letter lets it go on."
+        if self.status == "cancelled":
+            return f"The execution was cancelled{f' ({self.reason})' if self.reason else ''}."
+        if self.status == "cancelling":
+            why = f" ({self.reason})" if self.reason else ""
+            return f"The execution is being cancelled{why}; what runs comes to its end, and nothing new starts."
+        return f"The execution is {self.status}; it is queued as soon as a worker fetches again."
+
+
+@dataclass(frozen=True, slots=True)
+class Scheduled(Cause):
+    """The execution begins at a later time."""
+
+    kind = "scheduled"
+    due_ms: int
+
+    def __str__(self) -> str:
+        return f"The execution begins at {moment(self.due_ms)}."
+
+
+@dataclass(frozen=True, slots=True)
+class PlanMissing(Cause):
+    """The plan of the execution is not in the store."""
+
+    kind = "plan_missing"
+    plan: str
+
+    def __str__(self) -> str:
+        return f"Plan {self.plan} is not in the store, which has lost data: start its workflow again to put it there."
+
+
+@dataclass(frozen=True, slots=True)
+class Dead(Cause):
+    """It used up its attempts. `letter` is the id of its dead letter, None where that was discarded or is past its time."""
+
+    kind = "dead_letter"
+    letter: str | None
+    failed_at_ms: int
+    attempts: int
+    error: NodeError | None
+
+    def __str__(self) -> str:
+        times = f"{self.attempts} {'attempt' if self.attempts == 1 else 'attempts'}"
+        what = f"It failed after {times}{f' with {self.error}' if self.error else ''}."
+        if self.letter is None:
+            return f"{what} Its dead letter is gone; replay the execution."
+        return f"{what} Retry dead letter {self.letter} to let the execution go on."
+
+
+def moment(ms: int) -> str:
+    """Return a time of the store's clock as people write it, in UTC."""
+    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def _names(names: Sequence[str]) -> str:
+    shown = [repr(name) for name in names[:_SHOWN]]
+    if len(names) > _SHOWN:
+        shown.append(f"{len(names) - _SHOWN} others")
+    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Worker | NodeError):
+        names = value.__dataclass_fields__
+        return {name: _plain(getattr(value, name)) for name in names if name != "traceback"}
+    return [_plain(each) for each in value] if isinstance(value, tuple) else value
