@@ -7,7 +7,23 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from spane.cli import cancel, check, dlq, exits, explain, graph, ls, pause, replay, resume, run, show, stats, version, worker
+from spane.cli import (
+    cancel,
+    check,
+    dlq,
+    exits,
+    explain,
+    graph,
+    ls,
+    pause,
+    replay,
+    resume,
+    run,
+    show,
+    stats,
+    version,
+    worker,
+)
 from spane.errors import SpaneError
 
 _WIDEST_HELP = 120

@@ -127,8 +127,8 @@ class Leased(Cause):
         if self.worker is None:
             return f"Worker {self.session} had it and is gone; another one takes it over."
         until = moment(self.worker.lease_until_ms)
-        held = f"{self.worker} has had it since {moment(self.since_ms)} (attempt {self.attempt})".capitalize()
-        return f"{held}; the worker's lease, which it renews, goes to {until}."
+        held = f"Since {moment(self.since_ms)} {self.worker} has it (attempt {self.attempt})"
+        return f"{held}; its lease, which it renews, goes to {until}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +145,18 @@ class Timer(Cause):
             return f"Its delay ends at {moment(self.due_ms)}."
         after = f" after {self.failures} failed {'attempt' if self.failures == 1 else 'attempts'}"
         return f"It is tried again at {moment(self.due_ms)}{after if self.failures else ''}."
+
+
+@dataclass(frozen=True, slots=True)
+class Awaiting(Cause):
+    """It waits, without a worker, for something outside of it; until `due_ms` in any case, None for as long as it takes."""
+
+    kind = "awaits"
+    due_ms: int | None
+
+    def __str__(self) -> str:
+        until = "" if self.due_ms is None else f", until {moment(self.due_ms)} at the latest"
+        return f"It waits for something outside of it{until}, and holds no worker."
 
 
 @dataclass(frozen=True, slots=True)

@@ -134,10 +134,10 @@ def explain(store: Store, execution: str) -> Explanation:
     """
     try:
         look = _Look(store, execution)
-    except PlanGone as gone:
+    except PlanGone:
         fields = store.everything(execution)
         status = ExecutionState(fields["@st"])
-        return Explanation(execution, fields["@wf"], status, None if status.ended else causes.PlanMissing(gone.plan))
+        return Explanation(execution, fields["@wf"], status, None if status.ended else causes.PlanMissing(fields["@pl"]))
     found = {}
     if look.status not in (ExecutionState.COMPLETED, ExecutionState.CANCELLED):
         found = {name: _cause(look, node) for name, node in look.nodes.items() if not look.is_done(name)}
@@ -178,7 +178,9 @@ def _queued(look: _Look, node: PlanNode, state: _State) -> Cause:
         return _put_aside(look)
     lanes = look.lanes_of(node, state)
     found = ((lane, look.places.get((node.id, lane))) for lane in lanes)
-    lane, place = next(((lane, place) for lane, place in found if place and place.position), (lanes[0] if lanes else "", None))
+    lane, place = next(
+        ((lane, place) for lane, place in found if place and place.position), (lanes[0] if lanes else "", None)
+    )
     at = (place.position, place.ahead) if place else (None, None)
     queue, priority = node.queue, look.priority(node)
     if state.token and lane:
@@ -200,6 +202,10 @@ def _timer(_look: _Look, _node: PlanNode, state: _State) -> Cause:
     return causes.Timer("retry" if state.token else "delay", state.since_ms, state.failures)
 
 
+def _awaiting(_look: _Look, _node: PlanNode, state: _State) -> Cause:
+    return causes.Awaiting(state.since_ms if state.flag == "t" else None)
+
+
 def _dead(look: _Look, node: PlanNode, state: _State) -> Cause:
     member = look.hint(node.id)
     died_at_ms = look.store.died_at_ms(member)
@@ -215,6 +221,7 @@ _FINDERS: dict[str, Callable[[_Look, PlanNode, _State], Cause]] = {
     "Q": _queued,
     "R": _leased,
     "T": _timer,
+    "A": _awaiting,
     "P": _put_aside,
     "F": _dead,
 }

@@ -178,9 +178,7 @@ class Store:
         )  # fmt: skip
         return int(seen), int(mended), bool(more)
 
-    def renew(
-        self, session: str, last_notice: str, serves: str = ""
-    ) -> tuple[bool, int, int, list[tuple[str, str]]]:
+    def renew(self, session: str, last_notice: str, serves: str = "") -> tuple[bool, int, int, list[tuple[str, str]]]:
         """Renew a session: (was it alive, lanes nobody fits, attempts it holds, notices as (id, text))."""
         alive, unfit, held, *notices = self.call(
             "renew", self.clock.injected, session, self.limits.lease_ms, last_notice, serves

@@ -95,6 +95,21 @@ def test_an_execution_is_shown_with_its_nodes(spane, failed):
     assert "Execution 'nobody' is not known here" in told
 
 
+def test_an_execution_that_waits_is_explained(spane, failed):
+    code, out, _ = spane("explain", failed)
+    assert 0 == code
+    assert f"{failed} of adding is failed." == out.splitlines()[0]
+    assert "risky dead_letter It failed after 1 attempt with ValueError: not mended yet." in " ".join(out.split())
+    spane("dlq", "retry", f"{failed}:risky")
+    spane("pause", failed, "--reason", "lunch")
+    told = json.loads(spane("explain", failed, "--json")[1])
+    assert ("paused", "lunch") == (told["status"], told["cause"]["reason"])
+    assert {"risky": "put_aside"} == {name: one["kind"] for name, one in told["nodes"].items()}
+    code, _, told = spane("explain", "nobody")
+    assert 2 == code
+    assert "Execution 'nobody' is not known here" in told
+
+
 def test_one_that_goes_on_is_paused_resumed_and_cancelled(spane, failed):
     spane("dlq", "retry", f"{failed}:risky")
     assert (0, f"{failed} paused; attempts that may still end: 0\n", "") == spane("pause", failed, "--reason", "lunch")

@@ -10,7 +10,7 @@ from typing import Any
 
 from spane import errors
 from spane.authoring import branches, coalescing, conditions, context, node, parents, resources, retry, workflow
-from spane.control import dead_letters, execution, many, reading
+from spane.control import causes, dead_letters, execution, explaining, many, reading
 from spane.engine import Engine
 from spane.model import event, outcome, route, state
 from spane.settings import Settings
@@ -43,6 +43,8 @@ ROOMS: dict[str, dict[str, Any]] = {
         "Engine": Engine,
         "Execution": execution.Execution,
         "NodeView": reading.NodeView,
+        "Explanation": explaining.Explanation,
+        "Cause": causes.Cause,
         "DeadLetters": dead_letters.DeadLetters,
         "DeadLetter": dead_letters.DeadLetter,
         "Stats": many.Stats,

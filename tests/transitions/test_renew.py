@@ -39,3 +39,14 @@ def test_notices_are_told_once_and_at_most_100_at_a_time(stage):
     assert [f"cancel|x{number}|" for number in range(120)] == [text for _, text in first + second]
     assert 100 == len(first)
     assert [] == stage.store.renew("w1", second[-1][0])[3]
+
+
+def test_what_it_serves_stands_beside_the_length_of_its_lease_and_goes_with_it(stage):
+    stage.store.renew("w1", "0", "app-1:4711|default|")
+    assert b"5000|app-1:4711|default|" == stage.client.hget(stage.keys.leases, "w1")
+    # A lease that ends later than it is long was renewed before the clock was set back.
+    stage.client.zadd(stage.keys.sessions, {"w1": stage.now_ms + 3_600_000})
+    assert 0 == stage.store.rescue()
+    assert stage.now_ms + 5_000 == stage.client.zscore(stage.keys.sessions, "w1")
+    stage.store.leave("w1")
+    assert {} == stage.everything()

@@ -1,0 +1,44 @@
+"""Why an execution waits, with workers that run."""
+
+from __future__ import annotations
+
+import os
+import socket
+
+from spane.control import causes
+from tests.flows import app
+from tests.flows.conftest import until
+
+
+def test_a_running_node_has_its_worker_and_those_below_wait_for_it(place):
+    gate = place.gate()
+    execution = place.start(app.steps, {"gate": gate})
+    until("held runs", lambda: place.saw(execution, "held"))
+    held = until("the worker has said who it is", lambda: _serving(execution, "held"))
+    assert ("leased", socket.gethostname(), 1) == (held.kind, held.worker.host, held.attempt)
+    assert "default" in held.worker.queues
+    assert (place.name == "in_process") == (held.worker.process == os.getpid())
+    assert causes.Parents(("held",)) == execution.explain().nodes["after_held"]
+    place.open(gate)
+    execution.result(timeout_s=20)
+    assert {} == execution.explain().nodes
+
+
+def _serving(execution, name):
+    found = execution.explain().nodes.get(name)
+    return found if found and found.kind == "leased" and found.worker and found.worker.queues else None
+
+
+def test_a_retry_has_its_time_and_a_pause_its_reason(place):
+    execution = place.start(app.delaying, {"value": 1})
+    late = until("the delay", lambda: _timer(execution, "late"))
+    assert ("delay", execution.nodes()["late"].since_ms) == (late.why, late.due_ms)
+    execution.pause("lunch")
+    assert causes.PutAside("paused", "lunch") == execution.explain().cause
+    execution.resume()
+    assert 1 == execution.result(timeout_s=20)
+
+
+def _timer(execution, name):
+    found = execution.explain().nodes.get(name)
+    return found if found and found.kind == "timer" else None
