@@ -137,7 +137,9 @@ def explain(store: Store, execution: str) -> Explanation:
     except PlanGone:
         fields = store.everything(execution)
         status = ExecutionState(fields["@st"])
-        return Explanation(execution, fields["@wf"], status, None if status.ended else causes.PlanMissing(fields["@pl"]))
+        return Explanation(
+            execution, fields["@wf"], status, None if status.ended else causes.PlanMissing(fields["@pl"])
+        )
     found = {}
     if look.status not in (ExecutionState.COMPLETED, ExecutionState.CANCELLED):
         found = {name: _cause(look, node) for name, node in look.nodes.items() if not look.is_done(name)}
