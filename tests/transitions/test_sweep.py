@@ -124,6 +124,17 @@ def test_an_unfit_node_whose_hint_is_lost_is_offered_to_all_again(stage):
     assert ["x1|only"] == stage.queue()
 
 
+def test_what_leaves_such_a_lane_because_its_execution_failed_is_offered_again_when_that_is_healed(stage):
+    stage.start(PAIR)
+    one, two = stage.fetch()
+    stage.commit(one, "u", b"work.1", extra="why", spends=0)
+    stage.fail(two)
+    stage.store.sweep()
+    assert ({}, "P") == (stage.store.unfit(), stage.state("one"))
+    assert ["ok", 2] == stage.call("heal", stage.now_ms, "x1", "two")
+    assert {"one", "two"} == {claim.node for claim in stage.fetch()}
+
+
 def test_no_more_executions_are_looked_over_than_asked_for(stage):
     for number in range(5):
         stage.start(execution=f"x{number}")

@@ -15,6 +15,7 @@ local P = KEYS[1]
 --@include event
 --@include queue
 --@include state
+--@include park
 --@include merge
 --@include release
 --@include plan
@@ -33,14 +34,6 @@ local next_due = promote(now, ARGV[11])
 local rows, claimed, number = {}, {}, 0
 local MOST_HINTS = 500
 
--- A hint whose execution is not running: parked where it may come back, dropped where it never will.
-local function park(execution, node, status, failures, crashes, flag)
-  if status ~= 'failing' and status ~= 'failed' and status ~= 'paused' then return end
-  redis.call('HSET', P .. 'x:' .. execution, node, state('P', '', failures, crashes, now, flag))
-  put_aside(execution, 'node|' .. node, status)
-  event('k', execution .. '|' .. node .. '|the execution is ' .. status)
-end
-
 local function claim(hint, alone)
   local execution, node = string.match(hint, '^([^|]+)|(.+)$')
   if not execution then
@@ -53,7 +46,7 @@ local function claim(hint, alone)
   if not h[1] then return false end
   local letter, _, failures, crashes, _, flag = read_state(h[1])
   if letter ~= 'Q' then return false end
-  if h[2] ~= 'running' then park(execution, node, h[2], failures, crashes, flag); return false end
+  if h[2] ~= 'running' then park(execution, node, h[2], failures, crashes, flag, now); return false end
   local profile = redis.call('HGET', P .. 'p:' .. h[3], 'p:' .. node)
   if not profile then plan_is_gone(execution, node, h[3]); return false end
   if flag == 'a' and not alone then

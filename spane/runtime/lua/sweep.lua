@@ -6,13 +6,14 @@
 -- ARGV  1 now or ''   2 patience in ms   3 executions at most   4 events to keep   5 retention of dead letters in ms
 --       6 retention in ms
 -- Returns {how many were looked over, how many were set right, 1 if others wait for their turn else 0}
--- Events  l, f; F, C, X for a lease without a session. Bound: the executions asked for, 500 nodes of them (a cursor
+-- Events  k, l, f; F, C, X for a lease without a session. Bound: the executions asked for, 500 nodes of them (a cursor
 -- remembers where it was in a large one), 100 searches of a list of at most 2000 hints, 20 lanes that no worker fits.
 local P = KEYS[1]
 --@include clock
 --@include event
 --@include queue
 --@include state
+--@include park
 --@include release
 --@include plan
 --@include finish
@@ -53,17 +54,19 @@ local function unfit_hint_is_lost(queue, priority, hint)
   return true
 end
 
--- Hints at the head of such a lane that wait for nothing any more are dropped, and a lane that ran empty is forgotten.
+-- Hints at the head of such a lane whose executions do not run any more leave it, and a lane that ran empty is forgotten.
 local function clear_lane(lane)
   for p = 1, 10 do
     local list = queue_key(lane, p)
     for _ = 1, 20 do
       local hint = redis.call('LINDEX', list, 0)
       if not hint then break end
-      local execution = string.match(hint, '^[^|]+')
-      local status = redis.call('HGET', P .. 'x:' .. execution, '@st')
-      if status == 'running' or status == 'paused' then break end
+      local execution, node = string.match(hint, '^([^|]+)|(.+)$')
+      local h = redis.call('HMGET', P .. 'x:' .. execution, '@st', node)
+      if h[1] == 'running' or h[1] == 'paused' then break end
       redis.call('LPOP', list)
+      local letter, _, failures, crashes, _, flag = read_state(h[2] or '')
+      if letter == 'Q' then park(execution, node, h[1], failures, crashes, flag, now) end
     end
     if redis.call('LLEN', list) > 0 then return end
   end
