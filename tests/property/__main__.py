@@ -32,7 +32,7 @@ def main() -> int:
         failed = _run_all(Runner(server.client()), [Schedule(seed, fault_rate=given.faults) for seed in seeds])
     if given.keep and failed:
         corpus = json.loads(CORPUS.read_text()) + [json.loads(schedule.as_json()) for schedule in failed]
-        CORPUS.write_text(json.dumps(corpus, indent=1) + "\n")
+        CORPUS.write_text("[\n" + ",\n".join(f" {json.dumps(entry)}" for entry in corpus) + "\n]\n")
     return 1 if failed else 0
 
 
