@@ -13,6 +13,7 @@ from dramatiq import Worker
 from spane.authoring.registry import Registry
 from spane.authoring.registry import default as default_registry
 from spane.authoring.workflow import Bound, Workflow
+from spane.control import one_node
 from spane.control.dead_letters import DeadLetters
 from spane.control.execution import Execution
 from spane.control.many import ManyExecutions
@@ -198,6 +199,19 @@ class Engine(ManyExecutions):
         started = self._starter.start_many(chosen, inputs, StartOptions.of(options), keys)
         self._serve(chosen)
         return [self._handle(one, chosen) if isinstance(one, str) else one for one in started]
+
+    def run_node(self, workflow: Workflow[..., Any] | str, node_id: str, inputs: Mapping[str, Any]) -> Execution[Any]:
+        """Run one node of a workflow by itself, as an execution of its own whose result is the node's.
+
+        `inputs` are values by the names of its parameters. To run it on the results of an execution, see
+        `Execution.run_node`.
+
+        >>> engine.run_node(fulfil, "charge", {"order": {"id": 7}}).result(timeout_s=30)
+        """
+        chosen, _ = split(workflow, None, self.registry)
+        new = one_node.of_workflow(self.store, chosen, node_id, inputs)
+        self._serve(chosen)
+        return self._handle(new.execution, new.workflow)
 
     # Looking.
 

@@ -106,6 +106,9 @@ class SettingsError(_Faults):
 class InputError(SpaneError):
     """Inputs given to a start do not fit the workflow. `workflow` and `problems` are attributes."""
 
+    workflow: str
+    problems: tuple[str, ...]
+
 
 class UnknownWorkflow(SpaneError, LookupError):
     """No workflow of this name is registered in this process; `workflow` is the name."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Generic, TypeVar, cast
 
 from spane.authoring.workflow import Workflow
-from spane.control import explaining, reading, replaying, verbs, waiting
+from spane.control import explaining, one_node, reading, replaying, verbs, waiting
 from spane.control.explaining import Explanation
 from spane.control.reading import NodeView
 from spane.control.waiting import Waiter
@@ -111,9 +111,25 @@ class Execution(Generic[R]):
         new = replaying.replay(self._store, self.id, self.workflow, from_node=from_node, inputs=inputs)
         return Execution(self._store, self._waiter, new, self.workflow)
 
+    def run_node(self, node_id: str, inputs: Mapping[str, Any] | None = None) -> Execution[Any]:
+        """Run one node of this execution by itself, as an execution of its own whose result is the node's.
+
+        Args:
+            node_id: the node. Nothing below it runs, and no branch that it stands in is asked.
+            inputs: values by the names of its parameters; without them, it takes the results that are stored here.
+
+        Raises:
+            UnknownExecution: this execution is past its retention.
+            InputError: there is no such node, inputs do not fit it, or nodes before it have not finished.
+
+        >>> execution.run_node("charge", {"order": {"id": 7}}).result(timeout_s=30)
+        """
+        new = one_node.of_execution(self._store, self.id, self.workflow, node_id, inputs)
+        return Execution(self._store, self._waiter, new.execution, new.workflow)
+
     @property
     def replay_of(self) -> str | None:
-        """The id of the execution that this one replays, None if it is no replay."""
+        """The id of the execution that this one replays, or runs one node of; None for any other."""
         return self._store.fields(self.id, "@of")[0]
 
     def events(self, *, follow: bool = False) -> Iterator[Event]:

@@ -11,7 +11,7 @@ from spane.authoring.workflow import Workflow
 from spane.control import reading
 from spane.errors import InputError, StoreError, UnknownExecution
 from spane.model.ids import new_execution_id
-from spane.model.plan import PlanNode
+from spane.model.plan import Plan, PlanNode
 from spane.runtime.choices import Choices
 from spane.runtime.commands import listed
 from spane.runtime.layout import parts
@@ -34,7 +34,17 @@ def replay(
     raw = _inputs(store, original, workflow, inputs)
     execution = new_execution_id()
     aside = 0 if from_node is None else _prepare(store, original, execution, from_node)
-    code, *rest = store.call("replay", store.clock.injected, original, execution, raw, aside)
+    begin(store, original, execution, raw, aside)
+    return execution
+
+
+def begin(store: Store, original: str, execution: str, inputs: bytes, aside: int, plan: Plan | None = None) -> None:
+    """Start an execution linked to another, with its inputs or others, and on its plan or another one that is stored.
+
+    `aside` is how many nodes and cursors `prepare` has put aside for it, 0 where it begins with its entry nodes.
+    """
+    other = ("", "") if plan is None else (plan.hash, plan.workflow)
+    code, *rest = store.call("replay", store.clock.injected, original, execution, inputs, aside, *other)
     if code == b"unknown":
         raise UnknownExecution(original)
     if code == b"noplan":
@@ -44,7 +54,6 @@ def replay(
         )
     if code == b"expired":
         raise StoreError(f"The replay of {original!r} took too long to prepare, and nothing was started. Try it again.")
-    return execution
 
 
 def _inputs(
@@ -80,13 +89,18 @@ def _prepare(store: Store, original: str, execution: str, from_node: str) -> int
         if any(each not in kept for each in children[name])
     ]
     entries = [f"node|{name}" for name, node in nodes.items() if name not in kept and not node.awaited]
+    prepare(store, original, execution, list(kept), [*entries, *cursors])
+    return len(entries) + len(cursors)
+
+
+def prepare(store: Store, original: str, execution: str, kept: Sequence[str], aside: Sequence[str]) -> None:
+    """Copy results to an execution that is yet to begin, and put aside what it begins with, as k:<execution> has it."""
     told = [f"kept|{','.join(part)}" for part in parts(kept, _NODES_A_CALL)]
     _copy(store, original, execution, (), told)
     for part in parts(kept, _NODES_A_CALL):
         _copy(store, original, execution, part, ())
-    for lines in parts([*entries, *cursors], _NODES_A_CALL):
+    for lines in parts(aside, _NODES_A_CALL):
         _copy(store, original, execution, (), lines)
-    return len(entries) + len(cursors)
 
 
 def _cursor(store: Store, original: str, node: PlanNode, children: Sequence[str], states: Mapping[str, str]) -> str:
@@ -132,9 +146,10 @@ def _kept(nodes: Mapping[str, PlanNode], states: Mapping[str, str], from_node: s
         below = [child for child in children[left.pop()] if child not in again]
         again.update(below)
         left += below
-    return {
-        name: None
-        for name, node in nodes.items()
-        if name not in again
-        and (states.get(name, " ")[0] in "DS" or (states.get(name, " ")[0] == "F" and node.on_failure == "continue"))
-    }
+    return {name: None for name, node in nodes.items() if name not in again and has_result(node, states)}
+
+
+def has_result(node: PlanNode, states: Mapping[str, str]) -> bool:
+    """Tell whether a node has ended so that those below it may run; `states` are the fields of `x:<execution>`."""
+    letter = states.get(node.id, " ")[0]
+    return letter in "DS" or (letter == "F" and node.on_failure == "continue")

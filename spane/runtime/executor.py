@@ -185,7 +185,10 @@ class Executor:
             elif required:
                 raise absent(node, name)
         if program.parents is not None:
-            kwargs[program.parents] = Parents({parent: _JSON.read(raw) for parent, raw in outputs.items()})
+            # A node that runs by itself is given the merge as an input.
+            given = kwargs.get(program.parents)
+            merge = {parent: _JSON.read(raw) for parent, raw in outputs.items()}
+            kwargs[program.parents] = Parents(merge if given is None else given)
         args: list[Any] = []
         if program.positional or program.variadic:
             args = [kwargs.pop(name) for name in program.positional if name in kwargs]

@@ -8,6 +8,7 @@ import pytest
 
 from spane import DefinitionError, Workflow, workflow
 from tests.flows import app
+from tests.flows.conftest import until
 
 
 def definition(*nodes: tuple[str, list[str]], **more: Any) -> dict[str, Any]:
@@ -81,3 +82,25 @@ def test_07_with_several_roots_all_start_in_a_body(place):
     execution, result = place.run(roots_in_a_body, data={"n": 1})
     assert [{"n": 1}, {"n": 1}] == result
     assert ["left", "right"] == sorted(line["node"] for line in place.saw(execution))
+
+
+def test_76_a_new_definition_leaves_running_executions_on_theirs(place):
+    def changing(*nodes: tuple[str, list[str]]) -> Workflow[..., Any]:
+        holding = {"id": "hold", "type": "gated", "config": {}, "inputs": []}
+        source = definition(*nodes)
+        return Workflow.from_definition({**source, "id": "changing", "nodes": [holding, *source["nodes"]]})
+
+    gate = place.gate()
+    first, second = changing(("old", ["hold"])), changing(("new", ["hold"]), ("newer", ["new"]))
+    place.engine.register(first)
+    running = place.start("changing", {"gate": gate})
+    until("the first runs", lambda: place.saw(running, "hold"))
+    place.engine.register(second)
+    started = place.start("changing", {"gate": gate})
+    place.open(gate)
+    assert ["completed"] * 2 == [one.wait(timeout_s=20) for one in (running, started)]
+    assert [["hold", "old"], ["hold", "new", "newer"]] == [list(one.nodes()) for one in (running, started)]
+    assert [{"hold", "old"}, {"hold", "new", "newer"}] == [
+        {line["node"] for line in place.saw(one)} for one in (running, started)
+    ]
+    assert {"hold", "old"} == set(running.replay().nodes())

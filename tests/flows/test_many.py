@@ -92,3 +92,19 @@ def test_stats_count_what_is_queued_runs_waits_and_failed(place, waiting):
     place.open(gate)
     held.wait(timeout_s=20)
     place.engine.cancel_many(unserved)
+
+
+def test_63_a_bad_bulk_item_is_told_by_its_error_and_the_others_start_index_aligned(place):
+    items = [{"n": 1}, {"n": "many"}, {}, {"n": 50}, {"n": 2, "m": 3}]
+    started = place.engine.start_many(app.sorting, items, tenant=f"{place.name}-sorting")
+    good, bad = [started[0], started[3]], [started[1], started[2], started[4]]
+    assert [InputError] * 3 == [type(one) for one in bad]
+    assert ["n:", "n: it is missing", "m: the workflow has no such input"] == [
+        part
+        for part, one in zip(("n:", "n: it is missing", "m: the workflow has no such input"), bad, strict=True)
+        if part in str(one)
+    ]
+    assert [1, 50] == [one.result(timeout_s=20)[2] for one in good]
+    assert {one.id for one in good} == {
+        one.id for one in place.engine.executions(tenant=f"{place.name}-sorting", status="completed")
+    }

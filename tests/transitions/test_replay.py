@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from tests.transitions.conftest import CHAIN, DIAMOND
+from tests.transitions.conftest import CHAIN, DIAMOND, ONE
 from tests.transitions.test_copy import copy
 from tests.transitions.test_resume import drain
 
 
-def replay(stage, aside=0, inputs=b"", original="x1"):
-    return stage.call("replay", stage.now_ms, original, "x2", inputs, aside)
+def replay(stage, aside=0, inputs=b"", original="x1", plan="", workflow=""):
+    return stage.call("replay", stage.now_ms, original, "x2", inputs, aside, plan, workflow)
 
 
 def test_the_whole_runs_again_with_the_same_inputs_and_is_linked(stage):
@@ -65,3 +65,13 @@ def test_unknown_noplan_and_expired_start_nothing(stage):
     stage.client.delete(stage.keys.plan(CHAIN.hash))
     assert ["noplan", CHAIN.hash] == replay(stage)
     assert [] == stage.store.active()
+
+
+def test_another_plan_takes_the_place_of_the_original_s(stage):
+    stage.run(CHAIN)
+    stage.put(ONE)
+    assert ["ok", "x2"] == replay(stage, plan=ONE.hash, workflow="staged:only")
+    assert (ONE.hash, "staged:only", "x1") == tuple(stage.field(name, "x2") for name in ("@pl", "@wf", "@of"))
+    assert b"1" == stage.client.hget(stage.keys.plan(ONE.hash), "refs")
+    drain(stage)
+    assert ("completed", "D") == (stage.status("x2"), stage.state("only", "x2"))

@@ -1,9 +1,10 @@
 #!lua
--- Start an execution that replays another: same plan, workflow, priority, tenant and metadata, linked to the original.
+-- Start an execution that replays another: same priority, tenant and metadata, linked to the original.
 -- What `copy` prepared for it is offered; without that, it begins with its entry nodes.
 -- KEYS  1 prefix
 -- ARGV  1 now or ''   2 original   3 execution   4 inputs (opaque), or '' for those of the original   5 how many nodes and
---       cursors `copy` put aside, 0 for a replay of the whole
+--       cursors `copy` put aside, 0 for a replay of the whole   6 another plan, or '' for that of the original
+--       7 the workflow of that plan
 -- Returns {'ok', execution} | {'again', execution} | {'unknown'} | {'noplan', plan} | {'expired'} what was prepared is gone
 -- Events  S, n. Bound: 500 entry nodes, or 500 of what was put aside; the rest by cursor.
 local P = KEYS[1]
@@ -21,6 +22,7 @@ local X, O = P .. 'x:' .. execution, P .. 'o:' .. execution
 if redis.call('HEXISTS', X, '@st') == 1 then return {'again', execution} end
 local h = redis.call('HMGET', P .. 'x:' .. original, '@pl', '@wf', '@pr', '@tn', '@meta')
 if not h[1] then return {'unknown'} end
+if ARGV[6] ~= '' then h[1], h[2] = ARGV[6], ARGV[7] end
 local plan = P .. 'p:' .. h[1]
 if redis.call('HEXISTS', plan, 'total') == 0 then return {'noplan', h[1]} end
 if inputs == '' then inputs = redis.call('HGET', P .. 'o:' .. original, '@in') end

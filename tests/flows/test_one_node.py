@@ -1,0 +1,148 @@
+"""One node runs by itself, as an execution of its own: on stored results, or on given inputs."""
+
+from __future__ import annotations
+
+import pytest
+
+from spane import Engine, InputError, node, workflow
+from spane.authoring.registry import default
+from spane.errors import UnknownExecution
+from tests.flows import app
+from tests.flows.conftest import until
+from tests.invariants import assert_holds
+
+WITHIN_S = 20
+
+
+def told(place, execution):
+    return [line["node"] for line in place.saw(execution)]
+
+
+def test_a_node_runs_on_the_results_of_an_execution_and_nothing_else_does(place):
+    execution, _ = place.run(app.mending, value=3, gate=_open(place))
+    before = execution.nodes()
+    alone = execution.run_node("mended")
+    assert 3 == alone.result(timeout_s=WITHIN_S)
+    assert (["mended"], execution.id) == (told(place, alone), alone.replay_of)
+    assert {"source": "succeeded", "mended": "succeeded"} == {name: view.state for name, view in alone.nodes().items()}
+    assert before == execution.nodes()
+    assert_holds(place.engine.store, [execution.id, alone.id])
+
+
+def _open(place):
+    gate = place.gate()
+    place.open(gate)
+    return gate
+
+
+def test_it_has_the_merge_and_the_results_of_any_ancestor(place):
+    execution, result = place.run(app.merging, seconds=[0, 0, 0])
+    assert result == execution.run_node("merge").result(timeout_s=WITHIN_S)
+    execution, result = place.run(app.ancestry, value=7)
+    assert result == execution.run_node("recall").result(timeout_s=WITHIN_S)
+
+
+def test_a_node_runs_on_given_inputs_instead(place):
+    execution, _ = place.run(app.mending, value=3, gate=_open(place))
+    alone = execution.run_node("mended", {"value": {"an": "other"}, "gate": _open(place)})
+    assert {"an": "other"} == alone.result(timeout_s=WITHIN_S)
+    assert ({"mended"}, execution.id) == (alone.nodes().keys(), alone.replay_of)
+    merged = place.engine.run_node(app.merging, "merge", {"parents": {"a": 1, "z": 2}})
+    assert {"a": 1, "z": 2} == merged.result(timeout_s=WITHIN_S)
+    assert None is merged.replay_of
+    assert_holds(place.engine.store, [execution.id, alone.id, merged.id])
+
+
+def test_one_that_was_skipped_or_has_a_delay_runs_at_once(place):
+    execution, _ = place.run(app.routing, to=["right"])
+    assert "left of chosen" == execution.run_node("left").result(timeout_s=WITHIN_S)
+    execution, _ = place.run(app.delaying, value=1)
+    alone = execution.run_node("late")
+    assert 1 == alone.result(timeout_s=WITHIN_S)
+    started, claimed = (place.events(alone, kind)[0].at_ms for kind in ("execution_started", "node_claimed"))
+    assert claimed < started + 900
+
+
+def test_a_node_that_fails_by_itself_fails_its_execution_and_can_be_retried(place):
+    gate = place.gate()
+    execution = place.start(app.mending, {"value": 3, "gate": gate})
+    assert "failed" == execution.wait(timeout_s=WITHIN_S)
+    alone = execution.run_node("mended")
+    assert "failed" == alone.wait(timeout_s=WITHIN_S)
+    assert ["mended"] == place.dead_letters(alone)
+    place.open(gate)
+    place.engine.dead_letters.retry(f"{alone.id}:mended")
+    assert 3 == alone.result(timeout_s=WITHIN_S)
+    assert "failed" == execution.status()
+
+
+def test_nodes_before_it_that_have_not_finished_are_named_and_nothing_is_started(place):
+    gate = place.gate()
+    execution = place.start(app.steps, {"gate": gate})
+    until("held runs", lambda: place.saw(execution, "held"))
+    with pytest.raises(InputError, match=r"what it takes is not there: 'held' is running\. Wait for that, or give"):
+        execution.run_node("after_held")
+    assert [execution.id] == [one.id for one in place.engine.executions() if one.id in place.started]
+    place.open(gate)
+    execution.result(timeout_s=WITHIN_S)
+
+
+def test_an_unknown_node_and_an_unknown_execution_are_told(in_process):
+    execution, _ = in_process.run(app.relaying, value=1)
+    with pytest.raises(InputError, match=r"no such node\. Did you mean 'parent'\?"):
+        execution.run_node("parnt")
+    with pytest.raises(InputError, match=r"no such node\. The nodes are parent, child"):
+        in_process.engine.run_node(app.relaying, "nobody", {})
+    execution.id = "nobody"
+    with pytest.raises(UnknownExecution):
+        execution.run_node("child")
+
+
+@pytest.fixture
+def typed():
+    before = default.snapshot()
+
+    @node
+    def weigh(grams: int, *more: int, unit: str = "g") -> tuple[int, str]:
+        return grams + sum(more), unit
+
+    @workflow
+    def weighing(grams: int) -> tuple[int, str]:
+        return weigh(grams, 1, 2)
+
+    with Engine.in_memory() as engine:
+        yield engine, weighing
+    default.restore(before)
+
+
+def test_inputs_and_result_are_those_of_its_annotations(typed):
+    engine, weighing = typed
+    alone = engine.run_node(weighing, "weigh", {"grams": "7", "more": [1, 2], "unit": "kg"})
+    assert (10, "kg") == alone.result(timeout_s=WITHIN_S)
+    execution = engine.start(weighing, {"grams": 1})
+    execution.wait(timeout_s=WITHIN_S)
+    assert (4, "g") == execution.run_node("weigh").result(timeout_s=WITHIN_S)
+
+
+def test_all_that_does_not_fit_is_told_at_once_and_nothing_is_started(typed):
+    engine, weighing = typed
+    with pytest.raises(InputError) as caught:
+        engine.run_node(weighing, "weigh", {"more": ["x"], "units": "kg"})
+    text = str(caught.value)
+    assert "Node 'weigh' of workflow 'weighing' cannot be run by itself:" in text
+    assert "units: it has no such parameter. Did you mean 'unit'?" in text
+    assert "grams: it is missing and has no default." in text
+    assert "more[0]" in text
+    with pytest.raises(InputError, match="inputs are 7; they are a dict of values by parameter"):
+        engine.run_node(weighing, "weigh", 7)
+    assert [] == engine.executions()
+
+
+def test_without_the_code_of_the_workflow_inputs_cannot_be_given(typed):
+    engine, weighing = typed
+    execution = engine.start(weighing, {"grams": 1})
+    execution.wait(timeout_s=WITHIN_S)
+    execution.workflow = None
+    with pytest.raises(InputError, match="import the module of its node type 'weigh'"):
+        execution.run_node("weigh", {"grams": 1})
+    assert [4, "g"] == execution.run_node("weigh").result(timeout_s=WITHIN_S)
