@@ -148,8 +148,10 @@ class Engine(ManyExecutions):
     # Starting.
 
     def register(self, workflow: Workflow[..., Any]) -> str:
-        """Check a workflow, store its plan, and return the plan's hash."""
+        """Check a workflow, store its plan with those of the workflows that it calls, and return the plan's hash."""
         self.registry.add_workflow(workflow)
+        for plan in workflow.kids:
+            self.store.put_plan(plan)
         return self.store.put_plan(workflow.plan)
 
     @overload
@@ -271,7 +273,7 @@ class Engine(ManyExecutions):
     def _serve(self, workflow: Workflow[..., Any]) -> None:
         """In memory, see to it that somebody works on what was started."""
         if self._in_memory:
-            for queue in {node.queue for node in workflow.plan.nodes}:
+            for queue in {node.queue for plan in (workflow.plan, *workflow.kids) for node in plan.nodes}:
                 self.broker.declare_queue(queue)
             _ = self.worker
 

@@ -21,7 +21,8 @@
     │   ├── ValueMismatch        a value does not fit a parameter's annotation, or its own node's (never retried)
     │   ├── ResultNotSerialisable  a node returned what JSON cannot carry (never retried)
     │   ├── ValueTooLarge        a value is past the size limit (never retried)
-    │   └── NodeTimeout          an attempt ran past its timeout
+    │   ├── NodeTimeout          an attempt ran past its timeout
+    │   └── SubWorkflowFailed    the child execution that a node runs did not complete (never retried)
     ├── StoreError
     │   ├── StoreUnavailable     Redis cannot be reached
     │   ├── PlanGone             the plan of an execution is not in the store any more
@@ -248,6 +249,20 @@ class ValueTooLarge(AttemptError):
 
 class NodeTimeout(AttemptError, TimeoutError):
     """An attempt ran past its timeout; it counts as a failed try."""
+
+
+class SubWorkflowFailed(AttemptError):
+    """The child execution that a node runs failed, was cancelled, or is gone. Never retried.
+
+    `child` is its id, `workflow` its name, `status` how it ended; `node` and `error` (a `NodeError`) say where and why, if
+    it failed.
+    """
+
+    child: str
+    workflow: str
+    status: str
+    node: str | None
+    error: Any
 
 
 class StoreError(SpaneError):

@@ -171,21 +171,22 @@ def _check_execution(store: Store, story: Replay, pending: Pending, *, ended: bo
 def _check_counters(
     fields: dict[str, str], letters: dict[str, list[str]], pending: Pending, story: Replay, aside: list[str], bad
 ) -> None:
-    running = sum(entry[0] == "R" for entry in letters.values())
+    # A node that waits for its child counts as one that runs.
+    running = sum(entry[0] == "R" or (entry[0] == "A" and entry[5] == "c") for entry in letters.values())
     if int(fields["@run"]) != running:
         bad("I7", f"@run is {fields['@run']}, but {running} nodes run")
     if story.status in ("running", "completed") and fields["@st"] != "scheduled":
         # The cursor of what was put aside is none of its own: what it stands for is open.
         moving = [cursor.split("|") for cursor in pending.cursors]
-        cursors = sum(execution == story.execution and field != "k" for execution, field, _ in moving)
+        cursors = sum(execution == story.execution and field not in ("k", "children") for execution, field, _ in moving)
         cursors += sum(item.startswith("cursor|") for item in aside)
-        open_ = sum(entry[0] in "QRTP" for entry in letters.values()) + cursors
+        open_ = sum(entry[0] in "QRTPA" for entry in letters.values()) + cursors
         if int(fields["@open"]) != open_:
             bad("I7", f"@open is {fields['@open']}, but {open_} nodes and cursors are open")
 
 
 def _unfinished(fields: dict[str, str]) -> str:
-    nodes = [f"{name}={text}" for name, text in fields.items() if not name.startswith("@") and text[0] in "QRTP"]
+    nodes = [f"{name}={text}" for name, text in fields.items() if not name.startswith("@") and text[0] in "QRTPA"]
     counters = f"@open={fields['@open']} @run={fields['@run']}"
     return f"{counters} {' '.join(nodes[:8])}{' ...' if len(nodes) > 8 else ''}"
 

@@ -20,6 +20,7 @@ _ALLOWED = {
     "delayed": "TQ",
     "running": "R",
     "retrying": "TQ",
+    "below": "AQ",
     "parked": "P",
     "succeeded": "D",
     "failed": "F",
@@ -165,7 +166,7 @@ class Replay:
         self.status = "running"
         if told.state == "waiting":
             self.bad("I3", f"{event.node} was claimed before its parents were done")
-        elif told.state not in ("queued", "delayed", "retrying", "lost", "undecided"):
+        elif told.state not in ("queued", "delayed", "retrying", "lost", "undecided", "below"):
             self.bad("I8", f"{event.node} was claimed as {event.token} while it was {told.state} as {told.token}")
         if event.attempt is not None and event.attempt - 1 not in told.failures:
             self.bad("I8", f"{event.node} was claimed as attempt {event.attempt} after {told.failures} failures")
@@ -258,6 +259,11 @@ class Replay:
         told = self.nodes[event.node or ""]
         # A running node is parked by a worker whose code does not fit: it is queued for one that does.
         told.state = "queued" if told.state == "running" and self.status in ("running", "paused") else "parked"
+
+    def _on_node_waiting(self, event: Event) -> None:
+        """Take in that a node waits for its child; one whose child is healed waits again, whatever it was."""
+        told = self.nodes[event.node or ""] if not event.token else self._held(event)
+        told.state, told.token = "below", event.token or ""
 
     def _on_attempt_fenced(self, event: Event) -> None:
         told = self.nodes[event.node or ""]
@@ -355,6 +361,7 @@ class Replay:
         letters = "Q" if told.state == "lost" else _ALLOWED[told.state]
         if self.status not in ("running", "scheduled", "completed") and set(letters) & set("QT"):
             letters += "P"
+            letters += "C" if told.state == "below" else ""
         elif self.offered and "Q" in letters:
             letters += "P"  # What was put aside is offered again in parts.
         if entry is None:

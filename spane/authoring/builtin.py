@@ -2,6 +2,7 @@
 
     spane.when      tells whether the condition in its config holds for its arguments
     spane.switch    passes its one argument on, for branches to be chosen by
+    spane.workflow  runs another workflow as a child execution
 
 Their names begin with `spane.`, which no other node type may.
 """
@@ -15,6 +16,7 @@ from typing import Any
 
 import msgspec
 
+from spane.authoring import children
 from spane.authoring.context import Context
 from spane.errors import Skip
 from spane.model.codec import dump
@@ -51,15 +53,16 @@ def _compiled(condition: str, node: str) -> tuple[Test, frozenset[str]]:
     return compile_condition(read, node=node), frozenset(names)
 
 
-def _type(name: str, fn: Any, *parameters: Parameter, returns: Any) -> NodeType:
+def _type(name: str, fn: Any, *parameters: Parameter, returns: Any, waits: bool = False) -> NodeType:
     return NodeType(
         name=PREFIX + name,
         fn=fn,
         parameters=parameters,
         returns=returns,
-        location=Location(__file__, fn.__code__.co_firstlineno),
-        module=__name__,
+        location=Location(fn.__code__.co_filename, fn.__code__.co_firstlineno),
+        module=fn.__module__,
         qualname=fn.__qualname__,
+        waits=waits,
     )
 
 
@@ -71,6 +74,15 @@ WHEN = _type(
     returns=bool,
 )
 SWITCH = _type("switch", _switch, Parameter("value", Any), returns=Any)
+WORKFLOW = _type(
+    "workflow",
+    children.run,
+    Parameter("data", Any, kind=ParameterKind.VARIADIC),
+    Parameter(children.CONTEXT, kind=ParameterKind.CONTEXT),
+    Parameter("inputs", Any, kind=ParameterKind.KEYWORDS),
+    returns=Any,
+    waits=True,
+)
 
 #: All of them by name.
-TYPES = MappingProxyType({made.name: made for made in (WHEN, SWITCH)})
+TYPES = MappingProxyType({made.name: made for made in (WHEN, SWITCH, WORKFLOW)})

@@ -13,7 +13,7 @@ import msgspec
 
 from spane.errors import RetryLater
 from spane.model import codec
-from spane.model.outcome import NodeError
+from spane.model.outcome import Descends, NodeError
 
 T = TypeVar("T")
 
@@ -39,6 +39,15 @@ class Backend(Protocol):
     def errors(self) -> Mapping[str, NodeError]:
         """Return why parents with `on_failure="continue"` failed, by node id."""
 
+    def descend(self, inputs: Mapping[str, Any], number: int) -> Descends:
+        """Return the outcome that starts the workflow which this node runs; `number` counts its rounds from 1."""
+
+    def ending(self, child: str, status: str) -> bytes:
+        """Return the result of a child execution as JSON; `SubWorkflowFailed` unless it has completed."""
+
+    def family(self) -> tuple[str | None, int]:
+        """Return the id of the execution's parent, if it is a child, and how deep below the first one it stands."""
+
 
 class _Nowhere:
     """The backend of a plain call: no execution, so nothing to ask and nowhere to report."""
@@ -57,6 +66,15 @@ class _Nowhere:
 
     def errors(self) -> Mapping[str, NodeError]:
         return {}
+
+    def descend(self, inputs: Mapping[str, Any], number: int) -> Descends:
+        raise NotImplementedError
+
+    def ending(self, child: str, status: str) -> bytes:
+        raise NotImplementedError
+
+    def family(self) -> tuple[str | None, int]:
+        return None, 0
 
 
 class Results:
@@ -159,6 +177,16 @@ class Context:
         return self._backend.errors()
 
     @property
+    def parent(self) -> str | None:
+        """The id of the execution that runs this one as a sub-workflow; None if nobody does."""
+        return self._backend.family()[0]
+
+    @property
+    def depth(self) -> int:
+        """How many executions stand above this one: 0, unless it runs as a sub-workflow."""
+        return self._backend.family()[1]
+
+    @property
     def cancelled(self) -> bool:
         """Whether the execution was asked to stop; a long node should look, and return early.
 
@@ -182,6 +210,11 @@ class Context:
     def rate_limited(self, after_s: float) -> NoReturn:
         """End this attempt now and have it tried again in `after_s` seconds, without spending an attempt."""
         raise RetryLater(after_s)
+
+
+def backend_of(context: Context) -> Backend:
+    """Return what answers for a context, for nodes that SPANE brings along."""
+    return context._backend  # noqa: SLF001 - it is our own, and no business of users
 
 
 class _CurrentMarker:

@@ -11,9 +11,8 @@ from spane.authoring import calls, locations, options, registry
 from spane.authoring.definition import Definition
 from spane.authoring.keywords import MEANT_OF_NODE, options_of
 from spane.authoring.options import UNSET
-from spane.authoring.references import Reference
 from spane.authoring.retry import Retry
-from spane.authoring.sources import Written
+from spane.authoring.sources import Written, listed
 from spane.authoring.tracing import ACTIVE, Placed
 from spane.errors import DefinitionError, Fault
 from spane.model.ids import NAME_RULE, is_name
@@ -94,7 +93,7 @@ class Node(Written, Generic[P, R]):
             delay_s=delay_s,
             on_failure=on_failure,
         )
-        return self._with(_options=rules, _after=self._after if after is UNSET else _listed(after))
+        return self._with(_options=rules, _after=self._after if after is UNSET else listed(after))
 
     def _with(self, **changes: Any) -> Self:
         changed = type(self)(self._definition)
@@ -242,9 +241,3 @@ def node(
         return made
 
     return decorate if fn is None else decorate(fn)
-
-
-def _listed(after: Any) -> tuple[Any, ...]:
-    if isinstance(after, (Reference, Node)) or not isinstance(after, (list, tuple)):
-        return (after,)
-    return tuple(after)

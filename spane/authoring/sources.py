@@ -30,6 +30,13 @@ class Written:
     __name__: str
 
 
+def listed(after: Any) -> tuple[Any, ...]:
+    """Return what `after` names, one or several, as a tuple."""
+    if isinstance(after, (Reference, Written)) or not isinstance(after, (list, tuple)):
+        return (after,)
+    return tuple(after)
+
+
 class Unbindable(Exception):
     """A value cannot be bound; `code` and the message say why."""
 

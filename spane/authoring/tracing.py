@@ -17,7 +17,7 @@ from spane.authoring.references import Point, Reference, point
 from spane.authoring.signatures import Signature
 from spane.authoring.sources import Unbindable, own, source_of
 from spane.errors import DefinitionError, Fault, ReferenceMisuse
-from spane.model.draft import Call, Draft
+from spane.model.draft import Call, Child, Draft
 from spane.model.node_type import MISSING, Location, NodeOptions, NodeType, Parameter, ParameterKind
 from spane.model.plan import First, Gate, Input, Output, Source
 
@@ -35,6 +35,7 @@ class Placed:
     id: str | None
     options: NodeOptions
     after: tuple[Any, ...]
+    child: Child | None = None
 
 
 class Trace:
@@ -88,8 +89,10 @@ class Trace:
             type=node_type.name,
             node_type=node_type,
             gates=self.blocks.gates,
+            child=placed.child,
             options=placed.options,
             location=location,
+            config={} if placed.child is None else {"workflowId": placed.child.workflow},
         )
         self.draft.calls.append(call)
         self._bind(call, placed.signature, args, kwargs)

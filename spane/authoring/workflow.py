@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import threading
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, TypeVar, overload
 
@@ -12,13 +13,14 @@ from pydantic import ValidationError
 
 from spane import graph
 from spane.authoring import assembly, body, inputs, locations, registry, running
+from spane.authoring.called import Called
 from spane.authoring.keywords import options_of
 from spane.authoring.node import Node
 from spane.authoring.sources import Written
 from spane.authoring.tracing import ACTIVE
 from spane.errors import DefinitionError, Fault, InputError, ValueMismatch
 from spane.model import codec
-from spane.model.draft import Draft
+from spane.model.draft import Child, Draft
 from spane.model.ids import NAME_RULE, is_name
 from spane.model.node_type import Location
 from spane.model.plan import Plan
@@ -29,6 +31,10 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
+
+#: Bodies are traced one at a time: one that calls another workflow has that one traced as well.
+_TRACING = threading.RLock()
+_BEING_TRACED: ContextVar[tuple[Workflow[..., Any], ...]] = ContextVar("spane.being_traced", default=())
 
 
 @dataclass(frozen=True)
@@ -58,21 +64,17 @@ class Workflow(Written, Generic[P, R]):
         self.__module__ = "" if like is None else like.__module__
         if like is not None:
             functools.update_wrapper(self, like, updated=())
-        self._lock = threading.RLock()
 
     def __repr__(self) -> str:
         return f"<workflow {self.name!r} at {self.location}>"
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        """Run the whole workflow in this process and return its result; a node's own exception is raised again."""
+        """Run the whole workflow in this process and return its result; a node's own exception is raised again.
+
+        In another workflow's body, write the call down: it becomes a node that runs this one as a child execution.
+        """
         if ACTIVE.get() is not None:
-            message = (
-                f"workflow {self.name!r} is called inside another workflow's body, which is not supported yet. Call its "
-                "nodes there, or start it by an engine from a node."
-            )
-            raise DefinitionError(
-                f"Workflow {self.name!r}", [Fault("nested-workflow", message, str(locations.caller()))]
-            )
+            return Called(self)(*args, **kwargs)
         result: R = running.in_process(self, self._named(args, kwargs))
         return result
 
@@ -80,10 +82,22 @@ class Workflow(Written, Generic[P, R]):
         """Return this workflow with its inputs, for a typed `engine.start(...)`."""
         return Bound(self, self._named(args, kwargs))
 
+    def named(self, node_id: str, /) -> Called[P, R]:
+        """Return this workflow with an id of its own for one call in a body: `ship.named("ship_eu")(order)`."""
+        return Called(self).named(node_id)
+
+    @property
+    def options(self) -> Callable[..., Called[P, R]]:
+        """Give this workflow other rules for one call in a body: `ship.options(priority=9)(order)`; see `Called.options`."""
+        return Called(self).options
+
     @property
     def draft(self) -> Draft:
         """What the body said, faults included; traced at the first look and kept."""
-        with self._lock:
+        known: Draft | None = self.__dict__.get("_draft")
+        if known is not None:
+            return known
+        with _TRACING:
             return self._draft
 
     @property
@@ -95,8 +109,29 @@ class Workflow(Written, Generic[P, R]):
     @property
     def plan(self) -> Plan:
         """The plan; DefinitionError with all faults if there are any."""
-        with self._lock:
+        known: Plan | None = self.__dict__.get("_plan")
+        if known is not None:
+            return known
+        with _TRACING:
             return self._plan
+
+    @property
+    def kids(self) -> tuple[Plan, ...]:
+        """The plans of all workflows that this one calls, and that they call: each once, before those that call it."""
+        called = [call.child for call in self.draft.calls if call.child is not None]
+        return tuple({plan.hash: plan for child in called for plan in (*child.kids, child.plan)}.values())
+
+    @property
+    def child(self) -> Child:
+        """What a workflow that calls this one knows of it; DefinitionError with all faults if there are any."""
+        with _TRACING:
+            if self in _BEING_TRACED.get():
+                raise self._recursion()
+            below = [call.child.levels for call in self.draft.calls if call.child is not None]
+            draft = self.draft
+            return Child(
+                self.name, self.plan, self.kids, 1 + max(below, default=0), draft.inputs, draft.returns_annotation
+            )
 
     @property
     def warnings(self) -> list[Fault]:
@@ -162,11 +197,25 @@ class Workflow(Written, Generic[P, R]):
 
     @functools.cached_property
     def _draft(self) -> Draft:
-        return self.trace()
+        token = _BEING_TRACED.set((*_BEING_TRACED.get(), self))
+        try:
+            return self.trace()
+        finally:
+            _BEING_TRACED.reset(token)
 
     @functools.cached_property
     def _plan(self) -> Plan:
         return graph.lower(self._draft)
+
+    def _recursion(self) -> DefinitionError:
+        tracing = _BEING_TRACED.get()
+        path: list[Workflow[..., Any]] = [*tracing[tracing.index(self) :], self]
+        names = [each.name for each in path]
+        message = (
+            f"workflow {self.name!r} calls itself ({' -> '.join(names)}), so it would never end. Repeat a workflow by "
+            "repeat_until(...), or start it by an engine from a node."
+        )
+        return DefinitionError(f"Workflow {self.name!r}", [Fault("recursion", message, str(locations.caller()))])
 
     def _named(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         """Return inputs by name; what is missing is found when they are encoded."""

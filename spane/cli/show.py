@@ -18,11 +18,12 @@ def show(
     from spane.cli import reporting, tables
     from spane.control import reading
     from spane.control.listing import look
+    from spane.runtime import endings
 
     with steering.engine_on(store) as engine:
         listed = look(engine.store, execution_id)
         views = reading.nodes(engine.store, execution_id)
-        result = reading.result(engine.store, execution_id) if listed.status == "completed" else None
+        result = endings.result(engine.store, execution_id) if listed.status == "completed" else None
     if as_json:
         reporting.print_document(_document(listed, views, reading.value_of(result)), line=False)
         return

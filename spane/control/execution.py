@@ -12,6 +12,7 @@ from spane.control.reading import NodeView
 from spane.control.waiting import Waiter
 from spane.model.event import Event
 from spane.model.state import ExecutionState
+from spane.runtime import children, endings
 from spane.runtime.store import Store
 
 R = TypeVar("R")
@@ -56,7 +57,7 @@ class Execution(Generic[R]):
         """
         patience = waiting.Patience(timeout_s)
         self.wait(timeout_s)
-        raw = patience.ask(lambda: reading.result(self._store, self.id))
+        raw = patience.ask(lambda: endings.result(self._store, self.id))
         if raw is None or self.workflow is None:
             return cast("R", reading.value_of(raw))
         return cast("R", self.workflow.decode_result(raw))
@@ -131,6 +132,20 @@ class Execution(Generic[R]):
     def replay_of(self) -> str | None:
         """The id of the execution that this one replays, or runs one node of; None for any other."""
         return self._store.fields(self.id, "@of")[0]
+
+    @property
+    def parent(self) -> Execution[Any] | None:
+        """The execution that runs this one as a sub-workflow, None if nobody does."""
+        up = self._store.fields(self.id, "@up")[0]
+        return None if up is None else Execution(self._store, self._waiter, up.partition("|")[0])
+
+    def children(self) -> list[Execution[Any]]:
+        """Return the executions that nodes of this one run as sub-workflows, the oldest first, ended or not.
+
+        Their results are plain JSON values; `engine.get(id)` gives one that knows its workflow.
+        """
+        ids = children.of(self._store, self.id)
+        return [Execution(self._store, self._waiter, child) for child, _ in ids]
 
     def events(self, *, follow: bool = False) -> Iterator[Event]:
         """Yield the execution's events, oldest first; with `follow`, as they come until its terminal one."""

@@ -87,7 +87,7 @@ class Starter:
         """Return the execution of a start, storing the plan where it was gone."""
         try:
             if isinstance(reply, StartReply) and reply.status == "noplan":
-                self._store.put_plan(workflow.plan)
+                self._put_plans(workflow)
                 reply = self._store.start(start)
         except StoreError as error:
             reply = error
@@ -121,11 +121,16 @@ class Starter:
         if known is None:
             known = self._hashes[workflow] = workflow.plan.hash
         if known not in self._stored:
-            self._store.put_plan(workflow.plan)
+            self._put_plans(workflow)
             if len(self._stored) >= _PLANS_KNOWN:
                 self._stored.clear()
             self._stored.add(known)
         return known
+
+    def _put_plans(self, workflow: Workflow[..., Any]) -> None:
+        """Store the plan of a workflow after those that it calls."""
+        for plan in (*workflow.kids, workflow.plan):
+            self._store.put_plan(plan)
 
 
 def _check_size(workflow: str, raw: bytes, most: int) -> None:

@@ -25,6 +25,7 @@ def examine(draft: Draft, wiring: Wiring) -> tuple[list[Fault], list[Fault]]:
         *structure.references(wiring),
         *structure.cycles(wiring),
         *structure.entry(draft, wiring),
+        *structure.nesting(draft),
         *binding.bindings(draft, wiring),
         *branches.decided(wiring),
         *branches.absences(draft, wiring),

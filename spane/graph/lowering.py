@@ -72,6 +72,7 @@ def _node(call: Call, wiring: Wiring) -> PlanNode:
         decides=tuple(Branch(one.name, condition_spelled_one_way(one.condition)) for one in call.decides),
         always_fed=call.always_fed,
         waits=call.node_type is not None and call.node_type.waits,
+        child=None if call.child is None else call.child.plan.hash,
         queue=options.queue,
         is_async=call.node_type is not None and call.node_type.is_async,
         priority=options.priority,

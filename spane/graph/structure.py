@@ -19,6 +19,9 @@ from spane.model.node_type import MISSING, ParameterKind
 #: A cycle longer than this is named by its first nodes.
 _NAMED_IN_CYCLE = 30
 
+#: How many executions may stand one below the other, the first one counted.
+MOST_LEVELS = 10
+
 #: The kinds of parameters whose values come out of JSON.
 _CARRIED = (ParameterKind.DATA, ParameterKind.VARIADIC, ParameterKind.KEYWORDS)
 
@@ -158,6 +161,25 @@ def entry(draft: Draft, wiring: Wiring) -> Iterator[Fault]:
     if isinstance(name, str) and name not in wiring.calls:
         message = f"The entry node {name!r} is no node of this workflow. {hint(name, wiring.calls, 'nodes')}"
         yield Fault("unknown-entry", message, draft.where)
+
+
+def nesting(draft: Draft) -> Iterator[Fault]:
+    """Find workflows that call one another too deep, or that call themselves by a name."""
+    for call in draft.calls:
+        if call.child is None:
+            continue
+        if call.child.levels >= MOST_LEVELS:
+            message = (
+                f"Node {call.id!r} runs workflow {call.child.workflow!r}, which nests {call.child.levels} levels by itself: "
+                f"executions stand at most {MOST_LEVELS} levels deep. Call nodes in place of some workflows."
+            )
+            yield Fault("too-deep", message, call.where)
+        if draft.workflow in (plan.workflow for plan in (call.child.plan, *call.child.kids)):
+            message = (
+                f"Node {call.id!r} runs workflow {call.child.workflow!r}, and with it {draft.workflow!r} itself, so it would "
+                "never end. Take the call out, or give one of the two another name."
+            )
+            yield Fault("recursion", message, call.where)
 
 
 def unreachable(draft: Draft, wiring: Wiring) -> Iterator[Fault]:

@@ -5,12 +5,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from spane.errors import Fault
-from spane.model.node_type import MISSING, Location, NodeOptions, NodeType, Parameter
-from spane.model.plan import Branch, Gate, Source
+from spane.model.node_type import MISSING, Location, NodeOptions, NodeType, Parameter, ParameterKind
+from spane.model.plan import Branch, Gate, Plan, Source
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Child:
+    """A workflow that another one calls: its plan, with those of the workflows that it calls itself, and what it takes and gives.
+
+    `levels` counts the executions that stand one below the other where it runs, its own included.
+    """
+
+    workflow: str
+    plan: Plan
+    kids: tuple[Plan, ...] = ()
+    levels: int = 1
+    inputs: tuple[Parameter, ...] = ()
+    returns: Any = MISSING
+
+    def typed(self, node_type: NodeType) -> NodeType:
+        """Return the built-in type that runs it, with the parameters and the result of the workflow itself."""
+        own = tuple(p for p in node_type.parameters if p.kind is ParameterKind.CONTEXT or self.plan.accepts_any_input)
+        return replace(node_type, parameters=(*self.inputs, *own), returns=self.returns)
 
 
 @dataclass(slots=True)
@@ -20,6 +40,7 @@ class Call:
     `node_type` is None where the type is not registered here (a definition may name one); `type` is its name.
     `arguments` go by parameter name, `args` to `*args`; `merged` are sources bound to a `Parents` parameter. `gates` are
     the branches it stands in, `decides` the branches that its own output decides on; `always_fed` is that of `PlanNode`.
+    `child` is the workflow that it runs, if it runs one.
     """
 
     id: str
@@ -32,6 +53,7 @@ class Call:
     gates: list[Gate] = field(default_factory=list)
     decides: list[Branch] = field(default_factory=list)
     always_fed: bool = False
+    child: Child | None = None
     options: NodeOptions = field(default_factory=NodeOptions)
     location: Location = Location("<unknown>", 0)
     config: dict[str, Any] = field(default_factory=dict)

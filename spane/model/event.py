@@ -4,7 +4,7 @@ An entry of the stream has one field: its name is the kind's letter, its value t
 (the last part may itself contain `|`). Ids are those of the stream, `milliseconds-sequence`.
 
     letter  kind                  parts
-    S       execution_started     execution, plan, workflow, priority, key, original (of a replay)
+    S       execution_started     execution, plan, workflow, priority, key, original (of a replay), parent and its node
     n       nodes_kept            execution, nodes whose results a replay keeps
     C       execution_completed   execution, generation
     F       execution_failed      execution, generation, node
@@ -90,7 +90,7 @@ class Event:
 
 
 _EXECUTION_KINDS: dict[str, tuple[EventKind, tuple[str, ...]]] = {
-    "S": (EventKind.EXECUTION_STARTED, ("plan", "workflow", "priority", "key", "replay_of")),
+    "S": (EventKind.EXECUTION_STARTED, ("plan", "workflow", "priority", "key", "replay_of", "parent", "parent_node")),
     "n": (EventKind.NODES_KEPT, ("nodes",)),
     "C": (EventKind.EXECUTION_COMPLETED, ("generation",)),
     "F": (EventKind.EXECUTION_FAILED, ("generation", "node")),

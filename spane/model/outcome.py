@@ -146,17 +146,32 @@ class Awaits:
 
 
 @dataclass(slots=True)
+class Descends:
+    """The node goes on in a child execution and holds no worker meanwhile; it runs again when that has ended.
+
+    What came is `c<status>|<execution>|<round>` then. `round` counts the children that a node has one after the other.
+    """
+
+    execution: str
+    plan: str
+    workflow: str
+    inputs: bytes
+    round: int = 1
+
+
+@dataclass(slots=True)
 class Cancelled:
     """The node was stopped because its execution is cancelled; `error` holds the reason."""
 
     error: NodeError
 
 
-Outcome = Succeeded | Skipped | Failed | RetryAt | Unfit | Awaits | Cancelled
+Outcome = Succeeded | Skipped | Failed | RetryAt | Unfit | Awaits | Descends | Cancelled
 
 __all__ = [
     "Awaits",
     "Cancelled",
+    "Descends",
     "Failed",
     "NodeError",
     "Outcome",

@@ -166,7 +166,7 @@ class PlanNode(msgspec.Struct, frozen=True, omit_defaults=True):
     parents: an input, a constant or a default of `coalesce` feeds it as well. `decides` are the branches that its own
     output opens or closes; `routes` are the children that it may choose from, if it chooses. `config` is the JSON given to
     the node in a definition (for `Context.config`). `version` pins the code (see `@node(version=)`). One that `waits` is
-    given what it waited for when it runs again.
+    given what it waited for when it runs again. `child` is the hash of the plan that the node runs as a child execution.
     """
 
     id: str
@@ -180,6 +180,7 @@ class PlanNode(msgspec.Struct, frozen=True, omit_defaults=True):
     routes: tuple[str, ...] | None = None
     always_fed: bool = False
     waits: bool = False
+    child: str | None = None
     queue: str = "default"
     is_async: bool = False
     priority: int | None = None
@@ -243,6 +244,11 @@ class Plan(msgspec.Struct, frozen=True):
     def hash(self) -> str:
         """The name of this plan: the first 32 hex digits of the SHA-256 of its JSON."""
         return hashlib.sha256(self.encode()).hexdigest()[:32]
+
+    @property
+    def kids(self) -> tuple[str, ...]:
+        """The hashes of the plans that its nodes run as child executions, each once."""
+        return tuple(dict.fromkeys(node.child for node in self.nodes if node.child is not None))
 
     def terminals(self) -> tuple[str, ...]:
         """Return the ids of the nodes that no other node depends on, in plan order."""

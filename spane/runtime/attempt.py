@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, MutableMapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from spane.errors import StoreError
-from spane.model.outcome import NodeError, decode_error
+from spane.errors import RetryLater, StoreError, StoreUnavailable
+from spane.model.outcome import Descends, NodeError, decode_error
+from spane.runtime import children
+from spane.runtime.mishaps import PUT_OFF_MS
 from spane.runtime.store import ERROR_MARK, Store
 
 if TYPE_CHECKING:
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from spane.runtime.programs import Program
 
 _logger = logging.getLogger("spane.node")
+
+T = TypeVar("T")
 
 
 class AttemptLogger(logging.LoggerAdapter[logging.Logger]):
@@ -71,9 +75,31 @@ class AttemptBackend:
         """Return why direct parents that may fail did fail."""
         return {field: decode_error(raw[1:]) for field, raw in self._carried().items() if raw.startswith(ERROR_MARK)}
 
+    def descend(self, inputs: Mapping[str, Any], number: int) -> Descends:
+        """Return the outcome that starts the workflow which this node runs."""
+        return _unless_away(lambda: children.descend(self._store, self._program.node, inputs, number))
+
+    def ending(self, child: str, status: str) -> bytes:
+        """Return the result of a child execution as JSON; `SubWorkflowFailed` unless it has completed."""
+        workflow = str(self._program.config["workflowId"])
+        return _unless_away(lambda: children.ending(self._store, child, status, workflow))
+
+    def family(self) -> tuple[str | None, int]:
+        """Return the id of the execution's parent, if it is a child, and how deep below the first one it stands."""
+        up, depth = self._store.fields(self._claim.execution, "@up", "@depth")
+        return up.partition("|")[0] if up else None, int(depth or 0)
+
     def _carried(self) -> Mapping[str, bytes]:
         values = zip(self._program.fields, self._claim.values or (), strict=False)
         return {field: value for field, value in values if value is not None}
+
+
+def _unless_away(ask: Callable[[], T]) -> T:
+    """Return an answer of Redis; an attempt that gets none is put off, since its node is not at fault."""
+    try:
+        return ask()
+    except StoreUnavailable as error:
+        raise RetryLater(PUT_OFF_MS / 1000, str(error)) from error
 
 
 class LoopBackend(AttemptBackend):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import Any
 
-from spane.model.outcome import Awaits, Cancelled, Outcome, RetryAt, Skipped, Succeeded, Unfit, encode_error
+from spane.model.outcome import Awaits, Cancelled, Descends, Outcome, RetryAt, Skipped, Succeeded, Unfit, encode_error
 from spane.runtime.claim import Claim
 from spane.runtime.layout import ASYNC_SUFFIX
 from spane.runtime.store import BLOB_MARK, Store
@@ -32,6 +32,8 @@ class Commands:
         store, limits = self._store, self._store.limits
         if isinstance(outcome, Awaits):
             return [self._await(claim, outcome)]
+        if isinstance(outcome, Descends):
+            return [self._descend(claim, outcome)]
         ahead: list[Command] = []
         extra: Any = 0
         spends = 0
@@ -64,6 +66,13 @@ class Commands:
         return store.command(
             "await", store.clock.injected, self._session, claim.execution, claim.node, claim.token, outcome.what,
             "" if delay_ms is None else delay_ms, *store.kept_ms,
+        )  # fmt: skip
+
+    def _descend(self, claim: Claim, outcome: Descends) -> Command:
+        store, priority = self._store, claim.program.node.priority
+        return store.command(
+            "descend", store.clock.injected, self._session, claim.execution, claim.node, claim.token, outcome.execution,
+            outcome.plan, outcome.workflow, outcome.inputs, priority or "", outcome.round, *store.kept_ms,
         )  # fmt: skip
 
     def fetch(

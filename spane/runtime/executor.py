@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+import msgspec
 from pydantic import ValidationError
 
 from spane.authoring.context import CURRENT, Context
@@ -22,7 +23,7 @@ from spane.authoring.parents import Parents
 from spane.authoring.resources import Resources
 from spane.errors import ResultNotSerialisable, Skip, StoreError, StoreUnavailable, ValueTooLarge
 from spane.model import codec
-from spane.model.outcome import Awaits, RetryAt, Succeeded, Unfit
+from spane.model.outcome import Awaits, Descends, RetryAt, Succeeded, Unfit
 from spane.runtime.attempt import AttemptBackend, AttemptLogger, LoopBackend
 from spane.runtime.choices import skipped
 from spane.runtime.mishaps import absent, put_off, returned_by, stopped, timed_out
@@ -262,10 +263,11 @@ class Executor:
             raise timed_out(claim, timeout_ms)
         return task.result()
 
-    def _returned(self, claim: Claim, program: Program, result: Any) -> Succeeded | Awaits:
-        if program.node.waits and isinstance(result, Awaits):
+    def _returned(self, claim: Claim, program: Program, result: Any) -> Succeeded | Awaits | Descends:
+        if program.node.waits and isinstance(result, Awaits | Descends):
             return result
-        raw = program.dump(program.choices.value_of(result))
+        # The result of a child execution is passed on as it stands.
+        raw = bytes(result) if isinstance(result, msgspec.Raw) else program.dump(program.choices.value_of(result))
         self._check_size(claim, raw)
         return program.choices.outcome(result, raw)
 

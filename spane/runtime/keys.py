@@ -9,6 +9,7 @@ All keys of one partition share a hash tag, so that a partition fits one slot of
     j:<execution>           bitmap  arrivals, a bit per (join group, parent)         until retired
     k:<execution>           list    nodes and cursors put aside, and why             until retired
     d:<execution>           list    nodes that failed it and were not retried        until retired
+    c:<execution>           list    its children `execution|node`, oldest first      until retired
     p:<plan>                hash    the plan, a field or three per node              while used + 24 h
     q:<queue>:<priority>    list    hints `execution|node`                           -
     wake:<queue>[~ or :m]   list    a token or few: for threads, loop, messages      -
@@ -53,6 +54,10 @@ class Keys:
     def blobs(self, execution: str) -> str:
         """Return the key of large values of an execution."""
         return f"{self.prefix}b:{execution}"
+
+    def children(self, execution: str) -> str:
+        """Return the key of the children of an execution."""
+        return f"{self.prefix}c:{execution}"
 
     def plan(self, plan_hash: str) -> str:
         """Return the key of a stored plan."""

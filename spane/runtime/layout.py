@@ -7,6 +7,7 @@
     s:<page>    the full text of up to 64 nodes, for workers
     head        workflow, inputs, returns and terminal nodes, for clients
     queue       the queue of the first entry node (whose worker a delayed start wakes)
+    kids        hashes of the plans that its nodes run as sub-workflows, comma-separated; only where there are any
     total       number of nodes; written last, so a plan with it is whole
 
 A target is `node,queue,priority,delay_ms,how;` or a join `@group:need:data:bit:how;`; lua/include/release.lua says what
@@ -86,6 +87,8 @@ def fields_of(plan: Plan, *, chunk: int = CHUNK) -> Iterator[tuple[str, str | by
     yield "head", msgspec.json.encode(head)
     roots = [node for node in plan.nodes if not node.awaited]
     yield "queue", queue_of(roots[0])
+    if plan.kids:
+        yield "kids", ",".join(plan.kids)
     yield "total", str(len(plan.nodes))
 
 

@@ -6,12 +6,19 @@ import random
 
 from dramatiq import Retry as DramatiqRetry
 
-from spane.errors import ResultNotSerialisable, RetryLater, Unrecoverable, ValueMismatch, ValueTooLarge
+from spane.errors import (
+    ResultNotSerialisable,
+    RetryLater,
+    SubWorkflowFailed,
+    Unrecoverable,
+    ValueMismatch,
+    ValueTooLarge,
+)
 from spane.model.outcome import Failed, RetryAt, describe
 from spane.model.plan import RetryPolicy
 
 #: Trying these again cannot help.
-NEVER_RETRIED = (Unrecoverable, ValueMismatch, ResultNotSerialisable, ValueTooLarge)
+NEVER_RETRIED = (Unrecoverable, ValueMismatch, ResultNotSerialisable, ValueTooLarge, SubWorkflowFailed)
 
 
 class AttemptRetried(DramatiqRetry):

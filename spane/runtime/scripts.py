@@ -1,4 +1,7 @@
-"""Loads the Lua transitions: one file each, their includes put in where they name them."""
+"""Loads the Lua transitions: one file each, their includes put in where they first name them.
+
+An include names what it needs in the same way, so that no transition has to know what its includes stand on.
+"""
 
 from __future__ import annotations
 
@@ -28,9 +31,22 @@ def load(*, shebang: bool = True) -> dict[str, Script]:
     scripts = {}
     for entry in folder.iterdir():
         if entry.name.endswith(".lua"):
-            text = _INCLUDE.sub(lambda found: includes[found[1]], entry.read_text("utf-8"))
+            text = _expanded(entry.read_text("utf-8"), includes, set())
             if not shebang:
                 text = re.sub(r"\A#!.*\n", "", text)
             name = entry.name[:-4]
             scripts[name] = Script(name, text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
     return scripts
+
+
+def _expanded(text: str, includes: dict[str, str], there: set[str]) -> str:
+    """Return a text with its includes put in, each where it is first named, and nothing where it is named again."""
+
+    def put_in(found: re.Match[str]) -> str:
+        name = found[1]
+        if name in there:
+            return ""
+        there.add(name)
+        return _expanded(includes[name], includes, there)
+
+    return _INCLUDE.sub(put_in, text)

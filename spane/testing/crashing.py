@@ -18,12 +18,12 @@ import fakeredis
 from spane.authoring.registry import Registry
 from spane.authoring.resources import Resources
 from spane.authoring.workflow import Workflow
-from spane.control import reading
 from spane.control.options import StartOptions
 from spane.control.starting import Starter
 from spane.errors import ExecutionStalled
 from spane.model.ids import new_session_id
 from spane.model.state import ExecutionState
+from spane.runtime import endings
 from spane.runtime.claim import Claim
 from spane.runtime.clock import VirtualClock
 from spane.runtime.commands import Commands
@@ -113,8 +113,8 @@ class _Run:
 
     def _report(self, execution: str) -> Crash:
         def read() -> Any:
-            raw = reading.result(self.store, execution)
-            return reading.value_of(raw) if raw is None else self.workflow.decode_result(raw)
+            raw = endings.result(self.store, execution)
+            return None if raw is None else self.workflow.decode_result(raw)
 
         died = self.crashed
         return Crash(

@@ -656,6 +656,66 @@ def alone(gate: str) -> str:
     return gated(gate)
 
 
+# Sub-workflows.
+
+
+@workflow
+def packing(value: Any, gate: str = "") -> Any:
+    return relay.named("inner")(held_open(value, gate))
+
+
+@node
+def held_open(value: Any, gate: str, context: Context = current()) -> Any:
+    saw(context, value=value, parent=context.parent, depth=context.depth)
+    if gate:
+        wait_for(folder() / gate)
+    return value
+
+
+@workflow
+def shipping(value: Any, gate: str = "") -> Any:
+    return relay.named("shipped")(packing(value, gate))
+
+
+@workflow
+def around(value: Any, gate: str = "") -> Any:
+    return relay.named("outer")(shipping(value, gate))
+
+
+@workflow
+def breaking(cure: str) -> Any:
+    return relay.named("mended")(break_unless.options(retry=Retry(attempts=1))(cure))
+
+
+@node
+def break_unless(cure: str, context: Context = current()) -> str:
+    saw(context)
+    if not (folder() / cure).exists():
+        raise ValueError("it is broken")
+    return "whole"
+
+
+@workflow
+def over_breaking(cure: str) -> Any:
+    return relay.named("outer")(breaking(cure))
+
+
+@workflow
+def without_breaking(cure: str) -> Any:
+    return relay.named("outer")(breaking.options(on_failure="continue")(cure))
+
+
+@workflow
+def two_ends(value: Any) -> None:
+    relay.named("left")(value)
+    relay.named("right")(value)
+
+
+@workflow
+def around_two_ends(value: Any) -> Any:
+    return relay.named("outer")(two_ends(value))
+
+
 @node
 def spin(gate: str, context: Context = current()) -> None:
     saw(context)

@@ -15,6 +15,7 @@ local P = KEYS[1]
 --@include release
 --@include offer
 --@include plan
+--@include holding
 --@include rouse
 --@include promote
 local original, execution, inputs, aside = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
@@ -24,14 +25,14 @@ local h = redis.call('HMGET', P .. 'x:' .. original, '@pl', '@wf', '@pr', '@tn',
 if not h[1] then return {'unknown'} end
 if ARGV[6] ~= '' then h[1], h[2] = ARGV[6], ARGV[7] end
 local plan = P .. 'p:' .. h[1]
-if redis.call('HEXISTS', plan, 'total') == 0 then return {'noplan', h[1]} end
+local kids = kids_of(h[1])
+if not kids then return {'noplan', h[1]} end
 if inputs == '' then inputs = redis.call('HGET', P .. 'o:' .. original, '@in') end
 if aside ~= '0' and redis.call('EXISTS', P .. 'k:' .. execution) == 0 then return {'expired'} end
 -- Writes from here on.
 local now = clock(ARGV[1])
 stamp(ARGV[1])
-redis.call('HINCRBY', plan, 'refs', 1)
-redis.call('PERSIST', plan)
+hold(h[1], kids)
 local entry = event('S', execution .. '|' .. h[1] .. '|' .. h[2] .. '|' .. h[3] .. '||' .. original)
 redis.call('HSET', X, '@st', 'running', '@g', '1', '@pl', h[1], '@pr', h[3], '@wf', h[2], '@open', aside, '@run', '0',
   '@tn', h[4], '@t0', int(now), '@key', '', '@ev', entry, '@meta', h[5], '@of', original)

@@ -4,7 +4,7 @@
 -- ARGV  1 now or ''   2 execution   3 plan hash   4 workflow   5 priority   6 delay in ms
 --       7 inputs (opaque)   8 start key or ''   9 digest of the inputs   10 tenant   11 metadata (opaque)
 -- Returns {'ok', execution} | {'again', execution} the key's execution | {'conflict', execution} same key, other
---         inputs | {'noplan'} the plan is not stored here.
+--         inputs | {'noplan'} the plan, or one of its sub-workflows, is not stored here.
 -- Events  S. Bound: 500 entry nodes, the rest by cursor.
 local P = KEYS[1]
 --@include clock
@@ -13,6 +13,7 @@ local P = KEYS[1]
 --@include state
 --@include release
 --@include plan
+--@include holding
 --@include rouse
 --@include promote
 --@include timer
@@ -30,11 +31,11 @@ if key ~= '' then
   end
 end
 if redis.call('EXISTS', X) == 1 then return {'again', execution} end
-if redis.call('HEXISTS', plan, 'total') == 0 then return {'noplan'} end
+local kids = kids_of(plan_hash)
+if not kids then return {'noplan'} end
 -- Writes from here on.
 if key ~= '' then redis.call('SET', start_key, execution .. '|' .. digest) end
-redis.call('HINCRBY', plan, 'refs', 1)
-redis.call('PERSIST', plan)
+hold(plan_hash, kids)
 local entry = event('S', execution .. '|' .. plan_hash .. '|' .. workflow .. '|' .. priority .. '|' .. key)
 redis.call('HSET', X, '@st', 'scheduled', '@g', '1', '@pl', plan_hash, '@pr', priority, '@wf', workflow, '@open', '1',
   '@run', '0', '@tn', tenant, '@t0', int(now), '@key', key, '@ev', entry, '@meta', metadata)

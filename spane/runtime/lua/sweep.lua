@@ -17,6 +17,7 @@ local P = KEYS[1]
 --@include release
 --@include plan
 --@include finish
+--@include children
 --@include settle
 --@include lose
 local now = clock(ARGV[1])
@@ -87,6 +88,19 @@ local function mend_lease(execution, node, token)
   mended = mended + 1
 end
 
+-- A node that waits for a child whose keys are gone fails by that; a child that did not hear of its parent's end is told.
+local function mend_child(execution, node, h)
+  local current = redis.call('HGET', P .. 'x:' .. execution, '@c:' .. node)
+  local child = string.match(current or '', '^[^|]+') or ''
+  local status = redis.call('HGET', P .. 'x:' .. child, '@st')
+  if status and status ~= 'completed' and status ~= 'failed' and status ~= 'cancelled' then
+    if h[1] == 'cancelling' and status ~= 'cancelling' then follow(child, {'cancelling', '', '', -1}, now, ARGV[6], ARGV[5]) end
+    return
+  end
+  ascend(child, execution .. '|' .. node, status or 'gone', now, ARGV[6], ARGV[5])
+  mended = mended + 1
+end
+
 local function mend(execution, X, node, text, h)
   local letter, token, failures, crashes, since, flag = read_state(text)
   since = tonumber(since)
@@ -94,6 +108,7 @@ local function mend(execution, X, node, text, h)
     if h[1] == 'running' then mend_timer('n|' .. execution .. '|' .. node, since) end
     return
   end
+  if letter == 'A' and flag == 'c' then return mend_child(execution, node, h) end
   if letter == 'A' then
     if flag == 't' and h[1] == 'running' then mend_timer('w|' .. execution .. '|' .. node, since) end
     return

@@ -454,23 +454,6 @@ def test_nodes_and_workflows_made_in_a_body_are_faults(told, own_registry):
     assert own_registry.workflow("inside") is None
 
 
-def test_a_workflow_called_in_a_body_is_refused(marked):
-    @node
-    def load() -> int: ...
-
-    @workflow
-    def inner() -> int:
-        return load()
-
-    @workflow
-    def outer() -> int:
-        return inner()  # here
-
-    with pytest.raises(DefinitionError, match="workflow 'inner' is called inside another workflow's body") as caught:
-        _ = outer.draft
-    assert marked(test_a_workflow_called_in_a_body_is_refused) == caught.value.faults[0].where
-
-
 def test_a_workflow_looked_at_in_a_body_is_traced_apart():
     @node
     def load() -> int: ...

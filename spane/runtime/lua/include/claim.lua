@@ -1,5 +1,7 @@
 -- Lease a node to a session and gather all that a worker needs for it. The caller has checked that it may run.
 -- Row: execution, node, token, plan, profile, failures, crashes, flag, priority, merged values (or false).
+--@include merge
+--@include state
 local function lease(session, execution, node, token)
   redis.call('HSET', P .. 'w:' .. session, execution .. '|' .. node, token)
 end

@@ -1,3 +1,8 @@
+--@include queue
+--@include state
+--@include rouse
+--@include holding
+--@include tell_children
 -- How an execution ends that has nothing left to do: a dead letter that was left when another was retried fails it.
 local function end_of(X)
   local bad = redis.call('HGET', X, '@bad')
@@ -5,13 +10,33 @@ local function end_of(X)
   return 'completed'
 end
 
+-- Let what an execution leaves behind expire: its keys after `kept_ms`, its start key after a day, its children with it.
+-- `h` are its fields of RETIRING.
+local RETIRING = {'@key', '@pl', '@wf', '@dl', '@b', '@k', '@ch'}
+local function retire(execution, now, kept_ms, h)
+  redis.call('PEXPIRE', P .. 'x:' .. execution, kept_ms)
+  redis.call('PEXPIRE', P .. 'o:' .. execution, kept_ms)
+  redis.call('PEXPIRE', P .. 'j:' .. execution, kept_ms)
+  if h[5] then redis.call('PEXPIRE', P .. 'b:' .. execution, kept_ms) end
+  if h[6] then redis.call('PEXPIRE', P .. 'k:' .. execution, kept_ms) end
+  if h[4] then redis.call('PEXPIRE', P .. 'd:' .. execution, kept_ms) end
+  if h[1] and h[1] ~= '' then redis.call('PEXPIRE', P .. 'key:' .. h[3] .. ':' .. h[1], 86400000) end
+  let_go(h[2], now, kept_ms)
+  if h[7] then
+    redis.call('PEXPIRE', P .. 'c:' .. execution, kept_ms)
+    tell_children(execution, h[2])
+  end
+end
+
+local ascend
+
 -- End an execution: its last write, one terminal event a generation, and the clocks of what it leaves behind.
--- Touches a fixed number of keys at any graph size. `fields` of x:<execution> are written along. Its keys stay for
--- `kept_ms`, or `dead_kept_ms` where a dead letter may still need them.
+-- Touches a fixed number of keys at any graph size, and at each level above it. `fields` of x:<execution> are written
+-- along. Its keys stay for `kept_ms`, or `dead_kept_ms` where a dead letter may still need them; those of a child stay as
+-- long as its parent's.
 local function finish(execution, status, now, kept_ms, dead_kept_ms, fields, tail)
   local X = P .. 'x:' .. execution
-  local h = redis.call('HMGET', X, '@g', '@key', '@pl', '@wf', '@dl', '@b', '@k')
-  if h[5] and h[5] ~= '0' then kept_ms = dead_kept_ms end
+  local h = redis.call('HMGET', X, '@g', '@up', unpack(RETIRING))
   fields[#fields + 1] = '@st'; fields[#fields + 1] = status
   fields[#fields + 1] = '@t1'; fields[#fields + 1] = int(now)
   write_fields(X, fields)
@@ -20,20 +45,9 @@ local function finish(execution, status, now, kept_ms, dead_kept_ms, fields, tai
   redis.call('ZREM', P .. 'active', execution)
   redis.call('RPUSH', P .. 'r:' .. execution, status)
   redis.call('PEXPIRE', P .. 'r:' .. execution, 60000)
-  redis.call('PEXPIRE', X, kept_ms)
-  redis.call('PEXPIRE', P .. 'o:' .. execution, kept_ms)
-  redis.call('PEXPIRE', P .. 'j:' .. execution, kept_ms)
-  if h[6] then redis.call('PEXPIRE', P .. 'b:' .. execution, kept_ms) end
-  if h[7] then redis.call('PEXPIRE', P .. 'k:' .. execution, kept_ms) end
-  if h[5] then redis.call('PEXPIRE', P .. 'd:' .. execution, kept_ms) end
-  if h[2] and h[2] ~= '' then redis.call('PEXPIRE', P .. 'key:' .. h[4] .. ':' .. h[2], 86400000) end
-  -- The plan stays as long as what was made of it, and a day more; one that was deleted must not come back as a count.
-  local plan = P .. 'p:' .. h[3]
-  if redis.call('HEXISTS', plan, 'total') == 1 then
-    local stays = math.max(now + kept_ms + 86400000, tonumber(redis.call('HGET', plan, 'until') or 0))
-    redis.call('HSET', plan, 'until', int(stays))
-    if redis.call('HINCRBY', plan, 'refs', -1) <= 0 then redis.call('PEXPIRE', plan, int(stays - now)) end
-  end
+  if h[2] and not ascend(execution, h[2], status, now, kept_ms, dead_kept_ms) then return end
+  local has_dead = h[6] and h[6] ~= '0'
+  retire(execution, now, has_dead and dead_kept_ms or kept_ms, {unpack(h, 3, 9)})
 end
 
 -- Write the `fields` of an attempt that ended without an outcome and so runs no more. In an execution that is ending,
@@ -48,4 +62,24 @@ local function run_no_more(execution, h, now, kept_ms, dead_kept_ms, fields)
   else
     finish(execution, 'cancelled', now, kept_ms, dead_kept_ms, fields, redis.call('HGET', X, '@why') or '')
   end
+end
+
+-- Tell the node that waits for a child how that has ended: it is queued again, or put aside, and runs as no more; in a
+-- parent that is ending, this may have been the last that ran. Returns whether nobody above will retire the child.
+ascend = function(child, up, status, now, kept_ms, dead_kept_ms)
+  local parent, node = string.match(up, '^([^|]+)|(.+)$')
+  local X = P .. 'x:' .. parent
+  local h = redis.call('HMGET', X, node, '@st', '@run', '@c:' .. node)
+  if not h[2] then return true end
+  local over = redis.call('PTTL', X) >= 0
+  local current, round = string.match(h[4] or '', '^([^|]+)|(%d+)$')
+  if current ~= child or not h[1] then return over end
+  local letter, token, failures, crashes = read_state(h[1])
+  local came = 'c' .. status .. '|' .. child .. '|' .. round
+  if letter == 'P' then redis.call('HSET', P .. 'o:' .. parent, '@w:' .. node, came) end
+  if letter ~= 'A' then return over end
+  local fields = {}
+  if not rouse(parent, node, came, now) then fields = {node, state('C', token, failures, crashes, now, '')} end
+  run_no_more(parent, {status = h[2], run = tonumber(h[3])}, now, kept_ms, dead_kept_ms, fields)
+  return over
 end

@@ -2,6 +2,9 @@
 -- a worker that dies holds many innocent ones. A second loss, or one of a node that was all its worker held, makes it
 -- run alone and write a mark first: only a marked one is charged with a crash, and the third of those makes it a dead
 -- letter. Its token is cleared, so a commit that comes later is fenced.
+--@include event
+--@include settle
+--@include plan
 local MOST_CRASHES = 3
 
 local function crash_error(node, crashes)

@@ -1,5 +1,9 @@
 -- Offer again what was put aside of an execution that goes on: nodes to their queues, cursors to `sp`; what a replay keeps
 -- becomes an event. At most CHUNK of them; a cursor `execution|k|0` stands for the rest. It does not count as open: what it stands for does.
+--@include event
+--@include queue
+--@include state
+--@include release
 local function offer(execution, plan_hash, priority, now)
   local X, K, plan = P .. 'x:' .. execution, P .. 'k:' .. execution, P .. 'p:' .. plan_hash
   local names, moved = {}, false

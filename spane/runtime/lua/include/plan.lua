@@ -1,4 +1,5 @@
 -- Say once in an execution that its plan is not here. Nothing is decided without it: whoever needs it tries again.
+--@include event
 local function plan_is_gone(execution, node, plan_hash)
   if redis.call('HSETNX', P .. 'x:' .. execution, '@np', '1') == 1 then
     event('k', execution .. '|' .. node .. '|plan ' .. plan_hash .. ' is not in the store; put it there again by starting its workflow')

@@ -1,6 +1,9 @@
 -- Queue what is due: retries and delays (`n|execution|node`), nodes that await something no longer (`w|execution|node`),
 -- scheduled starts (`s|execution`), and cursors that found no plan (`c|cursor`). Starts that came due together stop at about one chunk of entry nodes; what is left stays due.
 -- Returns the milliseconds until the next timer, or -1.
+--@include release
+--@include rouse
+--@include plan
 
 local function begin(execution, X, plan, priority, now)
   local out, fields = found(false), {}

@@ -9,6 +9,9 @@
 --         children that a router chose, '' for all
 --   out   what is found: `ready` targets (queued later by `enqueue`), `skipped` node ids (spread by `skip`), `cursors`
 --         of what is left for `spread`; `skips` says whether any edge of this execution was ever dead or closed
+--@include event
+--@include queue
+--@include state
 local CHUNK = 500
 local RAN = {ran = true, open = '', route = ''}
 local SKIPPED = {ran = false, open = '', route = ''}

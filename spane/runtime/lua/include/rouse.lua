@@ -1,6 +1,8 @@
 -- Let a node go on that awaits something: what came is put beside its inputs, and it is queued again. `came` begins with
 -- a letter: t its time is over. Where nothing may start now, the node is put aside with what came.
 -- Returns true if the node was waiting.
+--@include queue
+--@include state
 local function rouse(execution, node, came, now)
   local X = P .. 'x:' .. execution
   local h = redis.call('HMGET', X, node, '@st', '@pl', '@pr')

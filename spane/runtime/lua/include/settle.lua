@@ -7,6 +7,9 @@
 -- `hand` is nil, or {token, queues} to lease one ready child straight to this worker.
 -- Returns the fields to write, the child handed over or nil, the execution's status, the tail of its last event, whether
 -- anything was queued, and what `tell_skipped` takes once the node's own event is out.
+--@include event
+--@include release
+--@include finish
 local function higher_waits(queue, priority)
   if priority >= 10 then return false end
   local keys, n = {}, 0

@@ -4,6 +4,11 @@
 --   y:<node>          children of a node that was skipped        x:<node>   a node to be skipped
 --   m:<group>         members of a join that run                 n:<group>  members that are skipped
 --   k                 what was put aside and is offered again
+--   children          children that follow their parent (include/children.lua)
+--@include offer
+--@include release
+--@include plan
+--@include children
 local function cursor_targets(plan, what, chunk)
   local kind, name = string.match(what, '^(%a):(.*)$')
   local field = kind == 'y' and 'c:' .. name or kind == 'n' and 'm:' .. name or what
@@ -33,6 +38,10 @@ local function advance(now, kept_ms, dead_kept_ms)
   if what == 'k' then
     -- What stops meanwhile keeps the rest in its list.
     if h[1] == 'running' then offer(execution, h[2], h[3], now) end
+    return CHUNK
+  end
+  if what == 'children' then
+    follow_parent(execution, chunk, now, kept_ms, dead_kept_ms)
     return CHUNK
   end
   if h[1] == 'failing' or h[1] == 'failed' or h[1] == 'paused' then

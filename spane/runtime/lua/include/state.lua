@@ -3,6 +3,7 @@
 -- alone from then on), and 'm' while it runs alone and has written its mark.
 -- One that awaits something (A) has 't' while a timer will rouse it.
 -- `since` is when it came into the state; for a node with a timer (T, or A with 't'), when that is due.
+--@include clock
 local function read_state(text)
   return string.match(text, '^(%a)|([^|]*)|(%d+)|(%d+)|(%d+)|(%a?)$')
 end

@@ -1,0 +1,109 @@
+"""A workflow as another body calls it: a node that runs it as a child execution, with an id and rules of its own."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Self, TypeVar, cast
+
+from spane.authoring import builtin, locations, options
+from spane.authoring.keywords import options_of
+from spane.authoring.options import UNSET
+from spane.authoring.signatures import Signature, inspect_signature
+from spane.authoring.sources import Written, listed
+from spane.authoring.tracing import ACTIVE, Placed
+from spane.errors import DefinitionError, Fault
+from spane.model.draft import Child
+from spane.model.ids import NAME_RULE, is_name
+from spane.model.node_type import MISSING, NodeOptions, Parameter
+from spane.model.plan import OnFailure
+
+if TYPE_CHECKING:
+    from spane.authoring.workflow import Workflow
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Called(Written, Generic[P, R]):
+    """A workflow with an id and rules for one call in another workflow's body."""
+
+    noun = "workflow"
+
+    def __init__(
+        self,
+        workflow: Workflow[P, R],
+        node_id: str | None = None,
+        rules: NodeOptions = builtin.WORKFLOW.options,
+        after: tuple[Any, ...] = (),
+    ) -> None:
+        self.__name__ = workflow.name
+        self._workflow = workflow
+        self._id = node_id
+        self._rules = rules
+        self._after = after
+
+    def __repr__(self) -> str:
+        return f"{self._workflow!r}{f' named {self._id!r}' if self._id else ''}"
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Write the call down and return a reference; anywhere but in a body, run the whole workflow."""
+        trace = ACTIVE.get()
+        if trace is None:
+            return self._workflow(*args, **kwargs)
+        return cast("R", trace.call(self._placed(self._workflow.child), args, kwargs))
+
+    def named(self, node_id: str, /) -> Self:
+        """Return this workflow with an id of its own for one call: `ship.named("ship_eu")(order)`."""
+        if not (isinstance(node_id, str) and is_name(node_id)):
+            message = f"{node_id!r} cannot be a node's id; an id has {NAME_RULE}."
+            fault = Fault("bad-name", message, str(locations.caller()))
+            raise DefinitionError(f"Workflow {self._workflow.name!r}", [fault])
+        return type(self)(self._workflow, node_id, self._rules, self._after)
+
+    @options_of(
+        "workflow.options",
+        advice="A timeout, retries and the queue are options of the nodes of the workflow that is called.",
+    )
+    def options(
+        self,
+        *,
+        after: Any = UNSET,
+        priority: int | None = UNSET,
+        delay_s: float = UNSET,
+        on_failure: OnFailure = UNSET,
+    ) -> Self:
+        """Return this workflow with other rules for one call: `ship.options(priority=9)(order)`.
+
+        Args:
+            after: a reference, or several in a list: the call then also waits for those nodes, without taking their results.
+            priority: 1 (last) to 10 (first), of all nodes of the child; None takes the execution's.
+            delay_s: seconds to wait before it starts, once its parents are done.
+            on_failure: `"continue"` lets what comes after it go on without it when it fails.
+        """
+        rules = options.changed(
+            self._rules, self._workflow.name, priority=priority, delay_s=delay_s, on_failure=on_failure
+        )
+        return type(self)(self._workflow, self._id, rules, self._after if after is UNSET else listed(after))
+
+    def _placed(self, child: Child) -> Placed:
+        node_type = child.typed(builtin.WORKFLOW)
+        signature = Signature(node_type.parameters, child.returns, (), _inspected(self._workflow, child.inputs))
+        return Placed(node_type, signature, self._workflow.name, self._id, self._rules, self._after, child)
+
+
+def _inspected(workflow: Workflow[..., Any], inputs: tuple[Parameter, ...]) -> inspect.Signature:
+    """Return the signature of a workflow's body; one that has none takes its inputs by name."""
+    body: Callable[..., Any] | None = getattr(workflow, "__wrapped__", None)
+    if body is not None:
+        return inspect_signature(body)
+    empty = inspect.Parameter.empty
+    return inspect.Signature(
+        [
+            inspect.Parameter(
+                p.name, inspect.Parameter.KEYWORD_ONLY, default=empty if p.default is MISSING else p.default
+            )
+            for p in inputs
+            if p.name.isidentifier()
+        ]
+    )

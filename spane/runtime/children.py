@@ -1,0 +1,88 @@
+"""Child executions, as the nodes that run them see them: what starts one, and what one has come to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from spane.errors import ExecutionFailed, SubWorkflowFailed, UnknownExecution, ValueMismatch
+from spane.model import codec
+from spane.model.ids import new_execution_id
+from spane.model.outcome import Descends
+from spane.model.plan import PlanNode
+from spane.runtime import endings
+from spane.runtime.store import Store, translated
+
+
+def descend(store: Store, node: PlanNode, given: Mapping[str, Any], number: int) -> Descends:
+    """Return the outcome that starts the child of a node, with the defaults of inputs that were not given."""
+    if node.child is None:
+        raise ValueMismatch(f"Node {node.id!r} runs no workflow: its plan names none.", node=node.id, parameter="")
+    head = store.plan_head(node.child)
+    members = {name: codec.dump(value) for name, value in given.items()}
+    for known in head.inputs:
+        if known.name in members:
+            continue
+        if known.default is not None:
+            members[known.name] = bytes(known.default)
+        elif known.required:
+            raise ValueMismatch(
+                f"Node {node.id!r} has nothing for the input {known.name!r} of workflow {head.workflow!r}: what feeds it was "
+                f"skipped, failed or not given. Give the input a default, or feed it by coalesce(...).",
+                node=node.id,
+                parameter=known.name,
+            )
+    inputs = b"{" + b",".join(msgspec.json.encode(name) + b":" + raw for name, raw in members.items()) + b"}"
+    return Descends(new_execution_id(), node.child, head.workflow, inputs, number)
+
+
+def of(store: Store, execution: str) -> list[tuple[str, str]]:
+    """Return the children of an execution with the nodes that run them, the oldest first."""
+    with translated():
+        entries: Any = store.client.lrange(store.keys.children(execution), 0, -1)
+    pairs = (entry.decode().partition("|") for entry in entries)
+    return [(child, node) for child, _, node in pairs]
+
+
+def ending(store: Store, child: str, status: str, workflow: str) -> bytes:
+    """Return the result of a child that has completed as JSON, or raise why there is none."""
+    subject = f"Sub-workflow {workflow!r} (execution {child!r})"
+    if status == "cancelled":
+        reason = store.fields(child, "@why")[0]
+        why = f": {reason}" if reason else ""
+        raise _failed(
+            f"{subject} was cancelled{why}. Replay it, or retry this node to run it anew.", child, workflow, status
+        )
+    try:
+        if status != "gone":
+            return endings.result(store, child) or b"null"
+    except UnknownExecution:
+        status = "gone"
+    except ExecutionFailed as error:
+        raise _failed(
+            f"{subject} failed: {_in_words(error)}", child, workflow, status, node=error.node, error=error.error
+        ) from None
+    raise _failed(
+        f"{subject} is not in the store any more: the store has lost data. Retry this node to run it anew.",
+        child,
+        workflow,
+        status,
+    )
+
+
+def _in_words(error: ExecutionFailed) -> str:
+    if error.error is None:
+        return "nobody knows why any more."
+    tries = "1 attempt" if error.error.attempt == 1 else f"{error.error.attempt} attempts"
+    return (
+        f"node {error.node!r} failed after {tries} with {error.error}\n\n{error.error.traceback}".rstrip()
+        + f"\n\nRetry its dead letter, '{error.execution}:{error.node}', and this execution goes on as well."
+    )
+
+
+def _failed(
+    message: str, child: str, workflow: str, status: str, *, node: str | None = None, error: Any = None
+) -> SubWorkflowFailed:
+    return SubWorkflowFailed(message, child=child, workflow=workflow, status=status, node=node, error=error)

@@ -1,0 +1,55 @@
+-- A child that goes on after it had failed takes along whoever failed by it: the node of its parent that ran it waits for
+-- it again, and so on upwards. Nothing happens to a parent that went on without it, or that has another child by now.
+--@include reopen
+--@include offer
+
+-- What is to be done above an execution, from its parent up: {execution, node, status, fields} each; or nil and why not.
+local function ancestors_of(execution)
+  local found = {}
+  while true do
+    local up = redis.call('HGET', P .. 'x:' .. execution, '@up')
+    if not up then return found end
+    local parent, node = string.match(up, '^([^|]+)|(.+)$')
+    local h = redis.call('HMGET', P .. 'x:' .. parent, node, '@st', '@c:' .. node, '@run', '@pl', '@pr')
+    local letter, status = string.sub(h[1] or 'D', 1, 1), h[2]
+    local waits_for = string.match(h[3] or '', '^[^|]+')
+    if not status or waits_for ~= execution or string.find('ADSC', letter, 1, true) then return found end
+    if letter == 'F' then
+      local profile = redis.call('HGET', P .. 'p:' .. h[5], 'p:' .. node)
+      if not profile then return nil, {'noplan', h[5]} end
+      local _, _, _, _, flags = read_profile(profile)
+      if string.find(flags, 'k', 1, true) or not redis.call('ZSCORE', P .. 'dl', up) then return found end
+    end
+    if status ~= 'running' and status ~= 'paused' and status ~= 'failed' and (status ~= 'failing' or letter == 'F') then
+      return nil, {'illegal', status}
+    end
+    if letter ~= 'F' and status == 'failed' then
+      -- Put aside, with how the child ended: it takes whatever comes of it by the time it is offered again.
+      return found
+    end
+    found[#found + 1] = {parent, node, status, h}
+    if letter ~= 'F' or status ~= 'failed' then return found end
+    execution = parent
+  end
+end
+
+local function wait_again(ancestor, now)
+  local execution, node, status, h = unpack(ancestor)
+  local X, hint = P .. 'x:' .. execution, execution .. '|' .. node
+  local letter, token, failures, crashes = read_state(h[1])
+  local run = tonumber(h[4]) + (letter == 'R' and 0 or 1)
+  if letter == 'R' then
+    -- An attempt that is looking at how the child had ended; its commit is fenced.
+    redis.call('HDEL', P .. 'w:' .. string.match(token, '^([^.]*)'), hint)
+  elseif letter == 'T' then
+    redis.call('ZREM', P .. 't', 'n|' .. hint)
+  elseif letter == 'F' then
+    if status == 'failed' then reopen(execution, now) end
+    revive(execution, node)
+    failures, crashes = 0, 0
+  end
+  redis.call('HDEL', P .. 'o:' .. execution, '@w:' .. node)
+  redis.call('HSET', X, node, state('A', '', failures, crashes, now, 'c'), '@run', int(run))
+  event('a', hint .. '|||its child again')
+  if letter == 'F' and status == 'failed' then offer(execution, h[5], h[6], now) end
+end

@@ -1,0 +1,32 @@
+-- Let an execution go on that had failed, in a new generation: it expires no more, holds its plan and its start key again,
+-- and is offered what was put aside when it failed (by the caller, once its own node is queued).
+--@include holding
+--@include tell_children
+local function reopen(execution, now)
+  local X = P .. 'x:' .. execution
+  local h = redis.call('HMGET', X, '@pl', '@wf', '@key', '@ch')
+  -- A child that was not yet retired still holds its plan.
+  if redis.call('PTTL', X) >= 0 then keep(execution, h[1]) end
+  local start_key = P .. 'key:' .. h[2] .. ':' .. (h[3] or '')
+  local holder = h[3] and h[3] ~= '' and redis.call('GET', start_key)
+  if holder and string.match(holder, '^[^|]+') == execution then redis.call('PERSIST', start_key) end
+  redis.call('ZADD', P .. 'active', int(now), execution)
+  redis.call('DEL', P .. 'r:' .. execution)
+  redis.call('HDEL', X, '@t1')
+  redis.call('HSET', X, '@st', 'running')
+  redis.call('HINCRBY', X, '@g', 1)
+  if h[4] then tell_children(execution, h[1]) end
+end
+
+-- Take a node out of the dead letters. Another one of the execution that nobody has retried yet fails it in the end.
+local function revive(execution, node)
+  local X = P .. 'x:' .. execution
+  redis.call('ZREM', P .. 'dl', execution .. '|' .. node)
+  redis.call('HINCRBY', X, '@dl', -1)
+  redis.call('HDEL', P .. 'o:' .. execution, node, '@w:' .. node)
+  redis.call('LREM', P .. 'd:' .. execution, 1, node)
+  local bad = redis.call('LINDEX', P .. 'd:' .. execution, 0)
+  if bad then redis.call('HSET', X, '@bad', bad) else redis.call('HDEL', X, '@bad') end
+  event('d', execution .. '|' .. node .. '|' .. redis.call('HGET', X, '@g'))
+  redis.call('HINCRBY', X, '@open', 1)
+end
