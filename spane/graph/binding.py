@@ -138,12 +138,13 @@ class _Examiner:
                 yield Fault("unbound-parameter", message, call.where)
 
     def too_much(self, call: Call, node_type: NodeType, taken: dict[str, Parameter]) -> Iterator[Fault]:
+        taker = node_type.name if call.child is None else f"workflow {call.child.workflow!r}"
         data = [name for name, parameter in taken.items() if parameter.kind is ParameterKind.DATA]
         for name in call.arguments:
             parameter = taken.get(name)
             if parameter is None and node_type.keywords is None:
                 message = (
-                    f"Node {call.id!r} is given {name!r}, but {node_type.name} takes no parameter of that name. "
+                    f"Node {call.id!r} is given {name!r}, but {taker} takes no parameter of that name. "
                     f"{hint(name, data, 'parameters')}"
                 )
                 yield Fault("unknown-parameter", message, call.where)
@@ -155,7 +156,7 @@ class _Examiner:
                 yield Fault("unknown-parameter", message, call.where)
         if call.args and node_type.variadic is None:
             message = (
-                f"Node {call.id!r} is given {len(call.args)} more values than {node_type.name} has parameters for. "
+                f"Node {call.id!r} is given {len(call.args)} more values than {taker} has parameters for. "
                 "Take them out, or give the function a `*args`."
             )
             yield Fault("unknown-parameter", message, call.where)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec import Raw
 
 from spane import Retry, node, workflow
 from spane.errors import DefinitionError, UnknownOption
@@ -42,7 +43,7 @@ def test_a_call_becomes_a_node_that_pins_the_plan_of_the_workflow():
 
     call, last = outer.plan.nodes
     assert ("inner", "spane.workflow", True, inner.plan.hash) == (call.id, call.type, call.waits, call.child)
-    assert {"number": Input("number"), "times": Constant(b"3")} == dict(call.arguments)
+    assert {"number": Input("number"), "times": Constant(Raw(b"3"))} == dict(call.arguments)
     assert {"number": Output("inner")} == dict(last.arguments)
     assert (inner.plan,) == outer.kids
     assert outer.plan == decode_plan(outer.plan.encode())
@@ -74,7 +75,7 @@ def test_its_inputs_are_checked_as_parameters():
         return inner("seven")
 
     assert "'inner' has nothing bound to its parameter 'number'" in faults(lacking)["unbound-parameter"]
-    assert "did you mean 'times'" in faults(unknown)["unknown-parameter"]
+    assert "but workflow 'inner' takes no parameter of that name. Did you mean 'times'" in faults(unknown)["unknown-parameter"]
     assert "takes int as 'number'" in faults(wrong)["type-mismatch"]
 
 
@@ -102,7 +103,11 @@ def test_a_bad_name_is_refused():
 
 
 def test_outside_a_body_it_is_the_workflow_itself():
-    assert 8 == inner_of().named("alone")(4)
+    @node
+    def treble(number: int) -> int:
+        return 3 * number
+
+    assert 12 == workflow.of("alone", treble).named("once")(number=4)
 
 
 def test_passed_without_a_call_it_is_refused():
