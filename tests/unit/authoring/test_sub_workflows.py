@@ -75,7 +75,10 @@ def test_its_inputs_are_checked_as_parameters():
         return inner("seven")
 
     assert "'inner' has nothing bound to its parameter 'number'" in faults(lacking)["unbound-parameter"]
-    assert "but workflow 'inner' takes no parameter of that name. Did you mean 'times'" in faults(unknown)["unknown-parameter"]
+    assert (
+        "but workflow 'inner' takes no parameter of that name. Did you mean 'times'"
+        in faults(unknown)["unknown-parameter"]
+    )
     assert "takes int as 'number'" in faults(wrong)["type-mismatch"]
 
 
