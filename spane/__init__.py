@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from spane.authoring import running
 
 if TYPE_CHECKING:
-    from spane.authoring.branches import switch, when
+    from spane.authoring.branches import in_order, switch, when
     from spane.authoring.coalescing import coalesce
     from spane.authoring.conditions import is_none, not_, one_of
     from spane.authoring.context import Context, current
@@ -17,10 +17,12 @@ if TYPE_CHECKING:
     from spane.authoring.parents import Parents
     from spane.authoring.resources import use
     from spane.authoring.retry import Retry
+    from spane.authoring.waiting import sleep, wait_for_event
     from spane.authoring.workflow import Bound, Workflow, workflow
     from spane.engine import Engine, Execution
     from spane.errors import (
         DefinitionError,
+        EventTimeout,
         ExecutionCancelled,
         ExecutionFailed,
         InputError,
@@ -43,6 +45,7 @@ __all__ = [
     "Context",
     "DefinitionError",
     "Engine",
+    "EventTimeout",
     "Execution",
     "ExecutionCancelled",
     "ExecutionFailed",
@@ -65,18 +68,21 @@ __all__ = [
     "Workflow",
     "coalesce",
     "current",
+    "in_order",
     "is_none",
     "node",
     "not_",
     "one_of",
+    "sleep",
     "switch",
     "use",
+    "wait_for_event",
     "when",
     "workflow",
 ]
 
 _HOMES = {
-    "spane.authoring.branches": ("switch", "when"),
+    "spane.authoring.branches": ("in_order", "switch", "when"),
     "spane.authoring.coalescing": ("coalesce",),
     "spane.authoring.conditions": ("is_none", "not_", "one_of"),
     "spane.authoring.context": ("Context", "current"),
@@ -84,6 +90,7 @@ _HOMES = {
     "spane.authoring.parents": ("Parents",),
     "spane.authoring.resources": ("use",),
     "spane.authoring.retry": ("Retry",),
+    "spane.authoring.waiting": ("sleep", "wait_for_event"),
     "spane.authoring.workflow": ("Bound", "Workflow", "workflow"),
     "spane.engine": ("Engine", "Execution"),
     "spane.model.outcome": ("NodeError",),

@@ -224,6 +224,13 @@ class Engine(ManyExecutions):
             raise UnknownExecution(execution_id)
         return self._handle(execution_id, self.registry.workflow(name))
 
+    def signal(self, execution_id: str, name: str, data: Any = None, *, key: str | None = None) -> bool:
+        """Send an event to an execution; see `Execution.signal`.
+
+        >>> engine.signal(execution.id, "approved", {"by": "ada"})
+        """
+        return self.get(execution_id).signal(name, data, key=key)
+
     def _handle(self, execution_id: str, workflow: Workflow[..., Any] | None) -> Execution[Any]:
         return Execution(self.store, self._waiter, execution_id, workflow)
 

@@ -12,6 +12,8 @@
     │   ├── IllegalTransition    the verb does not apply to the execution's status
     │   ├── UnknownDeadLetter    no such dead letter (never there, retried, discarded, or past its retention)
     │   ├── DeadLetterPassed     its execution went on without it, so that it cannot be retried
+    │   ├── UnknownEvent         a signal by a name that no wait of the execution's plan has
+    │   ├── SignalRefused        a signal with data that cannot be taken, or more than are kept
     │   ├── KeyConflict          a start key was used again with other inputs
     │   ├── ExecutionFailed      the execution ended as failed
     │   ├── ExecutionCancelled   the execution ended as cancelled
@@ -21,6 +23,7 @@
     │   ├── ValueMismatch        a value does not fit a parameter's annotation, or its own node's (never retried)
     │   ├── ResultNotSerialisable  a node returned what JSON cannot carry (never retried)
     │   ├── ValueTooLarge        a value is past the size limit (never retried)
+    │   ├── EventTimeout         the event that a node waits for did not come in time (never retried)
     │   ├── NodeTimeout          an attempt ran past its timeout
     │   └── SubWorkflowFailed    the child execution that a node runs did not complete (never retried)
     ├── StoreError
@@ -179,6 +182,32 @@ class DeadLetterPassed(ExecutionError):
         )
 
 
+class UnknownEvent(ExecutionError):
+    """No node of the execution waits for an event of that name; `event` is it, `events` are those that are waited for."""
+
+    def __init__(self, execution: str, event: str, events: tuple[str, ...]) -> None:
+        known = f"It waits for {', '.join(map(repr, events))}." if events else "Its workflow waits for none."
+        super().__init__(
+            f"Execution {execution!r} has no wait for an event {event!r}. {known} Nothing was sent.",
+            execution=execution,
+            event=event,
+            events=events,
+        )
+
+
+class SignalRefused(ExecutionError):
+    """A signal was not sent: its data cannot be taken, or too many wait already; `event` and `problems` say which and why."""
+
+    def __init__(self, execution: str, event: str, problems: tuple[str, ...]) -> None:
+        lines = "\n".join(f"  - {problem}" for problem in problems)
+        super().__init__(
+            f"Event {event!r} was not sent to execution {execution!r}:\n{lines}",
+            execution=execution,
+            event=event,
+            problems=problems,
+        )
+
+
 class KeyConflict(ExecutionError):
     """A start key that is in use came again with other inputs; `key` is an attribute."""
 
@@ -245,6 +274,18 @@ class ResultNotSerialisable(AttemptError):
 
 class ValueTooLarge(AttemptError):
     """A value is larger than SPANE_MAX_VALUE_BYTES. Never retried."""
+
+
+class EventTimeout(AttemptError, TimeoutError):
+    """The event that a node waits for did not come in time; `event` is its name. Never retried: it would only wait again."""
+
+    def __init__(self, event: str, node: str, within_s: float | None) -> None:
+        super().__init__(
+            f"Event {event!r} did not come within the {within_s:g} s that node {node!r} waits for it. Signal it in time, raise "
+            "timeout_s, or go on without it: on_timeout=None.",
+            event=event,
+            node=node,
+        )
 
 
 class NodeTimeout(AttemptError, TimeoutError):

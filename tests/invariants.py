@@ -198,6 +198,8 @@ def _orphaned(store: Store, execution: str, node: str, entry: list[str], pending
         return f"{node} is queued, but no list holds its hint"
     if letter == "T" and f"n|{hint}" not in pending.timers:
         return f"{node} waits for a timer that is not there"
+    if letter == "A" and entry[5] == "t" and f"w|{hint}" not in pending.timers:
+        return f"{node} waits for a time, but its timer is not there"
     if letter == "R":
         if pending.leases.get(hint) != token:
             return f"{node} runs as {token}, but the lease says {pending.leases.get(hint)}"

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from spane.model.event import Event, EventKind
 from spane.model.plan import PlanNode
+from spane.model.waits import event_of
 
 #: What may stand in the store for a node whose events say so. A timer that comes due writes no event, and neither
 #: does putting aside what an ending execution will not start.
@@ -21,6 +22,8 @@ _ALLOWED = {
     "running": "R",
     "retrying": "TQ",
     "below": "AQ",
+    "awaiting": "AQ",
+    "signalled": "Q",
     "parked": "P",
     "succeeded": "D",
     "failed": "F",
@@ -54,6 +57,7 @@ class Told:
     failures: tuple[int, ...] = (0,)
     crashes: int = 0
     commits: int = 0
+    timed: bool = False
     discarded: bool = False
 
 
@@ -71,6 +75,7 @@ class Replay:
     terminal_events: int = 0
     before_pause: str = ""
     deferred: list[str] = field(default_factory=list)
+    kept: dict[str, int] = field(default_factory=dict)
     offered: bool = False
 
     def __post_init__(self) -> None:
@@ -166,7 +171,9 @@ class Replay:
         self.status = "running"
         if told.state == "waiting":
             self.bad("I3", f"{event.node} was claimed before its parents were done")
-        elif told.state not in ("queued", "delayed", "retrying", "lost", "undecided", "below"):
+        elif told.state == "awaiting" and not told.timed:
+            self.bad("I2", f"{event.node} was claimed while nothing had come that it waits for")
+        elif told.state not in ("queued", "delayed", "retrying", "lost", "undecided", "below", "awaiting", "signalled"):
             self.bad("I8", f"{event.node} was claimed as {event.token} while it was {told.state} as {told.token}")
         if event.attempt is not None and event.attempt - 1 not in told.failures:
             self.bad("I8", f"{event.node} was claimed as attempt {event.attempt} after {told.failures} failures")
@@ -261,9 +268,25 @@ class Replay:
         told.state = "queued" if told.state == "running" and self.status in ("running", "paused") else "parked"
 
     def _on_node_waiting(self, event: Event) -> None:
-        """Take in that a node waits for its child; one whose child is healed waits again, whatever it was."""
+        """Take in what a node waits for: its child (again if that is healed, whatever it was), a time, or an event."""
         told = self.nodes[event.node or ""] if not event.token else self._held(event)
-        told.state, told.token = "below", event.token or ""
+        told.token, told.timed = event.token or "", (event.data or {})["timer_ms"] != ""
+        name = event_of(self.plan[event.node or ""])
+        told.state = "awaiting" if told.timed or name is not None else "below"
+        # A signal that was kept for it is taken at once.
+        if name is not None and self.kept.get(name):
+            self.kept[name] -= 1
+            told.state = "signalled"
+
+    def _on_execution_signalled(self, event: Event) -> None:
+        if event.node is not None:
+            told = self.nodes[event.node]
+            if told.state != "awaiting":
+                self.bad("I2", f"{event.node} took a signal while it was {told.state}")
+            told.state = "signalled"
+        else:
+            name = str((event.data or {})["event"])
+            self.kept[name] = self.kept.get(name, 0) + 1
 
     def _on_attempt_fenced(self, event: Event) -> None:
         told = self.nodes[event.node or ""]
@@ -359,6 +382,8 @@ class Replay:
         """Return what is wrong about a node's entry, split at its bars; None when it is as told."""
         told = self.nodes[name]
         letters = "Q" if told.state == "lost" else _ALLOWED[told.state]
+        if told.state == "awaiting" and not told.timed:
+            letters = "A"
         if self.status not in ("running", "scheduled", "completed") and set(letters) & set("QT"):
             letters += "P"
             letters += "C" if told.state == "below" else ""

@@ -6,18 +6,23 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from spane.errors import Fault
-from spane.model.draft import Draft
+from spane.model.draft import Call, Draft
 from spane.model.node_type import Location
 from spane.model.plan import Gate
 
 
 @dataclass(slots=True, eq=False)
 class Block:
-    """One `with` of a body; `gate` is what it puts on the calls inside, None for a `switch` itself."""
+    """One `with` of a body; `gate` is what it puts on the calls inside, None for a `switch` itself.
+
+    One that is `in_order` puts each call after the one before, `last`.
+    """
 
     what: str
     gate: Gate | None
     location: Location
+    in_order: bool = False
+    last: str | None = None
     entered: bool = False
     calls_before: int = 0
 
@@ -30,7 +35,9 @@ class Blocks:
         self._made: list[Block] = []
         self._open: list[Block] = []
         self._empty: list[Block] = []
-        #: Where blocks were entered.
+        #: The calls that stand in a block which keeps their order.
+        self.ordered: set[str] = set()
+        #: Where branches were entered.
         self.entered: list[Location] = []
 
     @property
@@ -38,9 +45,9 @@ class Blocks:
         """The gates that a call written here stands behind, outermost first."""
         return list(dict.fromkeys(block.gate for block in self._open if block.gate is not None))
 
-    def make(self, what: str, gate: Gate | None, location: Location) -> Block:
+    def make(self, what: str, gate: Gate | None, location: Location, *, in_order: bool = False) -> Block:
         """Return a block that is yet to be entered."""
-        block = Block(what, gate, location)
+        block = Block(what, gate, location, in_order)
         self._made.append(block)
         return block
 
@@ -53,7 +60,17 @@ class Blocks:
         block.entered = True
         block.calls_before = len(self._draft.calls)
         self._open.append(block)
-        self.entered.append(location)
+        if not block.in_order:
+            self.entered.append(location)
+
+    def follow(self, call: Call) -> None:
+        """Put a call after the one before it in each block that keeps an order."""
+        for block in self._open:
+            if block.in_order:
+                if block.last is not None and block.last not in call.after:
+                    call.after.append(block.last)
+                block.last = call.id
+                self.ordered.add(call.id)
 
     def leave(self, block: Block) -> None:
         """Let the calls that follow stand outside of it."""

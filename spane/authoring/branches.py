@@ -1,4 +1,4 @@
-"""Branches: blocks of a body whose calls run only where something holds that is known at run time."""
+"""Blocks of a body: branches, whose calls run only where something holds that is known at run time, and orders."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from spane.model.plan import Compare, Gate, Not, OneOf
 T = TypeVar("T")
 
 
-class _With:
+class With:
     """A block of a body, to be entered by `with`."""
 
-    def __init__(self, trace: Trace, what: str, gate: Gate | None) -> None:
+    def __init__(self, trace: Trace, what: str, gate: Gate | None, *, in_order: bool = False) -> None:
         self._trace = trace
-        self.block: Block = trace.blocks.make(what, gate, locations.caller())
+        self.block: Block = trace.blocks.make(what, gate, locations.caller(), in_order=in_order)
 
     def __enter__(self) -> Self:
         self._require_active()
@@ -43,11 +43,15 @@ class _With:
         self._trace.require_active(self.block.what, self.block.what)
 
 
-class BranchBlock(_With):
+class BranchBlock(With):
     """A block whose calls run only where its branch is taken."""
 
 
-class When(_With):
+class InOrder(With):
+    """A block whose calls run one after the other."""
+
+
+class When(With):
     """The block of a `when`: its calls run where the condition holds."""
 
     def __init__(self, trace: Trace, condition: Any) -> None:
@@ -78,7 +82,7 @@ class When(_With):
         return BranchBlock(self._trace, "otherwise()", gate)
 
 
-class Switch(_With, Generic[T]):
+class Switch(With, Generic[T]):
     """The block of a `switch`, which holds those of its cases."""
 
     def __init__(self, trace: Trace, value: Reference) -> None:
@@ -179,6 +183,26 @@ def switch(value: T, /) -> Switch[T]:
         )
     trace.require_active(value, "switch")
     return Switch(trace, value)
+
+
+def in_order() -> InOrder:
+    """Open a block whose calls run one after the other, whether or not one takes what another gives.
+
+    The order decides on nothing else: one that is skipped holds nobody up, and a branch inside keeps its condition.
+
+    Raises:
+        ReferenceMisuse: this is no workflow's body.
+
+    >>> with in_order():
+    ...     announce(order)
+    ...     sleep(order, 3600)
+    ...     ship(order)
+
+    """
+    trace = ACTIVE.get()
+    if trace is None:
+        refuse(None, "in_order stands outside a workflow's body. A plain function runs in order by itself.")
+    return InOrder(trace, "in_order()", None, in_order=True)
 
 
 def _trace(what: str) -> Trace:

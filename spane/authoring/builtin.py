@@ -1,10 +1,10 @@
-"""The node types that SPANE brings along: gates, which bodies and definitions put in for conditions on several values.
+"""The node types that SPANE brings along: waits (in `waits.py`), and gates for conditions on several values.
 
     spane.when      tells whether the condition in its config holds for its arguments
     spane.switch    passes its one argument on, for branches to be chosen by
     spane.workflow  runs another workflow as a child execution
 
-Their names begin with `spane.`, which no other node type may.
+Names that begin with `spane.` are theirs alone; a type of the user's own that is called `delay` stands before ours.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from spane.authoring import children
+from spane.authoring import children, waits
 from spane.authoring.context import Context
 from spane.errors import Skip
 from spane.model.codec import dump
@@ -85,4 +85,4 @@ WORKFLOW = _type(
 )
 
 #: All of them by name.
-TYPES = MappingProxyType({made.name: made for made in (WHEN, SWITCH, WORKFLOW)})
+TYPES = MappingProxyType({made.name: made for made in (WHEN, SWITCH, WORKFLOW)} | waits.TYPES)

@@ -83,11 +83,9 @@ class Registry:
 
         DefinitionError if its function's signature cannot be read.
         """
-        if name in builtin.TYPES:
-            return builtin.TYPES[name]
         entry = self._entry(name)
         if entry is None:
-            return None
+            return builtin.TYPES.get(name)
         node_type: NodeType = entry.value()
         return node_type
 

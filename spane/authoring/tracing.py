@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
-from spane.authoring import absent, locations, parents, returning, wiring
+from spane.authoring import absent, locations, parents, returning, waits, wiring
 from spane.authoring.blocks import Blocks
 from spane.authoring.conditions import compared, joined
 from spane.authoring.deciding import Deciders
@@ -66,6 +66,7 @@ class Trace:
             ACTIVE.reset(token)
         self.draft.faults += returning.inside_branches(body, self.blocks.entered)
         self.finish(result, signature.returns)
+        self.draft.faults += waits.unused(self.draft, self.blocks.ordered)
         return self.draft
 
     def fault(self, code: str, message: str, where: Location | None = None) -> None:
@@ -97,7 +98,34 @@ class Trace:
         self.draft.calls.append(call)
         self._bind(call, placed.signature, args, kwargs)
         self._order(call, placed.after)
+        self.blocks.follow(call)
         self._left_out += [(call, p) for p in node_type.parameters if p.required and p.name not in call.arguments]
+        return Reference(Point(self, Output(call.id), node_type.returns))
+
+    def wait(
+        self,
+        node_type: NodeType,
+        name: str,
+        arguments: dict[str, Source],
+        options: NodeOptions | None = None,
+        *,
+        config: dict[str, Any] | None = None,
+        after: Sequence[Any] = (),
+    ) -> Reference:
+        """Write down a node that waits and return the reference that stands for what it gives."""
+        call = Call(
+            id=self._names.take_builtin(name),
+            type=node_type.name,
+            node_type=node_type,
+            arguments=arguments,
+            gates=self.blocks.gates,
+            options=options or NodeOptions(),
+            location=locations.in_body(self.draft.location),
+            config=config or {},
+        )
+        self.draft.calls.append(call)
+        self._order(call, tuple(after))
+        self.blocks.follow(call)
         return Reference(Point(self, Output(call.id), node_type.returns))
 
     def coalesced(self, source: First) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Generic, TypeVar, cast
 
 from spane.authoring.workflow import Workflow
-from spane.control import explaining, one_node, reading, replaying, verbs, waiting
+from spane.control import explaining, one_node, reading, replaying, signalling, verbs, waiting
 from spane.control.explaining import Explanation
 from spane.control.reading import NodeView
 from spane.control.waiting import Waiter
@@ -97,6 +97,26 @@ class Execution(Generic[R]):
     def cancel(self, reason: str = "") -> int:
         """Cancel the execution; nothing new starts. Returns how many attempts are still running and may finish."""
         return verbs.only(verbs.cancel(self._store, [self.id], reason))
+
+    def signal(self, name: str, data: Any = None, *, key: str | None = None) -> bool:
+        """Send an event to the node that waits for it by `wait_for_event`, with its data.
+
+        Returns True if a node takes it now. Otherwise it is kept, and False is returned: the next node that waits for the
+        event takes it. Several are taken in the order in which they came.
+
+        Args:
+            name: the event, as the workflow names it.
+            data: plain values, or a model; it must fit the type that the wait was given.
+            key: a signal with the same key is sent once, however often it is asked for.
+
+        Raises:
+            UnknownExecution: it is past its retention.
+            IllegalTransition: it has ended, or is cancelled.
+            UnknownEvent: no node of it waits for an event of that name; the message lists those that are waited for.
+            SignalRefused: the data is no JSON, too large, or not of the type that is waited for.
+            StoreUnavailable: Redis does not answer.
+        """
+        return signalling.signal(self._store, self.id, self.workflow, name, data, key)
 
     def replay(self, from_node: str | None = None, inputs: Mapping[str, Any] | None = None) -> Execution[R]:
         """Start another execution of the same plan with the same inputs, and return it; this one stays as it is.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from spane.errors import Fault
-from spane.graph import binding, branches, rules, structure
+from spane.graph import binding, branches, rules, structure, waits
 from spane.graph.wiring import Wiring, wire
 from spane.model.draft import Draft
 
@@ -30,5 +30,6 @@ def examine(draft: Draft, wiring: Wiring) -> tuple[list[Fault], list[Fault]]:
         *branches.decided(wiring),
         *branches.absences(draft, wiring),
         *rules.options(draft),
+        *waits.faults(draft),
     ]
-    return faults, [*draft.warnings, *structure.unreachable(draft, wiring)]
+    return faults, [*draft.warnings, *structure.unreachable(draft, wiring), *waits.warnings(draft)]

@@ -65,7 +65,7 @@ class Commands:
         store, delay_ms = self._store, outcome.delay_ms
         return store.command(
             "await", store.clock.injected, self._session, claim.execution, claim.node, claim.token, outcome.what,
-            "" if delay_ms is None else delay_ms, *store.kept_ms,
+            "" if delay_ms is None else delay_ms, *store.kept_ms, outcome.event,
         )  # fmt: skip
 
     def _descend(self, claim: Claim, outcome: Descends) -> Command:

@@ -4,7 +4,7 @@ All keys of one partition share a hash tag, so that a partition fits one slot of
 
     key                     type    holds                                            lives
     x:<execution>           hash    status, counts, state of every started node      until retired
-    o:<execution>           hash    inputs (`@in`) and output of each node           until retired
+    o:<execution>           hash    inputs, output of each node, signals             until retired
     b:<execution>           hash    values too large to stand inline                 until retired
     j:<execution>           bitmap  arrivals, a bit per (join group, parent)         until retired
     k:<execution>           list    nodes and cursors put aside, and why             until retired

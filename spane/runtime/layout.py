@@ -5,6 +5,7 @@
     m:<group>   members of a join group, chunked alike
     roots       targets released at the start, chunked alike
     s:<page>    the full text of up to 64 nodes, for workers
+    e:<event>   the nodes that wait for an event
     head        workflow, inputs, returns and terminal nodes, for clients
     queue       the queue of the first entry node (whose worker a delayed start wakes)
     kids        hashes of the plans that its nodes run as sub-workflows, comma-separated; only where there are any
@@ -25,6 +26,7 @@ from typing import TypeVar
 import msgspec
 
 from spane.model.plan import Plan, PlanInput, PlanNode, Source
+from spane.model.waits import event_of
 
 #: Targets in one chunk; together with one join group's first chunk a transition stays near 500 children.
 CHUNK = 500
@@ -56,6 +58,7 @@ class PlanHead(msgspec.Struct, frozen=True):
     returns: Source | None
     terminals: tuple[str, ...]
     pages: int
+    events: tuple[str, ...] = ()
 
 
 def queue_of(node: PlanNode) -> str:
@@ -83,13 +86,25 @@ def fields_of(plan: Plan, *, chunk: int = CHUNK) -> Iterator[tuple[str, str | by
     for index, node in enumerate(plan.nodes):
         yield f"p:{node.id}", _profile(node, index // PAGE)
     yield from _targets(plan, chunk)
-    head = PlanHead(plan.workflow, plan.inputs, plan.returns, plan.terminals(), len(pages))
+    events = _events(plan)
+    yield from ((f"e:{event}", ",".join(nodes)) for event, nodes in events.items())
+    head = PlanHead(plan.workflow, plan.inputs, plan.returns, plan.terminals(), len(pages), tuple(events))
     yield "head", msgspec.json.encode(head)
     roots = [node for node in plan.nodes if not node.awaited]
     yield "queue", queue_of(roots[0])
     if plan.kids:
         yield "kids", ",".join(plan.kids)
     yield "total", str(len(plan.nodes))
+
+
+def _events(plan: Plan) -> dict[str, list[str]]:
+    """Return the events that nodes of a plan wait for, and which nodes those are."""
+    events: dict[str, list[str]] = {}
+    for node in plan.nodes:
+        event = event_of(node) if node.waits else None
+        if event is not None:
+            events.setdefault(event, []).append(node.id)
+    return events
 
 
 def _profile(node: PlanNode, page: int) -> str:

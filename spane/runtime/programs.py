@@ -11,12 +11,14 @@ from typing import Any
 
 import msgspec
 
+from spane.authoring import waits
 from spane.authoring.registry import Registry
 from spane.errors import DefinitionError
 from spane.graph.annotations import takes_none
 from spane.model.codec import Reader, compile_source
 from spane.model.node_type import MISSING, NodeType, ParameterKind
 from spane.model.plan import Constant, First, PlanNode, Source
+from spane.model.waits import WAIT_FOR_EVENT
 from spane.runtime.choices import Choices
 from spane.runtime.inheritance import Inheritance
 from spane.runtime.layout import came_field, merged_fields
@@ -171,6 +173,8 @@ class Programs:
             node_type = check_fit(plan_node, self._registry.get(plan_node.type))
         except DefinitionError as error:
             raise DoesNotFit(fingerprint(plan_node), str(error)) from error
+        if plan_node.type == WAIT_FOR_EVENT:
+            node_type = self._as_written(workflow, plan_node, node_type)
         shape = self._shapes.get(node_type) or self._shapes.setdefault(node_type, _shape(plan_node, node_type))
         if len(self._programs) > _PROGRAMS_KEPT:
             self._programs.clear()
@@ -178,6 +182,14 @@ class Programs:
             plan_node, shape, workflow, partial(self._inheritance.annotation, plan, workflow)
         )
         return program
+
+    def _as_written(self, workflow: str, node: PlanNode, node_type: NodeType) -> NodeType:
+        """Return a wait as the workflow has it in this process: its code knows the type of the event's data."""
+        known = self._registry.workflow(workflow)
+        try:
+            return node_type if known is None else waits.written_in(known, node) or node_type
+        except DefinitionError:  # what cannot be traced here was traced where it was started
+            return node_type
 
     def _page(self, plan: str, page: int) -> tuple[str, Mapping[str, PlanNode]]:
         # Threads that come upon a new page together wait for one of them to read it.

@@ -7,6 +7,7 @@ import random
 from dramatiq import Retry as DramatiqRetry
 
 from spane.errors import (
+    EventTimeout,
     ResultNotSerialisable,
     RetryLater,
     SubWorkflowFailed,
@@ -18,7 +19,14 @@ from spane.model.outcome import Failed, RetryAt, describe
 from spane.model.plan import RetryPolicy
 
 #: Trying these again cannot help.
-NEVER_RETRIED = (Unrecoverable, ValueMismatch, ResultNotSerialisable, ValueTooLarge, SubWorkflowFailed)
+NEVER_RETRIED = (
+    Unrecoverable,
+    ValueMismatch,
+    ResultNotSerialisable,
+    ValueTooLarge,
+    EventTimeout,
+    SubWorkflowFailed,
+)
 
 
 class AttemptRetried(DramatiqRetry):

@@ -9,7 +9,18 @@ from enum import Enum
 from typing import Any
 
 from spane import errors
-from spane.authoring import branches, coalescing, conditions, context, node, parents, resources, retry, workflow
+from spane.authoring import (
+    branches,
+    coalescing,
+    conditions,
+    context,
+    node,
+    parents,
+    resources,
+    retry,
+    waiting,
+    workflow,
+)
 from spane.control import causes, dead_letters, execution, explaining, many, reading
 from spane.engine import Engine
 from spane.model import event, outcome, route, state
@@ -27,6 +38,9 @@ ROOMS: dict[str, dict[str, Any]] = {
         "switch": branches.switch,
         "Switch": branches.Switch,
         "coalesce": coalescing.coalesce,
+        "in_order": branches.in_order,
+        "sleep": waiting.sleep,
+        "wait_for_event": waiting.wait_for_event,
         "not_": conditions.not_,
         "is_none": conditions.is_none,
         "one_of": conditions.one_of,

@@ -107,7 +107,16 @@ def workers(
     """Run `dramatiq spane.worker` on the app; what it writes stands in the folder."""
     pace = {f"SPANE_{name.upper()}": str(value) for name, value in (PACE | SIZES).items()}
     environment = {**os.environ, **pace, **settings, "SPANE_REDIS_URL": url, "SPANE_FLOWS_FOLDER": str(folder)}
-    command = [sys.executable, "-m", "dramatiq", "spane.worker", "tests.flows.app", "tests.flows.actors", *arguments]
+    command = [
+        sys.executable,
+        "-m",
+        "dramatiq",
+        "spane.worker",
+        "tests.flows.app",
+        "tests.flows.actors",
+        "tests.flows.waits",
+        *arguments,
+    ]
     with (folder / log).open("ab") as output:
         process = subprocess.Popen(
             command, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True

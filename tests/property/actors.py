@@ -11,6 +11,7 @@ from typing import Any
 
 from spane.model.plan import Plan, PlanNode
 from spane.runtime.claim import Claim
+from spane.runtime.layout import came_field
 from tests.property.world import (
     LEASE_MS,
     LIMITS,
@@ -165,8 +166,17 @@ def _outcome(world: World, hands: Hands, claim: Claim) -> tuple[Any, ...]:
         return kind, error_of(claim.node, claim.attempt), 300, 1
     if _behaviour(world, claim)["skips"]:
         return "k", b"nothing to do", 0, 0
-    merged = {name: digest(value) for name, value in zip(claim.fields, claim.values or (), strict=True)}
-    return "s", json.dumps({"by": claim.token, "from": merged}).encode(), 0, 0
+    values = dict(zip(claim.fields, claim.values or (), strict=True))
+    told: dict[str, Any] = {"by": claim.token}
+    if _node(world, claim).waits:
+        came = values.pop(came_field(claim.node))
+        if came is None:
+            return "a", None, 0, 0
+        if came == b"t" and not (_behaviour(world, claim)["or_null"] or world.calm):
+            return "f", error_of(claim.node, claim.attempt), 0, 1
+        told["came"] = came.decode()
+    told["from"] = {name: digest(value) for name, value in values.items()}
+    return "s", json.dumps(told).encode(), 0, 0
 
 
 def _node(world: World, claim: Claim) -> PlanNode:
@@ -188,6 +198,14 @@ def digest(value: bytes | None) -> str | None:
 
 def _commit(world: World, hands: Hands, rng: random.Random) -> Actor:
     claim, (kind, payload, extra, spends) = hands.finished[0]
+    if kind == "a":
+        within_ms, event = (_behaviour(world, claim)[key] for key in ("within_ms", "event"))
+        yield (
+            "await", world.clock.injected, hands.session, claim.execution, claim.node, claim.token, f"event {event}",
+            "" if within_ms is None else within_ms, *_KEPT, event,
+        )  # fmt: skip
+        hands.finished.pop(0)
+        return
     hand = rng.choice(("", "default", "default,side,default~,side~"))
     reply = yield (
         "commit", world.clock.injected, hands.session, claim.execution, claim.node, claim.token, kind, payload,
@@ -256,6 +274,28 @@ def pauser(world: World) -> Actor:
                 yield ("resume", world.clock.injected, execution, *_KEPT)
             except Lost:
                 left += 1
+
+
+def signaller(world: World) -> Actor:
+    """Signal events, each until it is acknowledged and now and then once more; in the end, whatever is waited for."""
+    rng = random.Random(f"{world.schedule.seed}/signaller")
+    number, left = 0, rng.randrange(0, 8)
+    while True:
+        yield Pause(rng.randrange(0, 1_500))
+        if not world.started or not (left or world.calm):
+            continue
+        left -= not world.calm
+        number += 1
+        execution, event, key = rng.choice(world.started), rng.choice(("said", "shouted")), f"signal{number}"
+        answers: set[bytes] = set()
+        for _ in range(1 + (rng.random() < 0.3)):
+            try:
+                code, *rest = yield ("signal", world.clock.injected, execution, event, key, key.encode(), 3)
+            except Lost:
+                continue
+            answers.update(rest if code in (b"ok", b"again") else ())
+        if len(answers) > 1:
+            world.complain("I1", f"signal {key} answered {answers}")
 
 
 def healer(world: World) -> Actor:

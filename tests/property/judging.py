@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 
 from spane.model.event import EventKind
 from tests.invariants import check, leftovers
@@ -31,6 +32,7 @@ def _as_the_world_knows(world: World) -> list[Violation]:
             crashes[key] = event.data["crashes"]
     for execution in world.started:
         stored = world.store.client.hgetall(world.store.keys.outputs(execution))
+        found += _taken_twice(execution, stored)
         for name, raw in stored.items():
             if raw.startswith(b"{") and name != b"@in":
                 told = json.loads(raw)
@@ -43,3 +45,17 @@ def _as_the_world_knows(world: World) -> list[Violation]:
                 if entry.split(b"|")[1].decode() != told.get("by"):
                     found.append(Violation("I10", execution, f"{entry!r} holds the output of {told.get('by')}"))
     return found
+
+
+def _taken_twice(execution: str, stored: dict[bytes, bytes]) -> list[Violation]:
+    """Return signals of an execution that two nodes took."""
+    came = Counter(
+        str(json.loads(raw)["came"])
+        for name, raw in stored.items()
+        if raw.startswith(b"{") and name != b"@in" and "came" in json.loads(raw)
+    )
+    return [
+        Violation("I1", execution, f"{count} nodes took {signal}")
+        for signal, count in came.items()
+        if count > 1 and signal != "t"
+    ]

@@ -1,4 +1,4 @@
-"""Shapes of small plans, with delays, retries, priorities, queues and continue-on-failure strewn over them."""
+"""Shapes of small plans, with delays, retries, waits, priorities, queues and continue-on-failure strewn over them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from spane.model.plan import Gate, Output, Plan, PlanNode, RetryPolicy
+from spane.model.waits import WAIT_FOR_EVENT
 
 #: How many of a node's tries fail, whether it kills its worker, needs newer code than some have, and skips itself.
 _BEHAVIOURS = tuple(
@@ -88,7 +89,22 @@ def _plan(edges: Edges, rng: random.Random, workflow: str) -> Plan:
                 config=_config(rng, f"b{name}"),
             )
         )
-    return Plan(workflow, tuple(nodes))
+    return Plan(workflow, tuple(_waiting(node, rng) if rng.random() < 0.15 else node for node in nodes))
+
+
+def _waiting(node: PlanNode, rng: random.Random) -> PlanNode:
+    """Return a node that waits for an event instead, half of them for a time at most."""
+    config = {
+        "fails": 0,
+        "kills": False,
+        "newer": False,
+        "skips": False,
+        "opens": json.loads(bytes(node.config))["opens"],
+    }
+    config |= {"event": rng.choice(("said", "shouted")), "within_ms": rng.choice((None, 300, 4_000))}
+    config["or_null"] = rng.random() < 0.5
+    raw = msgspec.Raw(json.dumps(config).encode())
+    return msgspec.structs.replace(node, type=WAIT_FOR_EVENT, waits=True, config=raw)
 
 
 def _config(rng: random.Random, branch: str) -> msgspec.Raw:

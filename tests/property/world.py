@@ -188,6 +188,8 @@ class World:
             self._add(f"worker{number}", lambda number=number: actors.worker(self, number), killable=True)
         self._add("rescuer", lambda: actors.rescuer(self))
         self._add("sweeper", lambda: actors.sweeper(self))
+        if any(node.waits for plan in self.plans for node in plan.nodes):
+            self._add("signaller", lambda: actors.signaller(self))
         if self._rng(-2).random() < 0.25:
             self._add("canceller", lambda: actors.canceller(self))
         if self._rng(-3).random() < 0.4:
@@ -336,6 +338,8 @@ _TIMED = frozenset(
         "resume",
         "heal",
         "discard",
+        "await",
+        "signal",
     }
 )
 _DISTURBANCES = ("duplicate hint", "delete queue", "forget session", "clock back", "clock forward", "script flush")

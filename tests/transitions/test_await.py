@@ -9,10 +9,10 @@ from tests.transitions.conftest import LIMITS, node, plan
 WAIT = plan(node("wait", takes_input=True, waits=True), node("child", "wait"))
 
 
-def wait(stage, claim, what="an answer", delay_ms="", session="w1"):
+def wait(stage, claim, what="an answer", delay_ms="", session="w1", event=""):
     return stage.call(
         "await", stage.now_ms, session, claim.execution, claim.node, claim.token, what, delay_ms,
-        LIMITS.retention_ms, LIMITS.dead_letter_retention_ms,
+        LIMITS.retention_ms, LIMITS.dead_letter_retention_ms, event,
     )  # fmt: skip
 
 

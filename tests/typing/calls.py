@@ -15,12 +15,15 @@ from spane import (
     Workflow,
     coalesce,
     current,
+    in_order,
     is_none,
     node,
     not_,
     one_of,
+    sleep,
     switch,
     use,
+    wait_for_event,
     when,
     workflow,
 )
@@ -125,8 +128,12 @@ def branching(order: Order, express: bool = False) -> str | int:
     assert_type(coalesce(receipt, parcel), str | int)
     assert_type(coalesce(late, default=None), str | None)
     assert_type(coalesce(late, parcel, default=b""), str | int | bytes)
-    with switch(order.id) as number, number.case(1, 2):
-        refund.named("last")(order)
+    with switch(order.id) as number, number.case(1, 2), in_order():
+        refund.named("last")(sleep(order, 60))
+    assert_type(sleep(order, order.id), Order)
+    assert_type(wait_for_event("paid", Order), Order)
+    assert_type(wait_for_event("paid", Order, timeout_s=5), Order)
+    assert_type(wait_for_event("paid", Order, timeout_s=5, on_timeout=None), Order | None)
     return coalesce(receipt, parcel)
 
 

@@ -4,6 +4,7 @@
 -- KEYS  1 prefix
 -- ARGV  1 now or ''   2 session   3 execution   4 node   5 token   6 what it waits for, in words   7 after how many
 --       milliseconds it is roused in any case, or ''   8 retention in ms   9 the same where a dead letter is left
+--       10 the event that it waits for, or nothing: the oldest signal that was kept for it rouses it at once
 -- Returns {'ok', 0} | {'again'} this attempt's commit is already in | {'fenced'} another attempt has the node
 --         | {'gone'} no such execution here
 -- Events  a, k, z; F, X. Bound: a fixed number of keys.
@@ -14,6 +15,8 @@ local P = KEYS[1]
 --@include state
 --@include finish
 --@include timer
+--@include rouse
+--@include signals
 local session, execution, node, token = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local X = P .. 'x:' .. execution
 local r = redis.call('HMGET', X, node, '@st', '@pl', '@run')
@@ -49,4 +52,7 @@ else
   field = state('A', token, failures, crashes, due, ARGV[7] ~= '' and 't' or '')
 end
 run_no_more(execution, {status = r[2], run = tonumber(r[4])}, now, ARGV[8], ARGV[9], {node, field})
+local awaited = ARGV[10] or ''
+local signal = awaited ~= '' and not aside and take_signal(execution, awaited)
+if signal then rouse(execution, node, 'e' .. signal, now) end
 return {'ok', 0}

@@ -1,5 +1,5 @@
 -- Let a node go on that awaits something: what came is put beside its inputs, and it is queued again. `came` begins with
--- a letter: t its time is over. Where nothing may start now, the node is put aside with what came.
+-- a letter: t its time is over, e an event came, whose data follows. Where nothing may start now, the node is put aside with what came.
 -- Returns true if the node was waiting.
 --@include queue
 --@include state
