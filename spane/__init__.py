@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from spane.authoring.coalescing import coalesce
     from spane.authoring.conditions import is_none, not_, one_of
     from spane.authoring.context import Context, current
+    from spane.authoring.limits import Limit
     from spane.authoring.node import Node, node
     from spane.authoring.parents import Parents
     from spane.authoring.resources import use
@@ -50,6 +51,7 @@ __all__ = [
     "ExecutionCancelled",
     "ExecutionFailed",
     "InputError",
+    "Limit",
     "Node",
     "NodeError",
     "NodeTimeout",
@@ -86,6 +88,7 @@ _HOMES = {
     "spane.authoring.coalescing": ("coalesce",),
     "spane.authoring.conditions": ("is_none", "not_", "one_of"),
     "spane.authoring.context": ("Context", "current"),
+    "spane.authoring.limits": ("Limit",),
     "spane.authoring.node": ("Node", "node"),
     "spane.authoring.parents": ("Parents",),
     "spane.authoring.resources": ("use",),

@@ -35,6 +35,7 @@
         ├── Skip                 nothing to do: end as skipped
         ├── Unrecoverable        fail now, do not retry
         └── RetryLater           try again after a time, without spending an attempt
+            └── RateLimited      the same, and no node of the type starts until then
 
 A message says what failed, which (ids), why, and what to do next. Ids and parts are attributes too,
 and every error survives pickling.
@@ -360,3 +361,7 @@ class RetryLater(Signal):
         if not (after_s >= 0 and math.isfinite(after_s)):
             raise ValueError(f"RetryLater needs a time of zero or more seconds, not {after_s!r}.")
         super().__init__(message or f"asked to be tried again in {after_s:g} s", after_s=after_s)
+
+
+class RateLimited(RetryLater):
+    """Try this node again after `after_s` seconds, and let no node of its type start before; `context.rate_limited` raises it."""

@@ -26,7 +26,7 @@ from spane.model.state import ExecutionState
 from spane.runtime.store import Store
 from tests.replay import Replay, Violation, replay
 
-_LASTING = ("ev", "ctl", "dl", "active", "ses", "unfit", "lease")
+_LASTING = ("ev", "ctl", "dl", "active", "ses", "unfit", "lease", "lims")
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,7 @@ class Pending:
     timers: frozenset[str]
     cursors: frozenset[str]
     sessions: frozenset[str]
+    limited: frozenset[str]
 
     @classmethod
     def read(cls, store: Store) -> Pending:
@@ -55,6 +56,11 @@ class Pending:
             frozenset(timer.decode() for timer in client.zrange(store.keys.timers, 0, -1)),
             frozenset(cursor.decode() for cursor in client.lrange(f"{prefix}sp", 0, -1)),
             frozenset(session.decode() for session in client.zrange(store.keys.sessions, 0, -1)),
+            frozenset(
+                member.decode()
+                for key in client.scan_iter(f"{prefix}lim:*:w", count=1000)
+                for member in client.zrange(key, 0, -1)
+            ),
         )
 
 
@@ -180,13 +186,13 @@ def _check_counters(
         moving = [cursor.split("|") for cursor in pending.cursors]
         cursors = sum(execution == story.execution and field not in ("k", "children") for execution, field, _ in moving)
         cursors += sum(item.startswith("cursor|") for item in aside)
-        open_ = sum(entry[0] in "QRTPA" for entry in letters.values()) + cursors
+        open_ = sum(entry[0] in "QRTPAL" for entry in letters.values()) + cursors
         if int(fields["@open"]) != open_:
             bad("I7", f"@open is {fields['@open']}, but {open_} nodes and cursors are open")
 
 
 def _unfinished(fields: dict[str, str]) -> str:
-    nodes = [f"{name}={text}" for name, text in fields.items() if not name.startswith("@") and text[0] in "QRTPA"]
+    nodes = [f"{name}={text}" for name, text in fields.items() if not name.startswith("@") and text[0] in "QRTPAL"]
     counters = f"@open={fields['@open']} @run={fields['@run']}"
     return f"{counters} {' '.join(nodes[:8])}{' ...' if len(nodes) > 8 else ''}"
 
@@ -205,6 +211,8 @@ def _orphaned(store: Store, execution: str, node: str, entry: list[str], pending
             return f"{node} runs as {token}, but the lease says {pending.leases.get(hint)}"
         if token.partition(".")[0] not in pending.sessions:
             return f"{node} runs as {token}, whose session is gone"
+    if letter == "L" and hint not in pending.limited:
+        return f"{node} waits for a limit that does not know of it"
     if letter == "P":
         parked = [item.decode() for item in store.client.lrange(f"{store.keys.prefix}k:{execution}", 0, -1)]
         if not any(item.split("|")[:2] == ["node", node] for item in parked):

@@ -25,6 +25,7 @@ _ALLOWED = {
     "awaiting": "AQ",
     "signalled": "Q",
     "parked": "P",
+    "limited": "LQ",
     "succeeded": "D",
     "failed": "F",
     "skipping": "",
@@ -173,7 +174,7 @@ class Replay:
             self.bad("I3", f"{event.node} was claimed before its parents were done")
         elif told.state == "awaiting" and not told.timed:
             self.bad("I2", f"{event.node} was claimed while nothing had come that it waits for")
-        elif told.state not in ("queued", "delayed", "retrying", "lost", "undecided", "below", "awaiting", "signalled"):
+        elif told.state not in ("queued", "delayed", "retrying", "lost", "undecided", "below", "awaiting", "signalled", "limited"):
             self.bad("I8", f"{event.node} was claimed as {event.token} while it was {told.state} as {told.token}")
         if event.attempt is not None and event.attempt - 1 not in told.failures:
             self.bad("I8", f"{event.node} was claimed as attempt {event.attempt} after {told.failures} failures")
@@ -264,6 +265,11 @@ class Replay:
 
     def _on_node_parked(self, event: Event) -> None:
         told = self.nodes[event.node or ""]
+        if str((event.data or {})["reason"]).startswith("limit of "):
+            if told.state not in ("queued", "delayed", "retrying", "lost", "undecided", "limited", "running"):
+                self.bad("I8", f"{event.node} waits for its limit, but it was {told.state}")
+            told.state = "limited"
+            return
         # A running node is parked by a worker whose code does not fit: it is queued for one that does.
         told.state = "queued" if told.state == "running" and self.status in ("running", "paused") else "parked"
 
@@ -329,6 +335,11 @@ class Replay:
         del event
         self._turn(("paused",), self.before_pause)
         self._offer_again()
+
+    def _on_execution_parked(self, event: Event) -> None:
+        del event
+        if self.status != "scheduled":
+            self.bad("I8", f"it waits for its limit while it is {self.status}")
 
     def _on_execution_failing(self, event: Event) -> None:
         del event

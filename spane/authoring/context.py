@@ -11,7 +11,7 @@ from typing import Any, NoReturn, Protocol, TypeVar, overload
 
 import msgspec
 
-from spane.errors import RetryLater
+from spane.errors import RateLimited
 from spane.model import codec
 from spane.model.outcome import Descends, NodeError
 
@@ -208,8 +208,11 @@ class Context:
         self._backend.progress(done, total)
 
     def rate_limited(self, after_s: float) -> NoReturn:
-        """End this attempt now and have it tried again in `after_s` seconds, without spending an attempt."""
-        raise RetryLater(after_s)
+        """End this attempt now, and let no node of its type start anywhere for `after_s` seconds.
+
+        It is then tried again, without having spent an attempt. `RetryLater` puts off this one attempt and nothing else.
+        """
+        raise RateLimited(after_s)
 
 
 def backend_of(context: Context) -> Backend:

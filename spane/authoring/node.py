@@ -10,6 +10,7 @@ from typing import Any, Generic, ParamSpec, Protocol, Self, TypeVar, cast, overl
 from spane.authoring import calls, locations, options, registry
 from spane.authoring.definition import Definition
 from spane.authoring.keywords import MEANT_OF_NODE, options_of
+from spane.authoring.limits import Limit, limit_of
 from spane.authoring.options import UNSET
 from spane.authoring.retry import Retry
 from spane.authoring.sources import Written, listed
@@ -169,6 +170,7 @@ def node(
     priority: int | None = None,
     delay_s: float = 0.0,
     on_failure: OnFailure = "fail",
+    limit: int | str | Limit | None = None,
     version: str = "",
     was: str | Sequence[str] = (),
 ) -> _Decorator: ...
@@ -184,6 +186,7 @@ def node(
     priority: int | None = None,
     delay_s: float = 0.0,
     on_failure: OnFailure = "fail",
+    limit: int | str | Limit | None = None,
     version: str = "",
     was: str | Sequence[str] = (),
 ) -> Any:
@@ -198,6 +201,8 @@ def node(
         priority: 1 (last) to 10 (first); None takes the execution's.
         delay_s: seconds to wait before it starts, once its parents are done.
         on_failure: `"continue"` lets its children go on without it when its attempts are used up.
+        limit: how many of its type run at once over all workers, 10, or start in a period, "20/second" or
+            "20/second burst 40"; a `Limit` says both, or by a key. What is over it waits without a worker.
         version: pins the code; a plan made with another version waits for a worker that has it.
         was: names it had before, under which older plans still find it.
 
@@ -221,6 +226,7 @@ def node(
             priority=priority,
             delay_s=delay_s,
             on_failure=on_failure,
+            limit=limit_of(limit),
             version=version,
         )
         made: Node[Any, Any] = (AsyncNode if definition.is_async else Node)(definition)

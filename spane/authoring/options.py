@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from spane.authoring import locations
+from spane.authoring.limits import Limit
 from spane.authoring.references import Reference
 from spane.authoring.retry import Retry
 from spane.errors import DefinitionError, Fault
@@ -21,14 +22,18 @@ def changed(options: NodeOptions, subject: str, **changes: Any) -> NodeOptions:
     given = {name: value for name, value in changes.items() if value is not UNSET}
     problems = list(_early_problems(given))
     if not problems:
-        lowered = options.changed(
-            **{name: value.policy() if isinstance(value, Retry) else value for name, value in given.items()}
-        )
+        lowered = options.changed(**{name: _lowered(value) for name, value in given.items()})
         problems = list(rules.problems(lowered))
     if problems:
         where = str(locations.caller())
         raise DefinitionError(f"Node {subject!r}", [Fault("bad-option", problem, where) for problem in problems])
     return lowered
+
+
+def _lowered(value: Any) -> Any:
+    if isinstance(value, Retry):
+        return value.policy()
+    return value.rule() if isinstance(value, Limit) else value
 
 
 def _early_problems(given: dict[str, Any]) -> list[str]:

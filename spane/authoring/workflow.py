@@ -15,6 +15,7 @@ from spane import graph
 from spane.authoring import assembly, body, inputs, locations, registry, running
 from spane.authoring.called import Called
 from spane.authoring.keywords import options_of
+from spane.authoring.limits import Limit, limit_of
 from spane.authoring.node import Node
 from spane.authoring.sources import Written
 from spane.authoring.tracing import ACTIVE
@@ -23,7 +24,7 @@ from spane.model import codec
 from spane.model.draft import Child, Draft
 from spane.model.ids import NAME_RULE, is_name
 from spane.model.node_type import Location
-from spane.model.plan import Plan
+from spane.model.plan import LimitRule, Plan
 
 if TYPE_CHECKING:
     from networkx import DiGraph
@@ -238,7 +239,8 @@ class _WorkflowDecorator:
     """Make a workflow of a function whose body wires nodes.
 
     The body runs once, when its graph is first needed, with references for its inputs; it must give the same
-    graph every time. `workflow.of` wires nodes by their signatures instead.
+    graph every time. `workflow.of` wires nodes by their signatures instead. `limit` is how many of its executions run
+    at once, or begin in a period (see `@node`); those over it stay `scheduled`.
 
     >>> @workflow
     ... def fulfil(order_id: int) -> str:
@@ -250,13 +252,21 @@ class _WorkflowDecorator:
     def __call__(self, fn: Callable[P, R], /) -> Workflow[P, R]: ...
     @overload
     def __call__(
-        self, fn: None = None, /, *, name: str | None = None
+        self, fn: None = None, /, *, name: str | None = None, limit: int | str | Limit | None = None
     ) -> Callable[[Callable[P, R]], Workflow[P, R]]: ...
     @options_of("@workflow", advice="Rules like retry, timeout_s and queue are options of its nodes.")
-    def __call__(self, fn: Any = None, /, *, name: str | None = None) -> Any:
+    def __call__(self, fn: Any = None, /, *, name: str | None = None, limit: int | str | Limit | None = None) -> Any:
+        rule = _rule(limit)
+
         def decorate(target: Any) -> Workflow[Any, Any]:
             read = body.Body(target, name, locations.caller_frame())
-            made: Workflow[Any, Any] = Workflow(read.name, read.trace, location=read.location, like=target)
+
+            def trace() -> Draft:
+                draft = read.trace()
+                draft.limit = rule
+                return draft
+
+            made: Workflow[Any, Any] = Workflow(read.name, trace, location=read.location, like=target)
             return _registered(made)
 
         return decorate if fn is None else decorate(fn)
@@ -300,6 +310,11 @@ class _WorkflowDecorator:
         frame = locations.caller_frame()
         made.__module__ = "" if frame is None else frame.f_globals.get("__name__", "")
         return _registered(made)
+
+
+def _rule(limit: int | str | Limit | None) -> LimitRule | None:
+    found = limit_of(limit)
+    return None if found is None else found.rule()
 
 
 def _registered(made: Workflow[Any, Any]) -> Workflow[Any, Any]:

@@ -27,3 +27,5 @@ def stats(store: steering.Store = None, as_json: steering.Json = False) -> None:
     ]
     rows += [(lane, "", length) for lane, length in sorted(found.unfit.items())]
     tables.show(("QUEUE", "PRIORITY", "READY"), rows)
+    limits = [(one.name, one.held, one.concurrency or "", one.waiting) for one in found.limits.values()]
+    tables.show(("LIMIT", "HELD", "OF", "WAITING"), limits)

@@ -160,6 +160,27 @@ class Awaiting(Cause):
 
 
 @dataclass(frozen=True, slots=True)
+class Limited(Cause):
+    """It waits for a slot of a limit: of its node type, of a key, or of its workflow; `holders` have one."""
+
+    kind = "limit"
+    limit: str
+    holders: tuple[str, ...]
+    waiting: int
+    rests_until_ms: int | None = None
+
+    def __str__(self) -> str:
+        if self.rests_until_ms is not None:
+            return f"{self.limit!r} rests until {moment(self.rests_until_ms)}, because one of its nodes said so."
+        held = (
+            f"{_names(self.holders)} {'has' if len(self.holders) == 1 else 'have'} its slots"
+            if self.holders
+            else "its rate"
+        )
+        return f"It waits for the limit of {self.limit!r}, where {self.waiting} wait: {held}."
+
+
+@dataclass(frozen=True, slots=True)
 class PutAside(Cause):
     """Its execution does not go on now: `status` says how it stands, `reason` why, `node` which one failed it."""
 

@@ -17,7 +17,7 @@ from spane.errors import PlanGone
 from spane.model.outcome import decode_error
 from spane.model.plan import PlanNode
 from spane.model.state import ExecutionState
-from spane.runtime import looking
+from spane.runtime import looking, pools
 from spane.runtime.layout import queue_of
 from spane.runtime.looking import Place, Worker
 from spane.runtime.store import ERROR_MARK, Store
@@ -153,6 +153,9 @@ def _cause(look: _Look, node: PlanNode) -> Cause:
 
 def _of_execution(look: _Look) -> Cause | None:
     if look.status is ExecutionState.SCHEDULED:
+        limit = look.fields.get("@lim")
+        if limit is not None and pools.waits(look.store, limit, look.execution):
+            return _of_limit(look, limit)
         return causes.Scheduled(int(look.fields.get("@due", look.fields["@t0"])))
     if look.status in (ExecutionState.RUNNING, ExecutionState.COMPLETED):
         return None
@@ -208,6 +211,15 @@ def _awaiting(_look: _Look, _node: PlanNode, state: _State) -> Cause:
     return causes.Awaiting(state.since_ms if state.flag == "t" else None)
 
 
+def _limited(look: _Look, node: PlanNode, _state: _State) -> Cause:
+    return _of_limit(look, look.fields.get(f"@l:{node.id}", node.type))
+
+
+def _of_limit(look: _Look, name: str) -> Cause:
+    view = pools.limits(look.store, [name])[name]
+    return causes.Limited(name, view.holders, view.waiting, view.rests_until_ms)
+
+
 def _dead(look: _Look, node: PlanNode, state: _State) -> Cause:
     member = look.hint(node.id)
     died_at_ms = look.store.died_at_ms(member)
@@ -224,6 +236,7 @@ _FINDERS: dict[str, Callable[[_Look, PlanNode, _State], Cause]] = {
     "R": _leased,
     "T": _timer,
     "A": _awaiting,
+    "L": _limited,
     "P": _put_aside,
     "F": _dead,
 }

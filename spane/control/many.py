@@ -15,7 +15,8 @@ from spane.control.execution import Execution
 from spane.control.listing import Filter, find
 from spane.errors import InputError
 from spane.model.state import ExecutionState
-from spane.runtime import overview
+from spane.runtime import overview, pools
+from spane.runtime.pools import LimitView
 from spane.runtime.store import Store
 
 T = TypeVar("T")
@@ -29,7 +30,7 @@ class Stats:
     """How much there is of what.
 
     `queues` has the nodes that are ready by queue and priority, `unfit` those that no worker has fitted yet by queue and
-    fingerprint. `running` counts attempts that workers hold, `timers` all delays, retries and starts to come.
+    fingerprint, `limits` those that have a rule or are in use. `running` counts attempts that workers hold, `timers` all delays, retries and starts to come.
     """
 
     queues: dict[str, dict[int, int]]
@@ -39,6 +40,7 @@ class Stats:
     dead_letters: int
     sessions: int
     executions: int
+    limits: dict[str, LimitView] = dataclasses.field(default_factory=dict)
 
 
 class ManyExecutions:
@@ -108,7 +110,16 @@ class ManyExecutions:
             else:
                 # One that runs on the event loop or lost its worker waits for the same workers.
                 queues.setdefault(lane.rstrip("~!"), Counter()).update(lengths)
-        return Stats({name: dict(lengths) for name, lengths in queues.items()}, unfit, **overview.counts(self.store))
+        return Stats(
+            {name: dict(lengths) for name, lengths in queues.items()},
+            unfit,
+            **overview.counts(self.store),
+            limits=self.limits(),
+        )
+
+    def limits(self) -> dict[str, LimitView]:
+        """Return how limits stand: by node type, `@workflow`, or either with `/key`; `engine.limits()["charge"].waiting`."""
+        return pools.limits(self.store)
 
     def _meant(
         self, verb: str, executions: Ids | None, which: dict[str, Any], usual: Sequence[ExecutionState]

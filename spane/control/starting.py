@@ -8,11 +8,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from weakref import WeakKeyDictionary
 
+import msgspec
+
 from spane.authoring.registry import Registry
 from spane.authoring.workflow import Bound, Workflow
 from spane.control.options import StartOptions, is_storable
 from spane.errors import InputError, KeyConflict, StoreError, StoreUnavailable
 from spane.model.ids import new_execution_id
+from spane.model.limit_keys import key_of
 from spane.model.paths import shorten
 from spane.runtime.store import Start, StartReply, Store
 
@@ -114,6 +117,7 @@ class Starter:
             digest=hashlib.sha256(raw).hexdigest()[:32] if options.key else "",
             tenant=options.tenant or "",
             metadata=options.labels(),
+            pool=_pool(workflow, raw),
         )
 
     def _store_plan(self, workflow: Workflow[..., Any]) -> str:
@@ -131,6 +135,15 @@ class Starter:
         """Store the plan of a workflow after those that it calls."""
         for plan in (*workflow.kids, workflow.plan):
             self._store.put_plan(plan)
+
+
+def _pool(workflow: Workflow[..., Any], raw: bytes) -> str:
+    """Return which limit a start falls under, '' without one."""
+    limit = workflow.plan.limit
+    if limit is None:
+        return ""
+    name = f"@{workflow.name}"
+    return name if limit.key is None else f"{name}/{key_of(msgspec.json.decode(raw), limit.key)}"
 
 
 def _check_size(workflow: str, raw: bytes, most: int) -> None:

@@ -55,6 +55,7 @@ def lower(draft: Draft) -> Plan:
         inputs=tuple(_input(parameter) for parameter in draft.inputs),
         returns=None if draft.returns is None else spelled_one_way(draft.returns),
         accepts_any_input=draft.accepts_any_input,
+        limit=draft.limit,
     )
 
 
@@ -82,6 +83,7 @@ def _node(call: Call, wiring: Wiring) -> PlanNode:
         on_failure=options.on_failure,
         routes=tuple(wiring.outgoing[call.id]) if call.node_type is not None and call.node_type.routes else None,
         version=options.version,
+        limit=options.limit,
         config=msgspec.Raw(
             json.dumps(call.config, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")).encode()
         ),

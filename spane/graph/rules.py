@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from typing import get_args
 
 from spane.errors import Fault
+from spane.graph.spelling import nearest
 from spane.model.draft import Draft
 from spane.model.ids import NAME_RULE, is_name
-from spane.model.node_type import NodeOptions
+from spane.model.node_type import NodeOptions, ParameterKind
 from spane.model.plan import OnFailure, RetryPolicy
 
 _BACKOFFS = ("exponential", "fixed")
@@ -23,6 +24,25 @@ def options(draft: Draft) -> Iterator[Fault]:
     for call in draft.calls:
         for problem in problems(call.options):
             yield Fault("bad-option", f"Node {call.id!r}: {problem}", call.where)
+        limit, node_type = call.options.limit, call.node_type
+        if limit is not None and limit.key is not None and node_type is not None:
+            names = [p.name for p in node_type.parameters if p.kind is ParameterKind.DATA]
+            if fault := _of_key(limit.key, names):
+                yield Fault("bad-limit", f"Node {call.id!r}: {fault}", call.where)
+    if draft.limit is None or draft.limit.key is None or draft.accepts_any_input:
+        return
+    if fault := _of_key(draft.limit.key, [p.name for p in draft.inputs]):
+        yield Fault("bad-limit", f"Workflow {draft.workflow!r}: {fault}", draft.where)
+
+
+def _of_key(key: str, names: list[str]) -> str | None:
+    """Return what is wrong with the key of a limit, which begins with the name of a parameter."""
+    name = key.partition(".")[0]
+    if name in names:
+        return None
+    meant = nearest(name, names)
+    advice = f"Did you mean {meant!r}?" if meant else f"It has {', '.join(names) or 'none'}."
+    return f"the key of its limit is {key!r}, but it has no parameter {name!r}. {advice}"
 
 
 def problems(of: NodeOptions) -> Iterator[str]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from spane.errors import Fault
 from spane.model.node_type import MISSING, Location, NodeOptions, NodeType, Parameter, ParameterKind
-from spane.model.plan import Branch, Gate, Plan, Source
+from spane.model.plan import Branch, Gate, LimitRule, Plan, Source
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,6 +78,7 @@ class Draft:
     returns: Source | None = None
     returns_annotation: Any = MISSING
     accepts_any_input: bool = False
+    limit: LimitRule | None = None
     location: Location = Location("<unknown>", 0)
     faults: list[Fault] = field(default_factory=list)
     warnings: list[Fault] = field(default_factory=list)

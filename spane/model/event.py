@@ -14,6 +14,7 @@ An entry of the stream has one field: its name is the kind's letter, its value t
     p       execution_paused      execution, reason
     u       execution_resumed     execution
     i       execution_signalled   execution, event, the signal's id, node that takes it or ''
+    L       execution_parked      execution, reason
     h       hint_dropped          (no execution), what stood in the queue, unreadable
     c       nodes_claimed         session, then `execution|node|token|attempt` for each, joined by `;`
     s       node_succeeded        execution, node, token, attempt, duration_us, child handed over, its token
@@ -54,6 +55,7 @@ class EventKind(StrEnum):
     EXECUTION_PAUSED = "execution_paused"
     EXECUTION_RESUMED = "execution_resumed"
     EXECUTION_SIGNALLED = "execution_signalled"
+    EXECUTION_PARKED = "execution_parked"
     HINT_DROPPED = "hint_dropped"
     NODE_CLAIMED = "node_claimed"
     NODE_SUCCEEDED = "node_succeeded"
@@ -102,6 +104,7 @@ _EXECUTION_KINDS: dict[str, tuple[EventKind, tuple[str, ...]]] = {
     "p": (EventKind.EXECUTION_PAUSED, ("reason",)),
     "u": (EventKind.EXECUTION_RESUMED, ()),
     "i": (EventKind.EXECUTION_SIGNALLED, ("event", "signal", "node")),
+    "L": (EventKind.EXECUTION_PARKED, ("reason",)),
     "h": (EventKind.HINT_DROPPED, ("hint",)),
 }
 

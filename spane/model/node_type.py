@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
-from spane.model.plan import OnFailure, RetryPolicy
+from spane.model.plan import LimitRule, OnFailure, RetryPolicy
 
 #: Stands for "no default" and "no annotation".
 MISSING: Any = inspect.Parameter.empty
@@ -63,6 +63,7 @@ class NodeOptions:
     delay_s: float = 0.0
     on_failure: OnFailure = "fail"
     version: str = ""
+    limit: LimitRule | None = None
 
     def changed(self, **changes: Any) -> NodeOptions:
         """Return these options with `changes` applied."""

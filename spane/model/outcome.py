@@ -117,11 +117,15 @@ class Failed:
 
 @dataclass(slots=True)
 class RetryAt:
-    """The node is to be tried again `delay_ms` from now. `spends` tells whether it cost an attempt."""
+    """The node is to be tried again `delay_ms` from now. `spends` tells whether it cost an attempt.
+
+    With `rests`, no node of its type starts until then.
+    """
 
     delay_ms: int
     error: NodeError
     spends: bool = True
+    rests: bool = False
     exception: BaseException | None = field(default=None, repr=False)
 
 
@@ -161,6 +165,11 @@ class Descends:
 
 
 @dataclass(slots=True)
+class Parked:
+    """The node did not start: it waits for a slot under its key, and the store has it already."""
+
+
+@dataclass(slots=True)
 class Cancelled:
     """The node was stopped because its execution is cancelled; `error` holds the reason."""
 
@@ -176,6 +185,7 @@ __all__ = [
     "Failed",
     "NodeError",
     "Outcome",
+    "Parked",
     "RetryAt",
     "Skipped",
     "Succeeded",

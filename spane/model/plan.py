@@ -157,6 +157,21 @@ class RetryPolicy(msgspec.Struct, frozen=True, omit_defaults=True):
     give_up_on: tuple[str, ...] = ()
 
 
+class LimitRule(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How many may run at once, and how many may start in a period; each None where that is not limited.
+
+    Without `burst`, no period, wherever it begins, has more than `rate` starts. With it, up to `burst` start at once after
+    a quiet time, and `rate` in each period from then on. With `key` all of this holds for each value of the parameter of
+    that name, or of a part of it (`order.customer`).
+    """
+
+    concurrency: int | None = None
+    rate: int | None = None
+    period_ms: int = 1_000
+    burst: int | None = None
+    key: str | None = None
+
+
 class PlanNode(msgspec.Struct, frozen=True, omit_defaults=True):
     """One node of a plan: what to call, with what, and by which rules.
 
@@ -167,6 +182,7 @@ class PlanNode(msgspec.Struct, frozen=True, omit_defaults=True):
     output opens or closes; `routes` are the children that it may choose from, if it chooses. `config` is the JSON given to
     the node in a definition (for `Context.config`). `version` pins the code (see `@node(version=)`). One that `waits` is
     given what it waited for when it runs again. `child` is the hash of the plan that the node runs as a child execution.
+    `limit` is shared by all nodes of the type.
     """
 
     id: str
@@ -181,6 +197,7 @@ class PlanNode(msgspec.Struct, frozen=True, omit_defaults=True):
     always_fed: bool = False
     waits: bool = False
     child: str | None = None
+    limit: LimitRule | None = None
     queue: str = "default"
     is_async: bool = False
     priority: int | None = None
@@ -227,7 +244,8 @@ class PlanInput(msgspec.Struct, frozen=True, omit_defaults=True):
 class Plan(msgspec.Struct, frozen=True):
     """A compiled workflow. Nodes stand in topological order; `returns` is what the execution results in.
 
-    With `returns` None the result is the output of the only terminal node, or `{node_id: output}` of all.
+    With `returns` None the result is the output of the only terminal node, or `{node_id: output}` of all. `limit` is
+    that of its executions.
     """
 
     workflow: str
@@ -235,6 +253,7 @@ class Plan(msgspec.Struct, frozen=True):
     inputs: tuple[PlanInput, ...] = ()
     returns: Source | None = None
     accepts_any_input: bool = False
+    limit: LimitRule | None = None
 
     def encode(self) -> bytes:
         """Return the canonical JSON of this plan, the text that is hashed."""

@@ -64,8 +64,9 @@ _LETTERS = {
     NodeState.CANCELLED: "C",
 }
 
-#: A parked node has A while it awaits something that will rouse it, and P where its execution was paused or failed.
-NODE_STATE_OF = {letter: state for state, letter in _LETTERS.items()} | {"A": NodeState.PARKED}
+#: A parked node has A while it awaits something that will rouse it, L while it waits for a limit,
+#: and P where its execution was paused or failed.
+NODE_STATE_OF = {letter: state for state, letter in _LETTERS.items()} | dict.fromkeys("AL", NodeState.PARKED)
 
 _E, _N = ExecutionState, NodeState
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from spane.model.outcome import Outcome
+from spane.model.outcome import Outcome, Parked
 
 if TYPE_CHECKING:
     from spane.runtime.watchdog import Seat
@@ -52,7 +52,7 @@ class Claim:
         self.fetched_at = time.monotonic()
         self.started_at = 0.0
         self.duration_us = 0
-        self.outcome: Outcome | None = None
+        self.outcome: Outcome | Parked | None = None
         self.exception: BaseException | None = None
         self.interrupted = self.handed_back = False
         #: Why it is to stop, once this process has heard that its execution is cancelled; and whether it asks for that.

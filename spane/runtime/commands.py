@@ -36,7 +36,7 @@ class Commands:
             return [self._descend(claim, outcome)]
         ahead: list[Command] = []
         extra: Any = 0
-        spends = 0
+        spends: Any = 0
         opened = route = ""
         if isinstance(outcome, Succeeded):
             kind, payload = "s", outcome.raw
@@ -47,7 +47,8 @@ class Commands:
         elif isinstance(outcome, Skipped):
             kind, payload = "k", outcome.reason.encode()
         elif isinstance(outcome, RetryAt):
-            kind, payload, extra, spends = "r", encode_error(outcome.error), outcome.delay_ms, int(outcome.spends)
+            kind, payload, extra = "r", encode_error(outcome.error), outcome.delay_ms
+            spends = "p" if outcome.rests else int(outcome.spends)
         elif isinstance(outcome, Unfit):
             kind, payload, extra = "u", outcome.fingerprint.encode(), outcome.reason
         else:

@@ -23,7 +23,8 @@ from spane.authoring.parents import Parents
 from spane.authoring.resources import Resources
 from spane.errors import ResultNotSerialisable, Skip, StoreError, StoreUnavailable, ValueTooLarge
 from spane.model import codec
-from spane.model.outcome import Awaits, Descends, RetryAt, Succeeded, Unfit
+from spane.model.limit_keys import key_of
+from spane.model.outcome import Awaits, Descends, Parked, RetryAt, Succeeded, Unfit
 from spane.runtime.attempt import AttemptBackend, AttemptLogger, LoopBackend
 from spane.runtime.choices import skipped
 from spane.runtime.mishaps import absent, put_off, returned_by, stopped, timed_out
@@ -78,6 +79,8 @@ class Executor:
         token = None
         try:
             args, kwargs = self.bind(claim, program)
+            if program.key is not None and not self.has_slot(claim, program):
+                return
             if program.context is not None or program.resources:
                 backend = AttemptBackend(self.store, claim, program, self.why_cancelled)
                 token = self._fill(self.context(claim, program, backend), program, kwargs)
@@ -108,6 +111,8 @@ class Executor:
         backend = LoopBackend(self.store, claim, program, self.why_cancelled)
         try:
             args, kwargs = await self._bound(claim, program)
+            if program.key is not None and not await self._beside(self.has_slot, claim, program):
+                return
             for _, use in program.resources:
                 # A factory may block, and an async one waits for this very loop; from here on `get` only looks.
                 if not self.resources.made(use.factory):
@@ -146,6 +151,20 @@ class Executor:
             if self.store.mark(claim.execution, claim.node, claim.token):
                 return True
             claim.outcome = put_off(claim, StoreUnavailable("Another attempt has the node now."))
+        except StoreError as error:
+            claim.outcome = put_off(claim, error)
+        return False
+
+    def has_slot(self, claim: Claim, program: Program) -> bool:
+        """Take a slot under the key of the claim's limit; without one its node is parked, and must not run."""
+        outputs, inputs = self._merged(claim, program)
+        evaluate, path = program.key or (lambda *_: None, "")
+        raw = evaluate(outputs, inputs)
+        key = key_of(None if raw is None else msgspec.json.decode(raw), path)
+        try:
+            if self.store.admit(claim.execution, claim.node, claim.token, key):
+                return True
+            claim.outcome = Parked()
         except StoreError as error:
             claim.outcome = put_off(claim, error)
         return False

@@ -23,6 +23,12 @@ All keys of one partition share a hash tag, so that a partition fits one slot of
     unfit                   hash    lane `queue@fingerprint` -> why nobody fitted    until it is empty
     active                  zset    executions by when they were last swept          while they run
     ev, ctl                 stream  facts; notices to workers                        trimmed; 10 min
+    lims                    hash    rule of every limit, by type or @workflow        -
+    lim:<pool>              hash    who holds a slot of a limit, and its token       while held
+    lim:<pool>:o, :w        set, zset  who was offered one; who waits for one        until claimed
+    lim:<pool>:r            list    starts of the last period (with a burst: string) the period
+    pools                   zset    limits in use by when they were last swept       while used
+    rests                   hash    types that rest, and until when                  until then
     r:<execution>           list    one token for whoever waits for the result       60 s
 """
 

@@ -6,6 +6,8 @@
     roots       targets released at the start, chunked alike
     s:<page>    the full text of up to 64 nodes, for workers
     e:<event>   the nodes that wait for an event
+    l:<node>    the rule of its type's limit (lua/include/limit.lua)
+    limits      all such rules, and that of the workflow, `type=rule|@workflow=rule`
     head        workflow, inputs, returns and terminal nodes, for clients
     queue       the queue of the first entry node (whose worker a delayed start wakes)
     kids        hashes of the plans that its nodes run as sub-workflows, comma-separated; only where there are any
@@ -25,7 +27,7 @@ from typing import TypeVar
 
 import msgspec
 
-from spane.model.plan import Plan, PlanInput, PlanNode, Source
+from spane.model.plan import LimitRule, Plan, PlanInput, PlanNode, Source
 from spane.model.waits import event_of
 
 #: Targets in one chunk; together with one join group's first chunk a transition stays near 500 children.
@@ -85,6 +87,8 @@ def fields_of(plan: Plan, *, chunk: int = CHUNK) -> Iterator[tuple[str, str | by
         yield f"s:{number}", msgspec.json.encode(PlanPage(plan.workflow, page))
     for index, node in enumerate(plan.nodes):
         yield f"p:{node.id}", _profile(node, index // PAGE)
+        if node.limit is not None:
+            yield f"l:{node.id}", _rule(node.limit, queue_of(node))
     yield from _targets(plan, chunk)
     events = _events(plan)
     yield from ((f"e:{event}", ",".join(nodes)) for event, nodes in events.items())
@@ -94,6 +98,8 @@ def fields_of(plan: Plan, *, chunk: int = CHUNK) -> Iterator[tuple[str, str | by
     yield "queue", queue_of(roots[0])
     if plan.kids:
         yield "kids", ",".join(plan.kids)
+    if limits := rules_of(plan):
+        yield "limits", limits
     yield "total", str(len(plan.nodes))
 
 
@@ -110,8 +116,23 @@ def _events(plan: Plan) -> dict[str, list[str]]:
 def _profile(node: PlanNode, page: int) -> str:
     fields = merged_fields(node)
     flags = ("k" if node.on_failure == "continue" else "") + ("b" if len(fields) > CARRIED_PARENTS else "")
+    flags += "" if node.limit is None else "l" if node.limit.key is None else "y"
     carried = "" if "b" in flags else ",".join(fields)
     return f"{page};{node.type};{queue_of(node)};{node.priority or ''};{flags};{carried}"
+
+
+def rules_of(plan: Plan) -> str:
+    """Return the rules of all limits in a plan as a start takes them over; of two for one type, the last."""
+    rules = {node.type: _rule(node.limit, queue_of(node)) for node in plan.nodes if node.limit is not None}
+    if plan.limit is not None:
+        rules[f"@{plan.workflow}"] = _rule(plan.limit, queue_of(plan.nodes[0]))
+    return "|".join(f"{name}={rule}" for name, rule in rules.items())
+
+
+def _rule(limit: LimitRule, queue: str) -> str:
+    period = limit.period_ms if limit.rate is not None else ""
+    keyed = "" if limit.key is None else "y"
+    return f"{limit.concurrency or ''};{limit.rate or ''};{period};{limit.burst or ''};{keyed};{queue}"
 
 
 def _target(node: PlanNode, how: str = "d") -> str:

@@ -70,7 +70,7 @@ class Program:
     """One plan node, ready to be called."""
 
     __slots__ = (
-        "arguments", "came", "choices", "config", "context", "dump", "fields", "fn", "is_async", "node", "parents", "positional",
+        "arguments", "came", "choices", "config", "context", "dump", "fields", "fn", "is_async", "key", "node", "parents", "positional",
         "resources", "variadic", "variadic_name", "variadic_reader", "workflow",
     )  # fmt: skip
 
@@ -103,6 +103,15 @@ class Program:
         self.dump = shape.result.dump_for(node.id)
         self.choices = Choices(node)
         self.config = msgspec.json.decode(node.config)
+        self.key = _key(node)
+
+
+def _key(node: PlanNode) -> tuple[Evaluate, str] | None:
+    """Return what gives the key of a node's limit, and the path from there to it."""
+    if node.limit is None or node.limit.key is None:
+        return None
+    name, _, path = node.limit.key.partition(".")
+    return compile_source(dict(node.arguments).get(name, _NULL), node=node.id, parameter=name), path
 
 
 def _reader(shape: Shape, name: str, source: Source, inherited: Callable[[Source], Any]) -> tuple[Reader, bool]:

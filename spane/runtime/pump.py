@@ -21,7 +21,7 @@ import redis
 
 from spane.errors import StoreUnavailable
 from spane.model.ids import new_session_id
-from spane.model.outcome import Failed, NodeError, Outcome, Succeeded
+from spane.model.outcome import Failed, NodeError, Outcome, Parked, Succeeded
 from spane.runtime.claim import Claim
 from spane.runtime.commands import Commands
 from spane.runtime.holdings import UNSTARTED_S, Holdings
@@ -84,7 +84,7 @@ class Pump:
 
     # Called by worker threads and the event loop. None of these waits for Redis, none raises.
 
-    def finish(self, claim: Claim, outcome: Outcome | None) -> None:
+    def finish(self, claim: Claim, outcome: Outcome | Parked | None) -> None:
         """Take a claim's outcome, unless something settled it before."""
         if not self.holdings.end(claim):
             return
@@ -92,6 +92,10 @@ class Pump:
         if claim.alone:
             self._alone_at = 0.0
             self._hot = self._loop_hot = True
+        if isinstance(outcome, Parked):
+            self.holdings.forget(claim.token)
+            self.wake()
+            return
         self._outbox.append((claim, outcome or _rejected(claim)))
         if self._asleep:
             self._asleep = False

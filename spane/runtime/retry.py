@@ -8,6 +8,7 @@ from dramatiq import Retry as DramatiqRetry
 
 from spane.errors import (
     EventTimeout,
+    RateLimited,
     ResultNotSerialisable,
     RetryLater,
     SubWorkflowFailed,
@@ -82,7 +83,8 @@ def classify(
     kept = error if tellable(error) else None
     if kept is not None and isinstance(error, RetryLater):
         record = describe(error, node=node, attempt=attempt, retryable=True, skip_frames=skip_frames)
-        return RetryAt(round(error.after_s * 1000), record, spends=False, exception=error)
+        rests = isinstance(error, RateLimited)
+        return RetryAt(round(error.after_s * 1000), record, spends=False, rests=rests, exception=error)
     again = retryable(policy, error)
     record = describe(error, node=node, attempt=attempt, retryable=again, skip_frames=skip_frames)
     if again and attempt < policy.attempts:

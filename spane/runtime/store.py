@@ -57,6 +57,7 @@ class Start:
     digest: str = ""
     tenant: str = ""
     metadata: bytes = b"{}"
+    pool: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +144,7 @@ class Store:
         """Return the arguments of the start script."""
         return (
             self.clock.injected, start.execution, start.plan, start.workflow, start.priority, start.delay_ms,
-            start.inputs, start.key, start.digest, start.tenant, start.metadata,
+            start.inputs, start.key, start.digest, start.tenant, start.metadata, start.pool,
         )  # fmt: skip
 
     def start_many(self, starts: Sequence[Start]) -> list[StartReply | StoreError]:
@@ -210,6 +211,10 @@ class Store:
     def mark(self, execution: str, node: str, token: str) -> bool:
         """Write a suspect's start mark; False when the attempt has lost the node."""
         return bool(self.call("mark", execution, node, token))
+
+    def admit(self, execution: str, node: str, token: str, key: str) -> bool:
+        """Take a slot under a key for an attempt; False when its node was parked until one is free, or is lost."""
+        return bool(self.call("admit", self.clock.injected, execution, node, token, key, *self.kept_ms))
 
     def progress(self, execution: str, node: str, token: str, done: float, total: float) -> None:
         """Record how far a running node has come."""

@@ -14,7 +14,7 @@ from dramatiq.message import Message
 from spane.authoring.registry import Registry
 from spane.authoring.resources import Resources
 from spane.errors import SpaneError, StoreError, StoreUnavailable
-from spane.model.outcome import Failed, Outcome, Unfit
+from spane.model.outcome import Failed, Outcome, Parked, Unfit
 from spane.ops.services import Services
 from spane.runtime.claim import Claim
 from spane.runtime.executor import Executor
@@ -258,7 +258,7 @@ class WorkerProcess:
     def _finish(self, claim: Claim) -> None:
         self._settle(claim, claim.outcome)
 
-    def _settle(self, claim: Claim, outcome: Outcome | None) -> None:
+    def _settle(self, claim: Claim, outcome: Outcome | Parked | None) -> None:
         if self.options.in_process and isinstance(outcome, Failed) and outcome.exception is not None:
             self.exceptions[claim.execution, claim.node] = outcome.exception
             if len(self.exceptions) > _EXCEPTIONS_KEPT:

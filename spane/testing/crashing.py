@@ -22,6 +22,7 @@ from spane.control.options import StartOptions
 from spane.control.starting import Starter
 from spane.errors import ExecutionStalled
 from spane.model.ids import new_session_id
+from spane.model.outcome import Parked
 from spane.model.state import ExecutionState
 from spane.runtime import endings
 from spane.runtime.claim import Claim
@@ -177,6 +178,8 @@ class _Session:
     def _commit(self, claim: Claim) -> None:
         assert claim.outcome is not None
         run = self.run
+        if isinstance(claim.outcome, Parked):
+            return
         dies = run.crashed is None and run.commits == run.crash_at
         run.commits += 1
         if dies:

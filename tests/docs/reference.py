@@ -14,6 +14,7 @@ from spane.authoring import (
     coalescing,
     conditions,
     context,
+    limits,
     node,
     parents,
     resources,
@@ -24,6 +25,7 @@ from spane.authoring import (
 from spane.control import causes, dead_letters, execution, explaining, many, reading
 from spane.engine import Engine
 from spane.model import event, outcome, route, state
+from spane.runtime import pools
 from spane.settings import Settings
 from spane.testing import crashing, replacing, story, workbench
 
@@ -47,6 +49,7 @@ ROOMS: dict[str, dict[str, Any]] = {
         "Workflow": workflow.Workflow,
         "Bound": workflow.Bound,
         "Retry": retry.Retry,
+        "Limit": limits.Limit,
         "Context": context.Context,
         "current": context.current,
         "use": resources.use,
@@ -62,6 +65,7 @@ ROOMS: dict[str, dict[str, Any]] = {
         "DeadLetters": dead_letters.DeadLetters,
         "DeadLetter": dead_letters.DeadLetter,
         "Stats": many.Stats,
+        "LimitView": pools.LimitView,
         "Event": event.Event,
         "EventKind": event.EventKind,
         "ExecutionState": state.ExecutionState,

@@ -17,6 +17,7 @@ from typing import Any
 
 from spane import (
     Context,
+    Limit,
     Parents,
     Retry,
     RetryLater,
@@ -750,3 +751,112 @@ async def wait_long(gate: str, context: Context = current()) -> None:
 @workflow
 def stopping(gate: str) -> list[Any]:
     return [relay.named("child")(spin(gate)), poll(gate), wait_long(gate)]
+
+
+# Limits and order.
+
+
+def overlap(context: Context, gate: str, seconds: float = 0.0) -> None:
+    """Tell when it runs, and run until the gate is open, or for some seconds."""
+    saw(context, value="begin")
+    if gate:
+        wait_for(folder() / gate)
+    time.sleep(seconds)
+    saw(context, value="end")
+
+
+@node(limit=3, retry=Retry(attempts=2, base_s=0.01))
+def three_at_once(number: int, seconds: float, gate: str, context: Context = current()) -> int:
+    overlap(context, gate, seconds)
+    return number
+
+
+@workflow
+def three_of(numbers: int, seconds: float = 0.02, gate: str = "") -> list[int]:
+    return [three_at_once.named(f"n{number}")(number, seconds, gate) for number in range(12)]
+
+
+@node(limit="20/second")
+def twenty_a_second(number: int, context: Context = current()) -> int:
+    saw(context, value="begin")
+    return number
+
+
+@workflow
+def twenty_of(number: int) -> list[int]:
+    return [twenty_a_second.named(f"n{each}")(number) for each in range(50)]
+
+
+@node(limit="20/second")
+async def twenty_async(number: int, context: Context = current()) -> int:
+    saw(context, value="begin")
+    return number
+
+
+@workflow
+def twenty_of_async(number: int) -> list[int]:
+    return [twenty_async.named(f"n{each}")(number) for each in range(50)]
+
+
+@node(limit=Limit(concurrency=1, key="order.customer"))
+def one_per_customer(order: dict[str, Any], gate: str = "", context: Context = current()) -> Any:
+    overlap(context, gate)
+    return order["customer"]
+
+
+@workflow
+def ordering(order: dict[str, Any], gate: str = "") -> Any:
+    return relay(one_per_customer(order, gate))
+
+
+@node(limit=1, queue="doomed")
+def kill_while_limited(gate: str, context: Context = current()) -> str:
+    saw(context, value="begin")
+    if not (folder() / gate).exists():
+        (folder() / gate).touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return gate
+
+
+@workflow
+def killing_while_limited(gate: str) -> str:
+    return kill_while_limited(gate)
+
+
+@node(retry=Retry(attempts=1))
+def ask_the_bank(number: int, gate: str, context: Context = current()) -> int:
+    """Be told once to come back in a second."""
+    saw(context, value=number)
+    if not (folder() / gate).exists():
+        (folder() / gate).touch()
+        context.rate_limited(1.0)
+    return number
+
+
+@workflow
+def asking_the_bank(number: int, gate: str) -> int:
+    return ask_the_bank(number, gate)
+
+
+@workflow(limit=2)
+def two_at_once(gate: str) -> str:
+    return gated(gate)
+
+
+@workflow(limit=Limit(concurrency=1, key="customer"))
+def one_at_a_time(customer: str, gate: str) -> str:
+    return gated(gate)
+
+
+@node(limit=1)
+def take_turns(label: str, gate: str, context: Context = current()) -> str:
+    saw(context, label=label)
+    if gate:
+        wait_for(folder() / gate)
+    return label
+
+
+@workflow
+def turn_taking(label: str, gate: str) -> str:
+    """Two nodes after each other that share one slot with those of other executions."""
+    return take_turns.named("second")(take_turns.named("first")(label, gate), gate)

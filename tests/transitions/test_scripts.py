@@ -13,7 +13,7 @@ LUA = Path(scripts.__file__).parent / "lua"
 def test_every_script_has_a_file_of_tests():
     assert {path.stem for path in LUA.glob("*.lua")} == {
         path.stem.removeprefix("test_") for path in HERE.glob("test_*.py")
-    } - {"faults", "scripts", "skipping"}
+    } - {"faults", "limits", "scripts", "skipping"}
 
 
 def test_every_script_says_its_keys_its_replies_and_its_events():
@@ -29,6 +29,7 @@ def test_scripts_that_end_work_run_when_memory_is_full_and_those_that_begin_it_d
     ends = {path.stem for path in LUA.glob("*.lua") if "allow-oom" in path.read_text().split("\n")[0]}
     known = {
         "await",
+        "admit",
         "cancel",
         "commit",
         "discard",

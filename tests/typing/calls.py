@@ -179,4 +179,4 @@ def refused() -> None:
     Retry(attempts="five")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     Retry(retry_on="ValueError")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     node(on_failure="ignore")  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType]
-    node(limit="20/second")  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
+    node(limit=2.5)  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType]

@@ -13,7 +13,7 @@ from spane.graph.spelling import nearest
 from spane.graph.wiring import references
 from spane.model.draft import Call, Draft
 from spane.model.node_type import Location, NodeOptions, NodeType
-from spane.model.plan import Branch, Gate
+from spane.model.plan import Branch, Gate, LimitRule
 
 #: Finds a node type by its name; None when it is not registered.
 Lookup = Callable[[str], NodeType | None]
@@ -33,6 +33,8 @@ def read(
     shaped, loaded = soundness.shaped(soundness.load(definition, faults), faults)
     draft = Draft(shaped.id, location=_NOWHERE, faults=faults, known_types=tuple(known_types))
     draft.definition = _starting(loaded)
+    if "max_concurrency" in shaped.model_fields_set:
+        draft.limit = LimitRule(concurrency=shaped.max_concurrency)
     _read_extra(draft, shaped.spane)
     for node, parents in zip(shaped.nodes, parents_of(shaped.nodes, faults), strict=True):
         draft.calls.append(_call(node, parents, types(node.type), draft))
@@ -50,6 +52,8 @@ def _read_extra(draft: Draft, extra: shape.DefinitionExtra) -> None:
     given = extra.model_fields_set
     draft.inputs = tuple(inputs.parameter_of(declared) for declared in extra.inputs)
     draft.accepts_any_input = extra.accepts_any_input if "accepts_any_input" in given else "inputs" not in given
+    if "limit" in given:
+        draft.limit = LimitRule(**extra.limit.model_dump())
     if "returns" in given:
         draft.returns = source_of(extra.returns)
 

@@ -136,12 +136,26 @@ class DeclaredInput(Extra):
     )
 
 
+class Limit(Extra):
+    """A limit of executions: at once, in a period, or both; with `key`, for each value of that input."""
+
+    concurrency: int | None = Field(default=None, ge=1, description="How many run at once.")
+    rate: int | None = Field(default=None, ge=1, description="How many begin in a period.")
+    period_ms: int = Field(default=1000, ge=1, description="The period in milliseconds.")
+    burst: int | None = Field(default=None, ge=1, description="How many begin at once after a quiet time.")
+    key: str | None = Field(default=None, pattern=r"^\w+(\.\w+)*$", description="An input, or a part of one.")
+
+
 class DefinitionExtra(Extra):
     """What the workflow as a whole takes and returns; without `inputs` it takes any initial data."""
 
     inputs: list[DeclaredInput] = Field(default_factory=list, description="The inputs that it declares.")
     accepts_any_input: bool = Field(
         default=True, description="Whether it takes others as well; it does unless it declares `inputs`."
+    )
+    limit: Limit = Field(
+        default_factory=Limit,
+        description="How many of its executions run at once or begin in a period, or for each key.",
     )
     returns: Source = Field(
         default_factory=lambda: Constant(constant=None),
@@ -162,7 +176,9 @@ class Definition(_Shape):
         default_factory=list, description="What starts it from outside; kept, and not acted on yet."
     )
     max_concurrency: int = Field(
-        default=1, ge=1, description="How many of its nodes may run at once; kept, and not acted on yet."
+        default=1,
+        ge=1,
+        description="How many of its executions may run at once; others stay `scheduled` until one ends.",
     )
     priority: int = Field(
         default=5, ge=1, le=10, description="Of its starts, 10 first; kept, and not acted on yet: say it at the start."

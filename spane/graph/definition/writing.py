@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
+import msgspec
+
 from spane.graph.definition import conditions, inputs, plain, shape
 from spane.graph.definition.sources import as_json, options_as_json
 from spane.graph.lowering import spelled_one_way
 from spane.graph.wiring import Wiring, references, wire
 from spane.model.draft import Call, Draft
 from spane.model.node_type import NodeOptions
-from spane.model.plan import Source
+from spane.model.plan import LimitRule, Source
 
 
 def write(draft: Draft) -> dict[str, Any]:
@@ -27,6 +29,8 @@ def write(draft: Draft) -> dict[str, Any]:
         definition["entryNodeId"] = said["entryNodeId"]
     definition["nodes"] = [_node(call, wiring, inputs.only(draft)) for call in draft.calls]
     definition |= {key: said[key] for key in shape.STARTING_KEYS if key in said}
+    if draft.limit is not None and draft.limit == LimitRule(concurrency=draft.limit.concurrency):
+        definition["maxConcurrency"] = draft.limit.concurrency
     if extra := _extra(draft):
         definition["spane"] = extra
     return definition
@@ -38,6 +42,8 @@ def _extra(draft: Draft) -> dict[str, Any]:
         extra["inputs"] = [inputs.as_json(parameter) for parameter in draft.inputs]
     if draft.inputs and draft.accepts_any_input:
         extra["accepts_any_input"] = True
+    if draft.limit is not None and draft.limit != LimitRule(concurrency=draft.limit.concurrency):
+        extra["limit"] = msgspec.to_builtins(draft.limit)
     if draft.returns is not None:
         extra["returns"] = as_json(draft.returns)
     return extra

@@ -55,4 +55,5 @@ run_no_more(execution, {status = r[2], run = tonumber(r[4])}, now, ARGV[8], ARGV
 local awaited = ARGV[10] or ''
 local signal = awaited ~= '' and not aside and take_signal(execution, awaited)
 if signal then rouse(execution, node, 'e' .. signal, now) end
+end_slot(execution, node, token, r[3], now)
 return {'ok', 0}

@@ -4,7 +4,7 @@
 -- ARGV  1 now or ''   2 session   3 execution   4 node   5 token   6 kind: s succeeded, f failed, r retry, u unfit,
 --       k skipped, x cancelled
 --       7 payload (opaque): output of s, error of f, r and x, fingerprint of u, why of k   8 attempt   9 duration in us
---       10 r: delay in ms; u: why   11 r: 1 if it costs a try   12 token for a child   13 queues a child may be
+--       10 r: delay in ms; u: why   11 r: 1 if it costs a try, p if its type rests until then   12 token for a child   13 queues a child may be
 --       handed over from, or ''   14 retention in ms   15 the same where a dead letter is left
 --       16 s: branches that are open, `,b1,b2,`   17 s: children that a router chose, `,a,b,`, or ''
 -- Returns {'ok', 1 if children were queued else 0} | {'ok', 0 or 1, row} with a child handed over | {'again'} this
@@ -57,11 +57,10 @@ if kind == 'x' and r[2] ~= 'cancelling' then kind = 'r' end
 local now = clock(ARGV[1])
 local h = {status = r[2], plan = r[3], priority = r[4], open = tonumber(r[5]), run = tonumber(r[6]), skips = r[7]}
 local facts = execution .. '|' .. node .. '|' .. token .. '|' .. attempt .. '|' .. duration
-local profile, queue, own
+local name, queue, own
 if kind ~= 's' and kind ~= 'k' then
-  profile = redis.call('HGET', P .. 'p:' .. h.plan, 'p:' .. node)
-  local _, _, q, o, flags = read_profile(profile)
-  queue, own = q, o ~= '' and o or h.priority
+  local _, t, q, o, flags = read_profile(redis.call('HGET', P .. 'p:' .. h.plan, 'p:' .. node))
+  name, queue, own = t, q, o ~= '' and o or h.priority
   kind = kind == 'f' and string.find(flags, 'k', 1, true) and 'continue' or kind
 end
 -- Writes from here on.
@@ -70,6 +69,7 @@ if kind == 'r' or kind == 'u' or kind == 'x' then
   -- The node comes back: later by a timer, or to a worker that fits; or it was cancelled. An execution that is ending keeps it parked; a pause
   -- stops no timer.
   if ARGV[11] == '1' then failures = failures + 1 end
+  if ARGV[11] == 'p' then rest(name, now + ARGV[10], queue) end
   if flag == 'm' then flag = 'a' end
   local again = kind == 'x' and 'C' or h.status ~= 'running' and h.status ~= 'paused' and 'P' or kind == 'r' and 'T' or 'Q'
   local since = again == 'T' and now + tonumber(ARGV[10]) or now
@@ -85,6 +85,7 @@ if kind == 'r' or kind == 'u' or kind == 'x' then
     push(queue .. '@' .. payload, own, execution .. '|' .. node)
   end
   run_no_more(execution, h, now, ARGV[14], ARGV[15], {node, state(again, token, failures, crashes, since, flag)})
+  end_slot(execution, node, token, h.plan, now)
   return {'ok', 0}
 end
 local succeeded, skipped = kind == 's', kind == 'k'
@@ -110,9 +111,10 @@ tell_skipped(execution, out)
 if given and not with then event('c', session .. '|' .. execution .. '|' .. given .. '|' .. ARGV[12] .. '|1') end
 if status == h.status then write_fields(X, fields)
 else finish(execution, status, now, ARGV[14], ARGV[15], fields, tail) end
+end_slot(execution, node, token, h.plan, now)
 if given then
   lease(session, execution, given, ARGV[12])
-  local child = redis.call('HGET', P .. 'p:' .. h.plan, 'p:' .. given)
+  local child = hand.profile
   -- A child that takes this output and nothing else gets 1 for it: the worker still has what it sent.
   local merged = string.sub(child, -#node - 1) == ';' .. node and 1
   return {'ok', queued, row(execution, given, ARGV[12], h.plan, child, 0, 0, '', h.priority, merged)}

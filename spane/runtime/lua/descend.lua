@@ -8,7 +8,7 @@
 --       12 retention in ms   13 the same where a dead letter is left
 -- Returns {'ok', 1} | {'again'} this attempt's commit is already in | {'fenced'} another attempt has the node
 --         | {'noplan'} the child's plan is not here | {'gone'} no such execution here
--- Events  a, S; k, z; F, X. Bound: 500 entry nodes of the child, the rest by cursor.
+-- Events  a, S, L; k, z; F, X. Bound: 500 entry nodes of the child, the rest by cursor.
 local P = KEYS[1]
 --@include clock
 --@include event
@@ -36,7 +36,7 @@ if holder ~= token then
   return {'fenced'}
 end
 if letter ~= 'R' then return {'again'} end
-local kids = kids_of(plan_hash)
+local kids, limits = kids_of(plan_hash)
 if r[2] == 'running' and not kids then
   plan_is_gone(execution, node, plan_hash)
   return {'noplan'}
@@ -65,5 +65,9 @@ redis.call('HSET', CX, '@st', 'scheduled', '@g', '1', '@pl', plan_hash, '@pr', p
   '@depth', int((r[7] or 0) + 1))
 redis.call('HSET', P .. 'o:' .. child, '@in', inputs)
 redis.call('ZADD', P .. 'active', int(now), child)
-begin(child, CX, P .. 'p:' .. plan_hash, priority, now)
+if limits then set_rules(limits, now) end
+local rule = limits and rule_of('@' .. workflow)
+local pool = rule and (rule.most or rule.rate) and '@' .. workflow
+if pool then redis.call('HSET', CX, '@lim', pool) end
+if not pool or may_begin(child, pool, priority, now) then begin(child, CX, P .. 'p:' .. plan_hash, priority, now) end
 return {'ok', 1}

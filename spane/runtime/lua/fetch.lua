@@ -46,8 +46,13 @@ local function claim(hint, alone)
   if not h[1] then return false end
   local letter, _, failures, crashes, _, flag = read_state(h[1])
   if letter ~= 'Q' then return false end
-  if h[2] ~= 'running' then park(execution, node, h[2], failures, crashes, flag, now); return false end
   local profile = redis.call('HGET', P .. 'p:' .. h[3], 'p:' .. node)
+  if h[2] ~= 'running' then
+    park(execution, node, h[2], failures, crashes, flag, now)
+    local pool = pool_of(execution, node, profile)
+    if pool then free_slot(pool, hint, '', now) end
+    return false
+  end
   if not profile then plan_is_gone(execution, node, h[3]); return false end
   if flag == 'a' and not alone then
     local _, _, queue, own = read_profile(profile)
@@ -55,7 +60,8 @@ local function claim(hint, alone)
     return false
   end
   number = number + 1
-  local token = base .. number
+  local token = token_for(execution, node, h, profile, base .. number, failures, crashes, flag, now)
+  if not token then return false end
   redis.call('HSET', X, node, state('R', token, failures, crashes, now, flag), '@run', int(h[5] + 1))
   lease(session, execution, node, token)
   rows[#rows + 1] = row(execution, node, token, h[3], profile, failures, crashes, flag, h[4])

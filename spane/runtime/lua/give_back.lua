@@ -32,6 +32,7 @@ for i = #ARGV - 2, 5, -3 do
       push_front(lane_of(queue, flag), own ~= '' and own or r[4], execution .. '|' .. node)
     end
     run_no_more(execution, h, now, ARGV[3], ARGV[4], {node, state(aside and 'P' or 'Q', '', failures, crashes, now, flag)})
+    if aside then end_slot(execution, node, token, r[3], now) else keep_slot(execution, node, token, r[3]) end
     returned = returned + 1
   end
 end

@@ -6,7 +6,7 @@
 --       cursors `copy` put aside, 0 for a replay of the whole   6 another plan, or '' for that of the original
 --       7 the workflow of that plan
 -- Returns {'ok', execution} | {'again', execution} | {'unknown'} | {'noplan', plan} | {'expired'} what was prepared is gone
--- Events  S, n. Bound: 500 entry nodes, or 500 of what was put aside; the rest by cursor.
+-- Events  S, n, L. Bound: 500 entry nodes, or 500 of what was put aside; the rest by cursor.
 local P = KEYS[1]
 --@include clock
 --@include event
@@ -21,7 +21,7 @@ local P = KEYS[1]
 local original, execution, inputs, aside = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local X, O = P .. 'x:' .. execution, P .. 'o:' .. execution
 if redis.call('HEXISTS', X, '@st') == 1 then return {'again', execution} end
-local h = redis.call('HMGET', P .. 'x:' .. original, '@pl', '@wf', '@pr', '@tn', '@meta')
+local h = redis.call('HMGET', P .. 'x:' .. original, '@pl', '@wf', '@pr', '@tn', '@meta', '@lim')
 if not h[1] then return {'unknown'} end
 if ARGV[6] ~= '' then h[1], h[2] = ARGV[6], ARGV[7] end
 local plan = P .. 'p:' .. h[1]
@@ -38,9 +38,13 @@ redis.call('HSET', X, '@st', 'running', '@g', '1', '@pl', h[1], '@pr', h[3], '@w
   '@tn', h[4], '@t0', int(now), '@key', '', '@ev', entry, '@meta', h[5], '@of', original)
 redis.call('HSET', O, '@in', inputs)
 redis.call('ZADD', P .. 'active', int(now), execution)
+if h[6] then redis.call('HSET', X, '@lim', h[6]) end
 if aside == '0' then
-  begin(execution, X, plan, h[3], now)
+  redis.call('HSET', X, '@st', 'scheduled', '@open', '1')
+  if not h[6] or may_begin(execution, h[6], h[3], now) then begin(execution, X, plan, h[3], now) end
 else
+  -- What goes on in the middle does not wait for its workflow's limit, but counts.
+  if h[6] then grant(h[6], rule_of(h[6]) or {}, execution, '', now) end
   for _, name in ipairs({'x:', 'o:', 'b:', 'k:'}) do redis.call('PERSIST', P .. name .. execution) end
   redis.call('HSET', X, '@k', '1')
   offer(execution, h[1], h[3], now)

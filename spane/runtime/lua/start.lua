@@ -3,9 +3,10 @@
 -- KEYS  1 prefix
 -- ARGV  1 now or ''   2 execution   3 plan hash   4 workflow   5 priority   6 delay in ms
 --       7 inputs (opaque)   8 start key or ''   9 digest of the inputs   10 tenant   11 metadata (opaque)
+--       12 pool of the workflow's limit or ''
 -- Returns {'ok', execution} | {'again', execution} the key's execution | {'conflict', execution} same key, other
 --         inputs | {'noplan'} the plan, or one of its sub-workflows, is not stored here.
--- Events  S. Bound: 500 entry nodes, the rest by cursor.
+-- Events  S, L. Bound: 500 entry nodes, the rest by cursor; the limits that its plan names.
 local P = KEYS[1]
 --@include clock
 --@include event
@@ -31,7 +32,7 @@ if key ~= '' then
   end
 end
 if redis.call('EXISTS', X) == 1 then return {'again', execution} end
-local kids = kids_of(plan_hash)
+local kids, limits = kids_of(plan_hash)
 if not kids then return {'noplan'} end
 -- Writes from here on.
 if key ~= '' then redis.call('SET', start_key, execution .. '|' .. digest) end
@@ -41,10 +42,12 @@ redis.call('HSET', X, '@st', 'scheduled', '@g', '1', '@pl', plan_hash, '@pr', pr
   '@run', '0', '@tn', tenant, '@t0', int(now), '@key', key, '@ev', entry, '@meta', metadata)
 redis.call('HSET', P .. 'o:' .. execution, '@in', inputs)
 redis.call('ZADD', P .. 'active', int(now), execution)
+if limits then set_rules(limits, now) end
+if ARGV[12] ~= '' then redis.call('HSET', X, '@lim', ARGV[12]) end
 if delay > 0 then
   redis.call('HSET', X, '@due', int(now + delay))
   set_timer('s|' .. execution, now + delay, redis.call('HGET', plan, 'queue'))
-else
+elseif ARGV[12] == '' or may_begin(execution, ARGV[12], priority, now) then
   begin(execution, X, plan, priority, now)
 end
 return {'ok', execution}

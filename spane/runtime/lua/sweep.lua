@@ -7,7 +7,8 @@
 --       6 retention in ms
 -- Returns {how many were looked over, how many were set right, 1 if others wait for their turn else 0}
 -- Events  k, l, f; F, C, X for a lease without a session. Bound: the executions asked for, 500 nodes of them (a cursor
--- remembers where it was in a large one), 100 searches of a list of at most 2000 hints, 20 lanes that no worker fits.
+-- remembers where it was in a large one), 100 searches of a list of at most 2000 hints, 20 lanes that no worker fits, 10
+-- limits with 200 holders and 100 waiters each.
 local P = KEYS[1]
 --@include clock
 --@include event
@@ -101,6 +102,50 @@ local function mend_child(execution, node, h)
   mended = mended + 1
 end
 
+local function mend_waiter(execution, node, h)
+  local profile = redis.call('HGET', P .. 'p:' .. h[2], 'p:' .. node)
+  local _, type_name, _, own = read_profile(profile or nil)
+  local pool = pool_of(execution, node, profile) or type_name
+  if wait_in(pool, execution .. '|' .. node, tonumber(own ~= '' and own or h[3]), now) then
+    mended = mended + 1
+    hand_on(pool, now)
+  end
+end
+
+local function is_held(member, token)
+  local execution, node = string.match(member, '^([^|]+)|(.+)$')
+  if not execution then
+    local status = redis.call('HGET', P .. 'x:' .. member, '@st')
+    return status and status ~= 'completed' and status ~= 'failed' and status ~= 'cancelled'
+  end
+  local h = redis.call('HMGET', P .. 'x:' .. execution, node, '@st')
+  if not h[1] then return false end
+  local letter, holder = read_state(h[1])
+  if token then return letter == 'R' and holder == token end
+  return letter == 'R' or (letter == 'Q' and h[2] == 'running')
+end
+
+-- Slots whose holders are gone come back; of many holders, a hundred picked at random are looked at.
+local function look_over_pool(pool)
+  local held = P .. 'lim:' .. pool
+  local members = redis.call('HRANDFIELD', held, 100, 'WITHVALUES') or {}
+  for i = 1, #members, 2 do
+    if not is_held(members[i], members[i + 1]) then
+      redis.call('HDEL', held, members[i])
+      mended = mended + 1
+    end
+  end
+  for _, member in ipairs(redis.call('SRANDMEMBER', held .. ':o', 100) or {}) do
+    if not is_held(member) then
+      redis.call('SREM', held .. ':o', member)
+      mended = mended + 1
+    end
+  end
+  hand_on(pool, now)
+  if redis.call('EXISTS', held, held .. ':o', held .. ':w') == 0 then redis.call('ZREM', P .. 'pools', pool)
+  else redis.call('ZADD', P .. 'pools', int(now), pool) end
+end
+
 local function mend(execution, X, node, text, h)
   local letter, token, failures, crashes, since, flag = read_state(text)
   since = tonumber(since)
@@ -113,6 +158,7 @@ local function mend(execution, X, node, text, h)
     if flag == 't' and h[1] == 'running' then mend_timer('w|' .. execution .. '|' .. node, since) end
     return
   end
+  if letter == 'L' and h[1] == 'running' then return mend_waiter(execution, node, h) end
   -- A time that is still to come was written before the clock was set back.
   if not letter or (since + patience > now and since <= now + 1000) then return end
   if letter == 'R' then return mend_lease(execution, node, token) end
@@ -134,9 +180,11 @@ end
 
 local function look_over(execution)
   local X = P .. 'x:' .. execution
-  local h = redis.call('HMGET', X, '@st', '@pl', '@pr', '@sw', '@due')
+  local h = redis.call('HMGET', X, '@st', '@pl', '@pr', '@sw', '@due', '@lim')
   local next_page = '0'
-  if h[1] == 'scheduled' then
+  if h[1] == 'scheduled' and h[6] and redis.call('ZSCORE', P .. 'lim:' .. h[6] .. ':w', execution) then
+    -- Its workflow's limit lets it begin.
+  elseif h[1] == 'scheduled' then
     mend_timer('s|' .. execution, h[5] or now)
   elseif h[1] then
     local page = redis.call('HSCAN', X, h[4] or '0', 'COUNT', PAGE)
@@ -165,6 +213,10 @@ for _, execution in ipairs(seen) do
   look_over(execution)
   looked = looked + 1
 end
+local pools = redis.call('ZRANGEBYSCORE', P .. 'pools', '-inf', int(now - patience), 'LIMIT', 0, 10)
+if #pools == 0 then pools = redis.call('ZRANGEBYSCORE', P .. 'pools', int(now + 1000), '+inf', 'LIMIT', 0, 10) end
+for _, pool in ipairs(pools) do look_over_pool(pool) end
+for _, name in ipairs(redis.call('HKEYS', P .. 'rests')) do end_rest(name, now) end
 local lanes = redis.call('HKEYS', P .. 'unfit')
 for i = 1, math.min(#lanes, MOST_LANES) do clear_lane(lanes[(now + i) % #lanes + 1]) end
 redis.call('XTRIM', P .. 'ev', 'MAXLEN', '~', ARGV[4])

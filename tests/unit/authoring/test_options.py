@@ -58,7 +58,7 @@ def test_options_still_to_come_are_not_taken():
     @node
     def fetch(): ...
 
-    for name in ("limit", "undo", "breaker"):
+    for name in ("undo", "breaker"):
         with pytest.raises(TypeError, match=name):
             node(**{name: "x"})
         with pytest.raises(TypeError, match=name):
@@ -152,7 +152,7 @@ def fetch() -> int:
             "@node",
             (
                 "@node has no option 'after'. Its options are name, retry, timeout_s, queue, priority, delay_s, on_failure, "
-                "version, was."
+                "limit, version, was."
             ),
         ),
         (lambda: node(fetch, 3), "@node", "@node takes options by name only, and 3 has none. They are name, retry, "),
@@ -170,7 +170,7 @@ def fetch() -> int:
             lambda: workflow(retry=Retry()),
             "@workflow",
             (
-                "@workflow has no option 'retry'. Its one option is name. Rules like retry, timeout_s and queue are options "
+                "@workflow has no option 'retry'. Its options are name, limit. Rules like retry, timeout_s and queue are options "
                 "of its nodes."
             ),
         ),

@@ -2,6 +2,7 @@
 --@include state
 --@include rouse
 --@include holding
+--@include limit
 --@include tell_children
 -- How an execution ends that has nothing left to do: a dead letter that was left when another was retried fails it.
 local function end_of(X)
@@ -36,7 +37,7 @@ local ascend
 -- long as its parent's.
 local function finish(execution, status, now, kept_ms, dead_kept_ms, fields, tail)
   local X = P .. 'x:' .. execution
-  local h = redis.call('HMGET', X, '@g', '@up', unpack(RETIRING))
+  local h = redis.call('HMGET', X, '@g', '@up', '@lim', unpack(RETIRING))
   fields[#fields + 1] = '@st'; fields[#fields + 1] = status
   fields[#fields + 1] = '@t1'; fields[#fields + 1] = int(now)
   write_fields(X, fields)
@@ -45,9 +46,10 @@ local function finish(execution, status, now, kept_ms, dead_kept_ms, fields, tai
   redis.call('ZREM', P .. 'active', execution)
   redis.call('RPUSH', P .. 'r:' .. execution, status)
   redis.call('PEXPIRE', P .. 'r:' .. execution, 60000)
+  if h[3] then leave_pool(h[3], execution, now) end
   if h[2] and not ascend(execution, h[2], status, now, kept_ms, dead_kept_ms) then return end
-  local has_dead = h[6] and h[6] ~= '0'
-  retire(execution, now, has_dead and dead_kept_ms or kept_ms, {unpack(h, 3, 9)})
+  local has_dead = h[7] and h[7] ~= '0'
+  retire(execution, now, has_dead and dead_kept_ms or kept_ms, {unpack(h, 4, 10)})
 end
 
 -- Write the `fields` of an attempt that ended without an outcome and so runs no more. In an execution that is ending,

@@ -2,16 +2,16 @@
 -- themselves and call it as a sub-workflow (`kids` of those). A plan that nobody holds goes after a while.
 --@include clock
 
--- The plans that a plan calls, `hash,hash` or ''; nil unless it is here with all of them.
+-- The plans that a plan calls, `hash,hash` or '', and the limits that it names; nil unless it is here with all of them.
 local function kids_of(hash)
-  local h = redis.call('HMGET', P .. 'p:' .. hash, 'total', 'refs', 'kids')
+  local h = redis.call('HMGET', P .. 'p:' .. hash, 'total', 'refs', 'kids', 'limits')
   if not h[1] then return nil end
-  if not h[3] then return '' end
-  if tonumber(h[2] or 0) > 0 then return h[3] end
+  if not h[3] then return '', h[4] end
+  if tonumber(h[2] or 0) > 0 then return h[3], h[4] end
   for kid in string.gmatch(h[3], '[^,]+') do
     if not kids_of(kid) then return nil end
   end
-  return h[3]
+  return h[3], h[4]
 end
 
 local function hold(hash, kids)

@@ -38,10 +38,12 @@ local function lose(execution, node, token, now, kept_ms, dead_kept_ms, lone)
     tell_skipped(execution, out)
     if status == h.status then write_fields(X, fields)
     else finish(execution, status, now, kept_ms, dead_kept_ms, fields, tail) end
+    end_slot(execution, node, token, h.plan, now)
     return
   end
   local aside = h.status ~= 'running'
   if aside then put_aside(execution, 'node|' .. node, h.status)
   else push(lane_of(queue, flag), own ~= '' and own or h.priority, execution .. '|' .. node) end
   run_no_more(execution, h, now, kept_ms, dead_kept_ms, {node, state(aside and 'P' or 'Q', '', failures, crashes, now, flag)})
+  end_slot(execution, node, token, h.plan, now)
 end

@@ -1,9 +1,11 @@
 -- Queue what is due: retries and delays (`n|execution|node`), nodes that await something no longer (`w|execution|node`),
--- scheduled starts (`s|execution`), and cursors that found no plan (`c|cursor`). Starts that came due together stop at about one chunk of entry nodes; what is left stays due.
+-- scheduled starts (`s|execution`), cursors that found no plan (`c|cursor`), and what a limit lets go on (`l|pool`).
+-- Starts that came due together stop at about one chunk of entry nodes; what is left stays due.
 -- Returns the milliseconds until the next timer, or -1.
 --@include release
 --@include rouse
 --@include plan
+--@include limit
 
 local function begin(execution, X, plan, priority, now)
   local out, fields = found(false), {}
@@ -49,8 +51,10 @@ local function promote(now, most)
       rouse(execution, node, 't', now)
     elseif kind == 's' then
       local X = P .. 'x:' .. execution
-      local h = redis.call('HMGET', X, '@st', '@pl', '@pr')
-      if h[1] == 'scheduled' then released = released + begin(execution, X, P .. 'p:' .. h[2], h[3], now) end
+      local h = redis.call('HMGET', X, '@st', '@pl', '@pr', '@lim')
+      if h[1] == 'scheduled' and (not h[4] or may_begin(execution, h[4], h[3], now)) then released = released + begin(execution, X, P .. 'p:' .. h[2], h[3], now) end
+    elseif kind == 'l' then
+      released = released + end_rest(execution, now)
     elseif kind == 'c' then
       redis.call('RPUSH', P .. 'sp', string.sub(timer, 3))
     end

@@ -1,10 +1,11 @@
 -- Let an execution go on that had failed, in a new generation: it expires no more, holds its plan and its start key again,
 -- and is offered what was put aside when it failed (by the caller, once its own node is queued).
 --@include holding
+--@include limit
 --@include tell_children
 local function reopen(execution, now)
   local X = P .. 'x:' .. execution
-  local h = redis.call('HMGET', X, '@pl', '@wf', '@key', '@ch')
+  local h = redis.call('HMGET', X, '@pl', '@wf', '@key', '@ch', '@lim')
   -- A child that was not yet retired still holds its plan.
   if redis.call('PTTL', X) >= 0 then keep(execution, h[1]) end
   local start_key = P .. 'key:' .. h[2] .. ':' .. (h[3] or '')
@@ -15,6 +16,8 @@ local function reopen(execution, now)
   redis.call('HDEL', X, '@t1')
   redis.call('HSET', X, '@st', 'running')
   redis.call('HINCRBY', X, '@g', 1)
+  -- It does not wait for its workflow's limit, but counts.
+  if h[5] then grant(h[5], rule_of(h[5]) or {}, execution, '', now) end
   if h[4] then tell_children(execution, h[1]) end
 end
 

@@ -10,18 +10,23 @@
 --@include event
 --@include release
 --@include finish
+--@include limit
+
+-- While some type rests, children go by their queues, where that is seen.
 local function higher_waits(queue, priority)
-  if priority >= 10 then return false end
-  local keys, n = {}, 0
+  local keys, n = {P .. 'rests'}, 1
   local stem = P .. 'q:' .. queue .. ':'
   for p = 10, priority + 1, -1 do n = n + 1; keys[n] = stem .. p end
   return redis.call('EXISTS', unpack(keys)) > 0
 end
 
-local function choose(ready, hand, priority)
+-- A child that is limited takes its slot when it is claimed.
+local function choose(ready, hand, priority, plan)
   for i, target in ipairs(ready) do
     if target[4] == 0 and string.find(hand.queues, ',' .. target[2] .. ',', 1, true) then
       if higher_waits(target[2], tonumber(target[3] ~= '' and target[3] or priority)) then return nil end
+      hand.profile = redis.call('HGET', plan, 'p:' .. target[1])
+      if limited(hand.profile) then return nil end
       table.remove(ready, i)
       return target[1]
     end
@@ -44,7 +49,7 @@ local function settle(execution, node, h, own_field, came, targets, now, hand)
     if #out.skipped > 0 then skip(execution, P .. 'p:' .. h.plan, out, fields, now) end
     local released = #out.ready
     if hand and released > 0 then
-      given = choose(out.ready, hand, priority)
+      given = choose(out.ready, hand, priority, P .. 'p:' .. h.plan)
       if given then
         fields[#fields + 1] = given
         fields[#fields + 1] = state('R', hand.token, 0, 0, now, '')

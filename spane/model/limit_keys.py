@@ -1,0 +1,28 @@
+"""The key of a limit: a value of an input or argument as text that Redis keys and scripts can carry."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+
+_LONGEST = 100
+
+
+def key_of(value: Any, path: str) -> str:
+    """Return the key at `path` (`customer.id`, `lines.0`) in a JSON value, `null` where nothing stands there.
+
+    Texts stand for themselves, with what is special in keys as `%XX`; other values as JSON. Long ones become a digest.
+    """
+    for part in path.split(".") if path else ():
+        if isinstance(value, dict):
+            value = value.get(part)
+        elif isinstance(value, list) and part.isdecimal() and int(part) < len(value):
+            value = value[int(part)]
+        else:
+            value = None
+    text = value if isinstance(value, str) and value not in ("", "null") else msgspec.json.encode(value).decode()
+    quoted = quote(text, safe="")
+    return quoted if len(quoted) <= _LONGEST else hashlib.sha256(text.encode()).hexdigest()[:32]

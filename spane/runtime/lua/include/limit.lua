@@ -1,0 +1,233 @@
+-- Limits. A pool is whatever shares one: the nodes of a type (`type`), those of one key (`type/key`), the executions of a
+-- workflow (`@workflow`, `@workflow/key`). A slot is taken at the claim, or handed on by the transition that frees it.
+--   lims          type or @workflow -> `most;rate;period;burst;keyed;queue`: what the newest start said
+--   lim:<pool>    who holds a slot: `execution|node` -> token, or an execution -> ''      :o  whom a slot was offered to
+--   lim:<pool>:w  who waits, by priority and time            :r  starts (include/rate.lua)
+--   pools         pools in use, by when the sweep looked them over
+--   rests         types that rest, because a node said so -> until when
+-- A node that waits is in state L. `l|<pool>` is the one timer of a pool: when the next may start.
+--@include clock
+--@include event
+--@include queue
+--@include state
+--@include timer
+--@include rate
+local MOST_HANDED = 100
+local queued_in_ms = 0
+
+local function rule_of(pool)
+  local name, key = string.match(pool, '^([^/]+)(.*)$')
+  local text = redis.call('HGET', P .. 'lims', name)
+  if not text then return nil end
+  local most, rate, period, burst, keyed, queue = string.match(text, '^(%d*);(%d*);(%d*);(%d*);(%a?);(.*)$')
+  if keyed ~= '' and key == '' then return {queue = queue} end
+  return {most = tonumber(most), rate = tonumber(rate), period = tonumber(period), burst = tonumber(burst), queue = queue}
+end
+
+-- Returns how many slots are free, and when one will be where only time frees it.
+local function room(pool, rule, now)
+  local till = tonumber(redis.call('HGET', P .. 'rests', pool) or now)
+  if till > now then return 0, till end
+  local stem, free, at = P .. 'lim:' .. pool, math.huge, nil
+  local offered = redis.call('SCARD', stem .. ':o')
+  if rule.most then free = rule.most - redis.call('HLEN', stem) - offered end
+  if rule.rate and free >= 1 then
+    local left, when = by_rate(pool, rule, now)
+    if left < 1 then at = when end
+    free = math.min(free, left - offered)
+  end
+  return free, at
+end
+
+local function wait_in(pool, member, priority, now)
+  queued_in_ms = math.min(queued_in_ms + 1, 63)
+  local score = (10 - priority) * 1e13 + now + queued_in_ms / 64
+  redis.call('ZADD', P .. 'pools', 'NX', int(now), pool)
+  return redis.call('ZADD', P .. 'lim:' .. pool .. ':w', 'NX', string.format('%.6f', score), member) == 1
+end
+
+local function grant(pool, rule, member, token, now)
+  redis.call('ZADD', P .. 'pools', 'NX', int(now), pool)
+  redis.call('HSET', P .. 'lim:' .. pool, member, token)
+  spend(pool, rule, now)
+end
+
+-- An execution that is handed a slot begins by its timer, which is due at once.
+local function offer_execution(pool, rule, execution, now)
+  local h = redis.call('HMGET', P .. 'x:' .. execution, '@st', '@pl')
+  if h[1] ~= 'scheduled' then return false end
+  grant(pool, rule, execution, '', now)
+  set_timer('s|' .. execution, now, redis.call('HGET', P .. 'p:' .. h[2], 'queue') or 'default')
+  return true
+end
+
+local function offer_slot(pool, rule, member, now)
+  local execution, node = string.match(member, '^([^|]+)|(.+)$')
+  if not execution then return offer_execution(pool, rule, member, now) end
+  local X = P .. 'x:' .. execution
+  local h = redis.call('HMGET', X, node, '@st', '@pl', '@pr')
+  if not h[1] then return false end
+  local letter, _, failures, crashes, _, flag = read_state(h[1])
+  if letter ~= 'L' then return false end
+  if h[2] ~= 'running' then
+    if h[2] == 'paused' or h[2] == 'failing' or h[2] == 'failed' then
+      redis.call('HSET', X, node, state('P', '', failures, crashes, now, flag))
+      put_aside(execution, 'node|' .. node, h[2])
+    end
+    return false
+  end
+  local _, _, queue, own = read_profile(redis.call('HGET', P .. 'p:' .. h[3], 'p:' .. node))
+  if rule.most or rule.rate then redis.call('SADD', P .. 'lim:' .. pool .. ':o', member) end
+  redis.call('HSET', X, node, state('Q', '', failures, crashes, now, flag))
+  push_front(lane_of(queue, flag), own ~= '' and own or h[4], member)
+  return true
+end
+
+-- Offer the slots of a pool that are free to those who wait longest, the highest priority first. What may not start any
+-- more, or not now, waits no longer. Returns how many it looked at.
+local function hand_on(pool, now)
+  local waiting, looked = P .. 'lim:' .. pool .. ':w', 0
+  if redis.call('EXISTS', waiting) == 0 then return looked end
+  local rule = rule_of(pool) or {queue = 'default'}
+  local free, at = room(pool, rule, now)
+  while free >= 1 and looked < MOST_HANDED do
+    local popped = redis.call('ZPOPMIN', waiting, math.min(free, MOST_HANDED - looked))
+    if #popped == 0 then return looked end
+    for i = #popped - 1, 1, -2 do
+      looked = looked + 1
+      if offer_slot(pool, rule, popped[i], now) then free = free - 1 end
+    end
+  end
+  if redis.call('EXISTS', waiting) == 0 then return looked end
+  if free >= 1 then at = now elseif not at then at = select(2, room(pool, rule, now)) end
+  if at then set_timer('l|' .. pool, math.ceil(at), rule.queue) end
+  return looked
+end
+
+-- What limits a node of this profile: its type, and l where a claim takes the slot, y where the worker asks for it by key.
+local function limited(profile)
+  return string.match(profile, '^%d+;([^;]*);[^;]*;[^;]*;[^;]-([ly])')
+end
+
+local function pool_of(execution, node, profile)
+  local type_name, kind = limited(profile or '')
+  if kind == 'y' then return redis.call('HGET', P .. 'x:' .. execution, '@l:' .. node) or type_name end
+  return type_name
+end
+
+-- Take a slot for a member that runs from now on. False where none is free, or others wait for one.
+local function take_slot(pool, rule, member, token, now)
+  local stem = P .. 'lim:' .. pool
+  local offered = redis.call('SREM', stem .. ':o', member) == 1
+  if not offered and redis.call('EXISTS', stem .. ':w') == 1 then return false end
+  if room(pool, rule, now) < 1 then return false end
+  grant(pool, rule, member, token, now)
+  if rule.rate then hand_on(pool, now) end
+  return true
+end
+
+-- A slot that its holder needs no more, or that was offered to it in vain, goes to the next.
+local function free_slot(pool, member, token, now)
+  local held = P .. 'lim:' .. pool
+  if redis.call('HGET', held, member) == token then redis.call('HDEL', held, member) end
+  redis.call('SREM', held .. ':o', member)
+  hand_on(pool, now)
+end
+
+-- Tokens of attempts that hold a slot, or may, end in `l`.
+local function holds_slot(token)
+  return string.byte(token, -1) == 108
+end
+
+local function end_slot(execution, node, token, plan_hash, now)
+  if not holds_slot(token) then return end
+  local pool = pool_of(execution, node, redis.call('HGET', P .. 'p:' .. plan_hash, 'p:' .. node))
+  if pool then free_slot(pool, execution .. '|' .. node, token, now) end
+end
+
+-- A slot whose holder goes back to its queue is offered to it, and to nobody else.
+local function keep_slot(execution, node, token, plan_hash)
+  if not holds_slot(token) then return end
+  local pool = pool_of(execution, node, redis.call('HGET', P .. 'p:' .. plan_hash, 'p:' .. node))
+  local held, hint = P .. 'lim:' .. (pool or ''), execution .. '|' .. node
+  if not pool or redis.call('HGET', held, hint) ~= token then return end
+  redis.call('HDEL', held, hint)
+  redis.call('SADD', held .. ':o', hint)
+end
+
+-- Park a node for its pool; it keeps its failures and crashes. Whoever waits already goes on if a slot is free after all.
+local function park_for(pool, execution, node, priority, failures, crashes, flag, now)
+  redis.call('HSET', P .. 'x:' .. execution, node, state('L', '', failures, crashes, now, flag))
+  if wait_in(pool, execution .. '|' .. node, tonumber(priority), now) then
+    event('k', execution .. '|' .. node .. '|limit of ' .. pool)
+  end
+  hand_on(pool, now)
+end
+
+-- Tell whether an execution may begin now that is limited by its workflow; if not, it waits as `scheduled`.
+local function may_begin(execution, pool, priority, now)
+  local rule = rule_of(pool)
+  if not rule or redis.call('HEXISTS', P .. 'lim:' .. pool, execution) == 1 then return true end
+  if take_slot(pool, rule, execution, '', now) then return true end
+  if wait_in(pool, execution, tonumber(priority), now) then event('L', execution .. '|limit of ' .. pool) end
+  hand_on(pool, now)
+  return redis.call('HEXISTS', P .. 'lim:' .. pool, execution) == 1
+end
+
+local function leave_pool(pool, execution, now)
+  redis.call('ZREM', P .. 'lim:' .. pool .. ':w', execution)
+  free_slot(pool, execution, '', now)
+end
+
+-- What may start now of a type that limits nothing, or has no rule here yet: a plan says its own where no start did.
+local function rule_for(pool, plan_hash, node)
+  local rule = rule_of(pool)
+  local text = not rule and redis.call('HGET', P .. 'p:' .. plan_hash, 'l:' .. node)
+  if not text then return rule or {queue = 'default'} end
+  redis.call('HSET', P .. 'lims', string.match(pool, '^[^/]+'), text)
+  return rule_of(pool)
+end
+
+local some_rest
+local function rests(type_name, now)
+  if some_rest == nil then some_rest = redis.call('EXISTS', P .. 'rests') == 1 end
+  return some_rest and tonumber(redis.call('HGET', P .. 'rests', type_name) or now) > now
+end
+
+-- Let nothing of a type start for so long, because a node of it said so.
+local function rest(type_name, till, queue)
+  if tonumber(redis.call('HGET', P .. 'rests', type_name) or 0) >= till then return end
+  redis.call('HSET', P .. 'rests', type_name, int(till))
+  set_timer('l|' .. type_name, till, queue)
+end
+
+local function end_rest(pool, now)
+  local till = tonumber(redis.call('HGET', P .. 'rests', pool) or now)
+  if till <= now then redis.call('HDEL', P .. 'rests', pool) end
+  return hand_on(pool, now)
+end
+
+-- The token that a node is leased with, or nil where it has to wait for its limit and was parked.
+local function token_for(execution, node, h, profile, token, failures, crashes, flag, now)
+  local name, kind = limited(profile)
+  if not kind and not rests(string.match(profile, '^%d+;([^;]*)'), now) then return token end
+  name = name or string.match(profile, '^%d+;([^;]*)')
+  local waits = rests(name, now)
+  if kind and not waits then token = token .. 'l' end
+  if kind == 'l' and not waits then
+    waits = not take_slot(name, rule_for(name, h[3], node), execution .. '|' .. node, token, now)
+  end
+  if not waits then return token end
+  local _, _, _, own = read_profile(profile)
+  park_for(name, execution, node, own ~= '' and own or h[4], failures, crashes, flag, now)
+end
+
+-- Take over what a start says about limits: `name=rule|name=rule`.
+local function set_rules(text, now)
+  for name, rule in string.gmatch(text, '([^=|]+)=([^|]*)') do
+    if redis.call('HGET', P .. 'lims', name) ~= rule then
+      redis.call('HSET', P .. 'lims', name, rule)
+      hand_on(name, now)
+    end
+  end
+end

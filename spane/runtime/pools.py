@@ -1,0 +1,78 @@
+"""Limits as they stand: who holds a slot of each, and how many wait. For looking only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from spane.runtime.layout import parts
+from spane.runtime.store import Store, translated
+
+_READ_A_TRIP = 200
+_HOLDERS_SHOWN = 100
+
+
+@dataclass(frozen=True, slots=True)
+class LimitView:
+    """A limit, or one key of it: its rule, and how it stands now.
+
+    `name` is the node type or `@workflow`, with `/key` behind it where it goes by key. `held` counts slots that are in use
+    or offered to who has waited longest, `holders` names up to 100 who have one (`execution|node`, or an execution), and
+    `waiting` counts who has none. `rests_until_ms` is set while a node has let its type rest.
+    """
+
+    name: str
+    concurrency: int | None
+    rate: int | None
+    period_ms: int | None
+    burst: int | None
+    held: int
+    holders: tuple[str, ...]
+    waiting: int
+    rests_until_ms: int | None
+
+
+def limits(store: Store, names: Iterable[str] | None = None) -> dict[str, LimitView]:
+    """Return the limits that have a rule, and the keys of them that are in use; or those of these names."""
+    stem = f"{store.keys.prefix}lim:"
+    read: Any = store.client
+    with translated():
+        rules = {name.decode(): text.decode() for name, text in read.hgetall(f"{store.keys.prefix}lims").items()}
+        rests = {name.decode(): int(till) for name, till in read.hgetall(f"{store.keys.prefix}rests").items()}
+        if names is None:
+            used = [pool.decode() for pool in read.zrange(f"{store.keys.prefix}pools", 0, -1)]
+            names = sorted({*used, *rests, *(name for name, text in rules.items() if not text.split(";")[4])})
+        found = {}
+        for part in parts(names, _READ_A_TRIP):
+            pipe: Any = read.pipeline(transaction=False)
+            for name in part:
+                pipe.hlen(stem + name)
+                pipe.hscan(stem + name, 0, count=_HOLDERS_SHOWN)
+                pipe.scard(f"{stem}{name}:o")
+                pipe.zcard(f"{stem}{name}:w")
+            replies = pipe.execute()
+            for at, name in enumerate(part):
+                held, (_, some), offered, waiting = replies[4 * at : 4 * at + 4]
+                holders = tuple(sorted(member.decode() for member in some))[:_HOLDERS_SHOWN]
+                rule = _rule(name, rules.get(name.partition("/")[0]))
+                found[name] = LimitView(
+                    name, *rule, held=held + offered, holders=holders, waiting=waiting, rests_until_ms=rests.get(name)
+                )
+    return found
+
+
+def waits(store: Store, name: str, member: str) -> bool:
+    """Tell whether a node `execution|node`, or an execution, waits for a slot."""
+    with translated():
+        return store.client.zscore(f"{store.keys.prefix}lim:{name}:w", member) is not None
+
+
+def _rule(name: str, text: str | None) -> tuple[int | None, int | None, int | None, int | None]:
+    if text is None:
+        return None, None, None, None
+    *numbers, keyed, _queue = text.split(";")
+    if keyed and "/" not in name:
+        return None, None, None, None
+    most, rate, period_ms, burst = (int(number) if number else None for number in numbers)
+    return most, rate, period_ms, burst
