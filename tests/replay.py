@@ -174,7 +174,17 @@ class Replay:
             self.bad("I3", f"{event.node} was claimed before its parents were done")
         elif told.state == "awaiting" and not told.timed:
             self.bad("I2", f"{event.node} was claimed while nothing had come that it waits for")
-        elif told.state not in ("queued", "delayed", "retrying", "lost", "undecided", "below", "awaiting", "signalled", "limited"):
+        elif told.state not in (
+            "queued",
+            "delayed",
+            "retrying",
+            "lost",
+            "undecided",
+            "below",
+            "awaiting",
+            "signalled",
+            "limited",
+        ):
             self.bad("I8", f"{event.node} was claimed as {event.token} while it was {told.state} as {told.token}")
         if event.attempt is not None and event.attempt - 1 not in told.failures:
             self.bad("I8", f"{event.node} was claimed as attempt {event.attempt} after {told.failures} failures")
