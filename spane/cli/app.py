@@ -20,6 +20,7 @@ from spane.cli import (
     resume,
     run,
     show,
+    signal,
     stats,
     version,
     worker,
@@ -70,6 +71,7 @@ app.command(short_help="Say why an execution waits, node by node.")(explain.expl
 app.command(short_help="Pause executions.")(pause.pause)
 app.command(short_help="Resume paused executions.")(resume.resume)
 app.command(short_help="Cancel executions.")(cancel.cancel)
+app.command(short_help="Send an event to an execution.")(signal.signal)
 app.command(short_help="Start an execution again, from its beginning or from a node on.")(replay.replay)
 app.add_typer(dlq.dlq, name="dlq", short_help="List, show, retry and discard dead letters.")
 app.command(short_help="Count what is queued, runs and failed.")(stats.stats)

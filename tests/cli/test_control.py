@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import pytest
 
-from tests.cli.conftest import ROOT
+from tests.cli.conftest import ROOT, environment
 
 FLOWS = """
 from pathlib import Path
@@ -168,3 +170,44 @@ def test_stats_count(spane, failed):
     stats = json.loads(spane("stats", "--json")[1])
     assert (1, 0, {"default": {"5": 1}}) == (stats["executions"], stats["dead_letters"], stats["queues"])
     spane("cancel", failed)
+
+
+ASKING = """
+from spane import Engine, node, wait_for_event, workflow
+
+
+@node
+def told(said: str) -> str:
+    return f"somebody said {said}"
+
+
+@workflow
+def asking() -> str:
+    return told(wait_for_event("said", str))
+
+
+if __name__ == "__main__":
+    import os
+
+    with Engine() if "SPANE_REDIS_URL" in os.environ else Engine.embedded() as engine:
+        print(engine.start(asking).id)
+"""
+
+
+def test_a_signal_reaches_the_node_that_waits_for_it(spane, folder, request):
+    (folder / "asking.py").write_text(ASKING)
+    on_redis = request.node.callspec.params["spane"] == "redis"
+    env = environment(**({"SPANE_REDIS_URL": request.getfixturevalue("redis_url")} if on_redis else {}))
+    command = [sys.executable, "asking.py"]
+    execution = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=True).stdout.strip()
+    code, _, told = spane("signal", execution, "sad", "hello")
+    assert 2 == code
+    assert "has no wait for an event 'sad'. It waits for 'said'." in told
+    kept = "said is kept for whoever will wait for it\n"
+    assert (0, kept, "") == spane("signal", execution, "said", "hello", "--key", "one")
+    again = json.loads(spane("signal", execution, "said", "hello", "--key", "one", "--json")[1])
+    assert {"execution": execution, "event": "said", "taken": False} == again
+    code, out, told = spane("run", "asking.py", "--follow", execution)
+    assert (0, "somebody said hello\n") == (code, out), told
+    code, _, told = spane("signal", execution, "said", '"too late"')
+    assert (2, True) == (code, "it is completed" in told)

@@ -74,7 +74,7 @@ def options(verb: str) -> str:
 
 
 VERBS = (
-    "run", "graph", "check", "worker", "ls", "show", "explain", "pause", "resume", "cancel", "replay", "dlq ls", "dlq show",
+    "run", "graph", "check", "worker", "ls", "show", "explain", "pause", "resume", "cancel", "signal", "replay", "dlq ls", "dlq show",
     "dlq retry", "dlq discard", "stats",
 )  # fmt: skip
 

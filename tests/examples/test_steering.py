@@ -28,6 +28,13 @@ TOLD = {
         "box, packed, ferried, handed over",
         "crate stays failed",
     ],
+    "approval": [
+        "eve cannot say maybe: SignalRefused",
+        "ada is paid 20.00 euros",
+        "bob is paid 300.00 euros, approved by eve",
+        "cyd is declined by eve",
+        "dan is declined: nobody decided",
+    ],
     "bulk": [
         "50 started, 1 refused",
         "first: Dear reader 0, read on",

@@ -206,4 +206,12 @@ MUTANTS = (
         "if kind == 'x' then return {'ok', 0} end\nif kind == 'r' or kind == 'u' then",
         "commit",
     ),
+    Mutant("a signal that is repeated is sent again", "if before then return {'again', before} end", "", "signal"),
+    Mutant("a signal that was kept is not taken", "if signal then rouse(", "if false then rouse(", "await"),
+    Mutant(
+        "a node that is roused is not queued",
+        "  push(queue, own ~= '' and own or h[4], execution .. '|' .. node)\n  return true",
+        "  return true",
+    ),
+    Mutant("a wait has no timer", "    set_timer('w|' .. execution .. '|' .. node, due, queue)\n", "", "await"),
 )

@@ -1,0 +1,36 @@
+"""`spane signal`."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+import typer
+
+from spane.cli import steering
+
+
+def signal(
+    execution_id: Annotated[str, typer.Argument(metavar="ID", help="The execution.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The event, as its workflow names it.")],
+    data: Annotated[str, typer.Argument(metavar="DATA", help="Its data: JSON where it is some, else text.")] = "null",
+    key: Annotated[str | None, typer.Option("--key", metavar="KEY", help="The same key is sent once.")] = None,
+    store: steering.Store = None,
+    as_json: steering.Json = False,
+) -> None:
+    """Send an event to an execution, for the node that waits for it."""
+    from spane.cli import reporting
+
+    with steering.engine_on(store) as engine:
+        taken = engine.signal(execution_id, name, _value(data), key=key)
+    if as_json:
+        reporting.print_document({"execution": execution_id, "event": name, "taken": taken}, line=False)
+    else:
+        typer.echo(f"{name} is {'taken' if taken else 'kept for whoever will wait for it'}")
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
