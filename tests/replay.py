@@ -9,8 +9,11 @@ import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+import msgspec
+
+from spane.model import items
 from spane.model.event import Event, EventKind
-from spane.model.plan import PlanNode
+from spane.model.plan import ITEMS_IN_FLIGHT, Each, PlanNode
 from spane.model.waits import event_of
 
 #: What may stand in the store for a node whose events say so. A timer that comes due writes no event, and neither
@@ -32,6 +35,7 @@ _ALLOWED = {
     "skipped": "S",
     "undecided": "QTS",
     "cancelled": "C",
+    "expanded": "A",
     "kept": "DFS",
 }
 
@@ -80,6 +84,7 @@ class Replay:
     offered: bool = False
 
     def __post_init__(self) -> None:
+        self.plan = dict(self.plan)
         self.nodes = {name: Told() for name in self.plan}
         for name, node in self.plan.items():
             for parent in node.awaited:
@@ -188,6 +193,11 @@ class Replay:
             self.bad("I8", f"{event.node} was claimed as {event.token} while it was {told.state} as {told.token}")
         if event.attempt is not None and event.attempt - 1 not in told.failures:
             self.bad("I8", f"{event.node} was claimed as attempt {event.attempt} after {told.failures} failures")
+        name = items.map_of(event.node or "")
+        if name is not None:
+            most = (self.plan[name].each or Each("")).max_in_flight or ITEMS_IN_FLIGHT
+            if sum(self.nodes[one].state == "running" for one in self._items(name)) >= most:
+                self.bad("I12", f"{event.node} was claimed while {most} items of {name} ran")
         told.state, told.token, told.attempt = "running", event.token or "", event.attempt or 0
         told.failures = (told.attempt - 1,)
 
@@ -204,6 +214,7 @@ class Replay:
 
     def _go_on_from(self, name: str) -> None:
         """Release children now, or when the execution goes on that is paused or ends."""
+        self._rouse(name)
         if self.status == "running":
             self._release(name)
         elif self.status != "cancelling":
@@ -227,6 +238,27 @@ class Replay:
             self.bad("I2", f"{event.node} was skipped while it was {told.state}")
         told.state = "skipped"
         self._go_on_from(event.node or "")
+
+    def _on_node_expanded(self, event: Event) -> None:
+        name = event.node or ""
+        self._held(event).state = "expanded"
+        item = items.item_of(self.plan[name])
+        policy = "continue" if items.counts_when_failed(self.plan[name]) else "fail"
+        for index in range((event.data or {})["total"]):
+            self.plan[f"{name}#{index}"] = msgspec.structs.replace(item, on_failure=policy)
+            self.nodes[f"{name}#{index}"] = Told("queued")
+
+    def _items(self, name: str) -> list[str]:
+        return [node for node in self.nodes if items.map_of(node) == name]
+
+    def _rouse(self, item: str) -> None:
+        """Let a map go on whose last item has ended."""
+        name = items.map_of(item)
+        if name is not None and all(self._arrived(one) for one in self._items(name)) and self.status != "cancelling":
+            told = self.nodes[name]
+            if told.state != "expanded":
+                self.bad("I2", f"the items of {name} have ended while it was {told.state}")
+            told.state, told.token = ("queued" if self.status == "running" else "parked"), ""
 
     def _on_node_failed(self, event: Event) -> None:
         told = self.nodes[event.node or ""]
@@ -310,7 +342,10 @@ class Replay:
             self.bad("I10", f"{event.node} was refused to its holder {event.token}")
 
     def _on_node_progress(self, event: Event) -> None:
-        if self.nodes[event.node or ""].state != "running":
+        # The last item of a map may have roused it before it is told how far that is.
+        counts = self.plan[event.node or ""].each is not None
+        allowed = ("expanded", "queued", "parked") if counts else ("running",)
+        if self.nodes[event.node or ""].state not in allowed:
             self.bad("I10", f"{event.node} reported progress while it was {self.nodes[event.node or ''].state}")
 
     def _on_dead_letter_retried(self, event: Event) -> None:

@@ -4,24 +4,30 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, Generic, ParamSpec, Protocol, Self, TypeVar, cast, overload
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from dataclasses import replace
+from typing import Any, Concatenate, Generic, Literal, ParamSpec, Protocol, Self, TypeVar, cast, overload
 
-from spane.authoring import calls, locations, options, registry
+from spane.authoring import calls, locations, mapping, options, registry
 from spane.authoring.definition import Definition
 from spane.authoring.keywords import MEANT_OF_NODE, options_of
 from spane.authoring.limits import Limit, limit_of
+from spane.authoring.mapping import Mapped
 from spane.authoring.options import UNSET
+from spane.authoring.references import Reference
 from spane.authoring.retry import Retry
 from spane.authoring.sources import Written, listed
 from spane.authoring.tracing import ACTIVE, Placed
 from spane.errors import DefinitionError, Fault
 from spane.model.ids import NAME_RULE, is_name
 from spane.model.node_type import NodeType
-from spane.model.plan import OnFailure
+from spane.model.outcome import NodeError
+from spane.model.plan import OnFailure, OnItemFailure
 
 P = ParamSpec("P")
 R = TypeVar("R")
+Q = ParamSpec("Q")
+T = TypeVar("T")
 R_co = TypeVar("R_co", covariant=True)
 
 
@@ -95,6 +101,70 @@ class Node(Written, Generic[P, R]):
             on_failure=on_failure,
         )
         return self._with(_options=rules, _after=self._after if after is UNSET else listed(after))
+
+    @overload
+    def map(
+        self: Callable[Concatenate[T, Q], R],
+        over: Iterable[T],
+        /,
+        *rest: Any,
+        max_in_flight: int | None = None,
+        on_item_failure: Literal["collect"],
+        **other: Any,
+    ) -> list[R | NodeError]: ...
+    @overload
+    def map(
+        self: Callable[Concatenate[T, Q], R],
+        over: Iterable[T],
+        /,
+        *rest: Any,
+        max_in_flight: int | None = None,
+        on_item_failure: Literal["fail", "skip"] = "fail",
+        **other: Any,
+    ) -> list[R]: ...
+    def map(
+        self,
+        over: Any,
+        /,
+        *rest: Any,
+        max_in_flight: int | None = None,
+        on_item_failure: OnItemFailure = "fail",
+        **other: Any,
+    ) -> Any:
+        """Run this node once for each item of a list, and give the list of what they return, in the same order.
+
+        The list may be known only at run time. Each item is given as the node's first argument; the other arguments are
+        the same for all. An item that raises `Skip` is left out.
+
+        Args:
+            over: the list: a reference, an input or a list with references.
+            rest: further arguments by position, the same for every item.
+            max_in_flight: how many items may be queued or running at a time; 1,000 unless given.
+            on_item_failure: what happens when an item has used up its attempts: `"fail"` fails the execution with it,
+                `"collect"` puts its `NodeError` in its place, `"skip"` leaves it out.
+            other: further arguments by name, the same for every item.
+
+        >>> @workflow
+        ... def ship(order_id: int) -> list[Parcel]:
+        ...     order = load_order(order_id)
+        ...     return pack.map(order.items, order.address, max_in_flight=10)
+
+        """
+        mapped = Mapped(max_in_flight, on_item_failure)
+        trace = ACTIVE.get()
+        if trace is None:
+            return self._map_plainly(over, mapped, rest, other)
+        return trace.call(replace(self.placed(), mapped=mapped), (over, *rest), other)
+
+    def _map_plainly(self, over: Any, mapped: Mapped, rest: tuple[Any, ...], other: dict[str, Any]) -> list[Any]:
+        problems = [Fault("bad-option", problem, str(locations.caller())) for problem in mapped.problems()]
+        if problems:
+            raise DefinitionError(f"Map of node {self._definition.name!r}", problems)
+        if isinstance(over, Reference):
+            calls.plain(self._definition, (over,), {})
+        return mapping.plain(
+            self._definition.name, lambda item: calls.plain(self._definition, (item, *rest), other), over, mapped
+        )
 
     def _with(self, **changes: Any) -> Self:
         changed = type(self)(self._definition)

@@ -12,6 +12,7 @@ from spane.authoring import absent, locations, parents, returning, waits, wiring
 from spane.authoring.blocks import Blocks
 from spane.authoring.conditions import compared, joined
 from spane.authoring.deciding import Deciders
+from spane.authoring.mapping import Mapped
 from spane.authoring.names import Names
 from spane.authoring.references import Point, Reference, point
 from spane.authoring.signatures import Signature
@@ -36,6 +37,7 @@ class Placed:
     options: NodeOptions
     after: tuple[Any, ...]
     child: Child | None = None
+    mapped: Mapped | None = None
 
 
 class Trace:
@@ -97,10 +99,23 @@ class Trace:
         )
         self.draft.calls.append(call)
         self._bind(call, placed.signature, args, kwargs)
+        if placed.mapped is not None:
+            self._map(call, placed.mapped, placed.signature)
         self._order(call, placed.after)
         self.blocks.follow(call)
         self._left_out += [(call, p) for p in node_type.parameters if p.required and p.name not in call.arguments]
-        return Reference(Point(self, Output(call.id), node_type.returns))
+        return Reference(Point(self, Output(call.id), call.returns))
+
+    def _map(self, call: Call, mapped: Mapped, signature: Signature) -> None:
+        call.each = mapped.each(call, signature)
+        for problem in mapped.problems():
+            self.fault("bad-option", f"map {call.id!r}: {problem}")
+        if call.each is None:
+            self.fault(
+                "bad-map",
+                f"node {call.id!r} cannot be mapped: its items are given by position, and it has no first parameter for "
+                "them. Give the function one.",
+            )
 
     def wait(
         self,

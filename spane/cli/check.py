@@ -164,7 +164,7 @@ def _differences(first: Any, second: Any, where: str) -> Iterator[Fault]:
 
 
 def _said(call: Any) -> tuple[Any, ...]:
-    return call.type, call.arguments, call.args, call.merged, call.after, call.options, call.config
+    return call.type, call.arguments, call.args, call.merged, call.after, call.options, call.config, call.each
 
 
 def _faults_of(error: SpaneError) -> tuple[Fault, ...]:

@@ -41,10 +41,14 @@ def show(
     tables.show(
         ("NODE", "STATE", "ATTEMPT", "SINCE", "ERROR"),
         (
-            (one.id, one.state, one.attempt or "", tables.moment(one.since_ms), one.error or "")
+            (one.id, _state(one), one.attempt or "", tables.moment(one.since_ms), one.error or "")
             for one in views.values()
         ),
     )
+
+
+def _state(view: Any) -> str:
+    return str(view.state) if view.total is None else f"{view.state}, {view.done:,} of {view.total:,} items"
 
 
 def _document(listed: Any, views: dict[str, Any], result: Any) -> dict[str, Any]:
@@ -56,6 +60,7 @@ def _document(listed: Any, views: dict[str, Any], result: Any) -> dict[str, Any]
             "attempt": one.attempt,
             "crashes": one.crashes,
             "since_ms": one.since_ms,
+            **({} if one.total is None else {"done": one.done, "total": one.total}),
             "error": None if one.error is None else reporting.error_fields(one.error),
         }
         for one in views.values()

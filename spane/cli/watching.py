@@ -26,6 +26,7 @@ TURN_S = 0.1
 PATIENCE_S = 600.0
 
 _ENDS = {EventKind.NODE_SUCCEEDED: NodeState.SUCCEEDED, EventKind.NODE_CANCELLED: NodeState.CANCELLED}
+_BACK = {EventKind.NODE_LOST: "its worker died; taken over", EventKind.NODE_RETURNED: ""}
 
 
 @dataclass(slots=True)
@@ -37,6 +38,8 @@ class Row:
     began_ms: int = 0
     took_ms: float | None = None
     note: str = ""
+    #: Whether it is a map whose items are at work; it takes as long as they do.
+    expanded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,31 +135,8 @@ class Watch:
         if event.kind is EventKind.EXECUTION_STARTED:
             self.began_ms = event.at_ms
         row = self.rows.get(event.node or "")
-        if row is None:
-            return
-        data = event.data or {}
-        if event.attempt is not None:
-            row.attempt = event.attempt
-        match event.kind:
-            case EventKind.NODE_CLAIMED:
-                row.state, row.began_ms, row.took_ms, row.note = NodeState.RUNNING, event.at_ms, None, ""
-            case EventKind.NODE_SUCCEEDED | EventKind.NODE_CANCELLED:
-                row.state, row.took_ms, row.note = _ENDS[event.kind], data["duration_us"] / 1000, ""
-            case EventKind.NODE_FAILED:
-                row.state, row.took_ms, row.note = NodeState.FAILED, data["duration_us"] / 1000, str(event.error)
-            case EventKind.NODE_RETRYING:
-                again = f"again in {data['delay_ms'] / 1000:.1f} s"
-                row.state, row.note = NodeState.RETRYING, f"{again}: {event.error}"
-            case EventKind.NODE_PARKED:
-                row.state, row.note = NodeState.PARKED, data.get("reason", "")
-            case EventKind.NODE_LOST:
-                row.state, row.note = NodeState.QUEUED, "its worker died; taken over"
-            case EventKind.NODE_RETURNED:
-                row.state, row.note = NodeState.QUEUED, ""
-            case EventKind.NODE_PROGRESS:
-                row.note = f"{data['done']:,} of {data['total']:,}" if data.get("total") else f"{data['done']:,}"
-            case _:
-                pass
+        if row is not None:
+            _move(row, event, event.data or {})
 
     def _take_states(self) -> None:
         """Take the states from the store: what was skipped or cancelled has no event of its own."""
@@ -166,3 +146,30 @@ class Watch:
     def now_ms(self) -> int:
         """Return the time now, as far as this machine knows it."""
         return max(time.time_ns() // 1_000_000, self.began_ms)
+
+
+def _move(row: Row, event: Event, data: dict[str, Any]) -> None:
+    if event.attempt is not None:
+        row.attempt = event.attempt
+    match event.kind:
+        case EventKind.NODE_CLAIMED:
+            row.began_ms = row.began_ms if row.expanded else event.at_ms
+            row.state, row.took_ms, row.note = NodeState.RUNNING, None, ""
+        case EventKind.NODE_EXPANDED:
+            row.expanded, row.note = True, f"0 of {data['total']:,}"
+        case EventKind.NODE_SUCCEEDED | EventKind.NODE_CANCELLED:
+            took_ms = event.at_ms - row.began_ms if row.expanded else data["duration_us"] / 1000
+            row.state, row.took_ms, row.note, row.expanded = _ENDS[event.kind], took_ms, "", False
+        case EventKind.NODE_FAILED:
+            row.state, row.took_ms, row.note = NodeState.FAILED, data["duration_us"] / 1000, str(event.error)
+        case EventKind.NODE_RETRYING:
+            again = f"again in {data['delay_ms'] / 1000:.1f} s"
+            row.state, row.note = NodeState.RETRYING, f"{again}: {event.error}"
+        case EventKind.NODE_PARKED:
+            row.state, row.note = NodeState.PARKED, data.get("reason", "")
+        case EventKind.NODE_LOST | EventKind.NODE_RETURNED:
+            row.state, row.note = NodeState.QUEUED, _BACK[event.kind]
+        case EventKind.NODE_PROGRESS:
+            row.note = f"{data['done']:,} of {data['total']:,}" if data.get("total") else f"{data['done']:,}"
+        case _:
+            pass

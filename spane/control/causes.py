@@ -181,6 +181,22 @@ class Limited(Cause):
 
 
 @dataclass(frozen=True, slots=True)
+class Items(Cause):
+    """It is a map, and waits for its items: `done` of `total` have ended, and `begun` have been queued so far."""
+
+    kind = "items"
+    total: int
+    begun: int
+    done: int
+
+    def __str__(self) -> str:
+        return (
+            f"Its items are at work: {self.done:,} of {self.total:,} have ended, {self.begun - self.done:,} are queued or "
+            "running."
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class PutAside(Cause):
     """Its execution does not go on now: `status` says how it stands, `reason` why, `node` which one failed it."""
 

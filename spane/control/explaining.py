@@ -13,7 +13,7 @@ from typing import Any
 
 from spane.control import causes, reading
 from spane.control.causes import Cause
-from spane.errors import PlanGone
+from spane.errors import PlanGone, UnknownExecution
 from spane.model.outcome import decode_error
 from spane.model.plan import PlanNode
 from spane.model.state import ExecutionState
@@ -69,7 +69,17 @@ class _State:
         return cls(letter, token, int(failures), int(since), flag)
 
 
+#: What is looked at of an execution besides its nodes.
+_ASKED = ("@st", "@pl", "@pr", "@wf", "@due", "@t0", "@pause", "@why", "@bad", "@held")
 _WAITING = _State("W")
+
+
+def _fields(store: Store, execution: str) -> dict[str, str]:
+    found = zip(_ASKED, store.fields(execution, *_ASKED), strict=True)
+    fields = {name: text for name, text in found if text is not None}
+    if "@st" not in fields:
+        raise UnknownExecution(execution)
+    return fields
 
 
 class _Look:
@@ -78,10 +88,13 @@ class _Look:
     def __init__(self, store: Store, execution: str) -> None:
         self.store = store
         self.execution = execution
-        self.fields = store.everything(execution)
+        self.fields = _fields(store, execution)
         self.status = ExecutionState(self.fields["@st"])
-        self.states = {name: _State.of(text) for name, text in self.fields.items() if not name.startswith("@")}
         self.nodes = reading.plan_nodes(store, self.fields["@pl"])
+        found = reading.states_of(store, execution, self.nodes.values())
+        self.states = {name: _State.of(found[name]) for name in self.nodes if name in found}
+        #: How far each map has come, as it is stored.
+        self.maps = {name: found[f"@m:{name}"] for name in self.nodes if f"@m:{name}" in found}
 
     def state(self, node: str) -> _State:
         return self.states.get(node, _WAITING)
@@ -135,7 +148,7 @@ def explain(store: Store, execution: str) -> Explanation:
     try:
         look = _Look(store, execution)
     except PlanGone:
-        fields = store.everything(execution)
+        fields = _fields(store, execution)
         status = ExecutionState(fields["@st"])
         return Explanation(
             execution, fields["@wf"], status, None if status.ended else causes.PlanMissing(fields["@pl"])
@@ -207,7 +220,10 @@ def _timer(_look: _Look, _node: PlanNode, state: _State) -> Cause:
     return causes.Timer("retry" if state.token else "delay", state.since_ms, state.failures)
 
 
-def _awaiting(_look: _Look, _node: PlanNode, state: _State) -> Cause:
+def _awaiting(look: _Look, node: PlanNode, state: _State) -> Cause:
+    if node.id in look.maps:
+        total, begun, done, *_ = (int(count) for count in look.maps[node.id].split("|"))
+        return causes.Items(total, begun, done)
     return causes.Awaiting(state.since_ms if state.flag == "t" else None)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,12 +13,18 @@ from spane.model.event import Event
 from spane.model.outcome import NodeError, decode_error
 from spane.model.plan import PlanNode
 from spane.model.state import NODE_STATE_OF, ExecutionState, NodeState
+from spane.runtime.layout import parts
 from spane.runtime.store import ERROR_MARK, Store
+
+_FIELDS_A_CALL = 500
 
 
 @dataclass(frozen=True, slots=True)
 class NodeView:
-    """Where one node of an execution stands. `attempt` counts from 1; `since_ms` is when it came to this state."""
+    """Where one node of an execution stands. `attempt` counts from 1; `since_ms` is when it came to this state.
+
+    For a map, `done` of its `total` items have ended; both are None before it has begun, and for other nodes.
+    """
 
     id: str
     state: NodeState
@@ -26,21 +32,24 @@ class NodeView:
     crashes: int = 0
     since_ms: int = 0
     error: NodeError | None = None
+    done: int | None = None
+    total: int | None = None
 
 
 def nodes(store: Store, execution: str) -> dict[str, NodeView]:
-    """Return every node of the execution's plan, in plan order."""
-    fields = store.everything(execution)
-    plan = fields["@pl"]
-    failed = [name for name, text in fields.items() if not name.startswith("@") and text[0] == "F"]
+    """Return every node of the execution's plan, in plan order; the items of a map stand in its own view."""
+    status, plan = store.fields(execution, "@st", "@pl")
+    if status is None or plan is None:
+        raise UnknownExecution(execution)
+    known = plan_nodes(store, plan)
+    states = states_of(store, execution, known.values())
+    failed = [name for name, text in states.items() if text[0] == "F"]
     errors = {
         name: decode_error(raw[1:])
         for name, raw in store.outputs(execution, failed).items()
         if raw.startswith(ERROR_MARK)
     }
-    return {
-        node: _view(node, fields.get(node), errors.get(node), ended=fields["@st"]) for node in plan_nodes(store, plan)
-    }
+    return {name: _view(name, states, errors.get(name), ended=status) for name in known}
 
 
 def plan_nodes(store: Store, plan: str) -> dict[str, PlanNode]:
@@ -49,18 +58,36 @@ def plan_nodes(store: Store, plan: str) -> dict[str, PlanNode]:
     return {node.id: node for page in pages if page is not None for node in page.nodes}
 
 
-def _view(node: str, text: str | None, error: NodeError | None, *, ended: str) -> NodeView:
+def states_of(store: Store, execution: str, nodes: Iterable[PlanNode]) -> dict[str, str]:
+    """Return the fields of `x:<execution>` that say how its nodes stand, and how far its maps have come.
+
+    They are read by name, in parts: the items of maps stand beside them, and there may be a hundred thousand.
+    """
+    names = [name for node in nodes for name in ((node.id, f"@m:{node.id}") if node.each else (node.id,))]
+    found: dict[str, str] = {}
+    for part in parts(names, _FIELDS_A_CALL):
+        found |= {
+            name: text for name, text in zip(part, store.fields(execution, *part), strict=True) if text is not None
+        }
+    return found
+
+
+def _view(node: str, states: Mapping[str, str], error: NodeError | None, *, ended: str) -> NodeView:
+    text = states.get(node)
     if text is None:
         state = NodeState.CANCELLED if ended == ExecutionState.CANCELLED else NodeState.WAITING
         return NodeView(node, state)
     letter, _, failures, crashes, since, _ = text.split("|")
-    state = NODE_STATE_OF[letter]
+    counts = states.get(f"@m:{node}")
+    # While its items run, so does a map, though it holds no worker of its own.
+    state = NodeState.RUNNING if letter == "A" and counts is not None else NODE_STATE_OF[letter]
     if ended == ExecutionState.CANCELLED and not state.ended:
         state = NodeState.CANCELLED
     attempt = int(failures) + (0 if state in (NodeState.FAILED, NodeState.RETRYING) else 1)
     if state in (NodeState.QUEUED, NodeState.PARKED):
         attempt = int(failures)
-    return NodeView(node, state, attempt, int(crashes), int(since), error)
+    total, _, done, *_ = (int(count) for count in counts.split("|")) if counts is not None else (None, None, None)
+    return NodeView(node, state, attempt, int(crashes), int(since), error, done, total)
 
 
 def outputs(store: Store, execution: str) -> dict[str, Any]:

@@ -74,13 +74,14 @@ def _inputs(
 
 def _prepare(store: Store, original: str, execution: str, from_node: str) -> int:
     """Copy the results that stay and note what runs first; returns how many nodes and cursors that is."""
-    states = store.everything(original)
-    nodes = reading.plan_nodes(store, states["@pl"])
+    plan, name = store.fields(original, "@pl", "@wf")
+    if plan is None or name is None:
+        raise UnknownExecution(original)
+    nodes = reading.plan_nodes(store, plan)
+    states = reading.states_of(store, original, nodes.values())
     if from_node not in nodes:
         problem = f"it has no node {from_node!r}; it has {', '.join(nodes)}."
-        raise InputError(
-            f"Execution {original!r} cannot be replayed so: {problem}", workflow=states["@wf"], problems=(problem,)
-        )
+        raise InputError(f"Execution {original!r} cannot be replayed so: {problem}", workflow=name, problems=(problem,))
     kept = _kept(nodes, states, from_node)
     children = _children(nodes)
     cursors = [

@@ -8,6 +8,7 @@ from typing import Any
 from spane.errors import Fault
 from spane.graph.annotations import render, takes_none
 from spane.graph.fitting import missing_fields, provably_incompatible
+from spane.graph.forms import Array
 from spane.graph.paths import NoSuchPart, spelled
 from spane.graph.shapes import Shapes, constant_problem, depth
 from spane.graph.spelling import hint
@@ -25,6 +26,7 @@ _FILLED = {
     ParameterKind.PARENTS: "the outputs of its parents",
 }
 
+_ANY_LIST = Array()
 
 _BIND_IN_CODE = "Pass a value, an input or another node's result, or give it a default."
 _BIND_IN_DEFINITION = (
@@ -67,8 +69,10 @@ class _Examiner:
         for name, source in sound:
             parameter = taken.get(name, call.node_type.keywords)
             if parameter is not None and parameter.kind not in _FILLED:
-                yield from self.misfit(call, parameter, name, source)
+                listed = call.each is not None and call.each.parameter == name
+                yield from (self.no_list if listed else self.misfit)(call, parameter, name, source)
         yield from self.merged(call)
+        yield from self.mapped(call)
 
     def returns(self) -> Iterator[Fault]:
         source = self.draft.returns
@@ -184,6 +188,48 @@ class _Examiner:
             message = (
                 f"Node {call.id!r} needs {name!r}, but {feeding!r} goes on after a failure (on_failure='continue') and "
                 f"then gives nothing. Give {name!r} a default, or annotate it `{render(parameter.annotation)} | None`."
+            )
+            yield Fault("may-be-absent", message, call.where)
+
+    def mapped(self, call: Call) -> Iterator[Fault]:
+        """Find maps over what is bound to nothing, and of nodes that cannot be mapped."""
+        if call.each is None or call.node_type is None:
+            return
+        name = call.each.parameter
+        if call.node_type.routes:
+            message = f"Node {call.id!r} chooses its children, which a map of it cannot do. Call it for a single value."
+            yield Fault("bad-map", message, call.where)
+        elif name not in call.arguments and not self._is_told_already(call.node_type, name):
+            data = [p.name for p in call.node_type.parameters if p.kind is ParameterKind.DATA]
+            message = f"Map {call.id!r} has no list to go over: nothing is bound to {name!r}. {hint(name, data, 'parameters')}"
+            yield Fault("bad-map", message, call.where)
+
+    def _is_told_already(self, node_type: NodeType, name: str) -> bool:
+        parameter = node_type.parameter(name)
+        return parameter is not None and parameter.required
+
+    def no_list(self, call: Call, parameter: Parameter, name: str, source: Source) -> Iterator[Fault]:
+        """Find what is wrong with the list that a map goes over."""
+        given = self.shapes.of(source)
+        if self.clash(given, _ANY_LIST):
+            message = (
+                f"Map {call.id!r} goes over {self.shapes.said(source, given)}, which is no list. Give it a list, or call "
+                f"{call.type} itself for a single value."
+            )
+            yield Fault("map-over-no-list", message, call.where)
+            return
+        taken = Array(item=parameter.annotation)
+        self.shapes.keep(taken)
+        if parameter.annotation is not MISSING and self.clash(given, taken):
+            message = (
+                f"Map {call.id!r} gives each item as {name!r}, which takes {render(parameter.annotation)}, but goes over "
+                f"{self.shapes.said(source, given)}. {_mend(source)}"
+            )
+            yield Fault("type-mismatch", message, call.where)
+        elif (feeding := self.may_be_absent(call, parameter, source)) is not None:
+            message = (
+                f"Map {call.id!r} goes over what {feeding!r} returns, which goes on after a failure "
+                "(on_failure='continue') and then gives nothing. Put a coalesce(..., default=[]) between."
             )
             yield Fault("may-be-absent", message, call.where)
 

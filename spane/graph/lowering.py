@@ -72,6 +72,7 @@ def _node(call: Call, wiring: Wiring) -> PlanNode:
         gates=tuple(dict.fromkeys(call.gates)),
         decides=tuple(Branch(one.name, condition_spelled_one_way(one.condition)) for one in call.decides),
         always_fed=call.always_fed,
+        each=call.each,
         waits=call.node_type is not None and call.node_type.waits,
         child=None if call.child is None else call.child.plan.hash,
         queue=options.queue,
@@ -81,7 +82,7 @@ def _node(call: Call, wiring: Wiring) -> PlanNode:
         timeout_ms=None if options.timeout_s is None else max(1, round(options.timeout_s * 1000)),
         retry=_without_copies_of_defaults(options.retry),
         on_failure=options.on_failure,
-        routes=tuple(wiring.outgoing[call.id]) if call.node_type is not None and call.node_type.routes else None,
+        routes=tuple(wiring.outgoing[call.id]) if _routes(call) else None,
         version=options.version,
         limit=options.limit,
         config=msgspec.Raw(
@@ -89,6 +90,10 @@ def _node(call: Call, wiring: Wiring) -> PlanNode:
         ),
     )
     return _without_copies_of_defaults(node)
+
+
+def _routes(call: Call) -> bool:
+    return call.node_type is not None and call.node_type.routes and call.each is None
 
 
 def _without_copies_of_defaults(made: S) -> S:

@@ -28,6 +28,7 @@ class Shapes:
         self._inputs = inputs
         self._parts: dict[tuple[int, Path], Any] = {}
         self._kept: list[Any] = []
+        self._returns: dict[str, Any] = {}
 
     def of(self, source: Source) -> Any:
         """Return an annotation, or a form where a list, dict or constant is built on the spot.
@@ -39,8 +40,7 @@ class Shapes:
         match source:
             case Output(node, path):
                 call = self._calls.get(node)
-                node_type = call.node_type if call else None
-                return self._at(node_type.returns, path) if node_type else Any
+                return self._at(self._returned(call), path) if call and call.node_type else Any
             case Input(name, path):
                 parameter = self._inputs.get(name) if name is not None else None
                 return self._at(parameter.annotation, path) if parameter else Any
@@ -52,6 +52,12 @@ class Shapes:
                 return union([self.of(item) for item in items])
             case Constant():
                 return _of_json(_loaded(source), _COMPARED_PARTS)
+
+    def _returned(self, call: Call) -> Any:
+        # Shapes of parts are known by the identity of the whole, and a map makes its own annotation.
+        if call.id not in self._returns:
+            self._returns[call.id] = call.returns
+        return self._returns[call.id]
 
     def said(self, source: Source, given: Any) -> str:
         """Return a source and its shape in words."""

@@ -10,7 +10,8 @@ from typing import Any
 
 from spane.errors import Fault
 from spane.model.node_type import MISSING, Location, NodeOptions, NodeType, Parameter, ParameterKind
-from spane.model.plan import Branch, Gate, LimitRule, Plan, Source
+from spane.model.outcome import NodeError
+from spane.model.plan import Branch, Each, Gate, LimitRule, Plan, Source
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,6 +58,17 @@ class Call:
     options: NodeOptions = field(default_factory=NodeOptions)
     location: Location = Location("<unknown>", 0)
     config: dict[str, Any] = field(default_factory=dict)
+    #: What makes it a map: which of its arguments is a list whose items it goes over.
+    each: Each | None = None
+
+    @property
+    def returns(self) -> Any:
+        """The annotation of what it gives: that of its type, or for a map a list of that."""
+        returns = MISSING if self.node_type is None else self.node_type.returns
+        if self.each is None:
+            return returns
+        one = Any if returns is MISSING else type(None) if returns is None else returns
+        return list[one | NodeError] if self.each.on_item_failure == "collect" else list[one]  # type: ignore[valid-type]
 
     @property
     def where(self) -> str:

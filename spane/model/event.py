@@ -24,6 +24,7 @@ An entry of the stream has one field: its name is the kind's letter, its value t
     x       node_cancelled        execution, node, token, attempt, duration_us, error (JSON)
     k       node_parked           execution, node, reason
     a       node_waiting          execution, node, token, timer_ms, what it waits for
+    m       node_expanded         execution, node, token, how many items it has
     l       node_lost             execution, node, token, crashes
     b       node_returned         execution, node, token
     z       attempt_fenced        execution, node, token
@@ -65,6 +66,7 @@ class EventKind(StrEnum):
     NODE_CANCELLED = "node_cancelled"
     NODE_PARKED = "node_parked"
     NODE_WAITING = "node_waiting"
+    NODE_EXPANDED = "node_expanded"
     NODE_LOST = "node_lost"
     NODE_RETURNED = "node_returned"
     ATTEMPT_FENCED = "attempt_fenced"
@@ -115,6 +117,7 @@ _NODE_KINDS: dict[str, tuple[EventKind, tuple[str, ...]]] = {
     "x": (EventKind.NODE_CANCELLED, ("token", "attempt", "duration_us", "error")),
     "k": (EventKind.NODE_PARKED, ("reason",)),
     "a": (EventKind.NODE_WAITING, ("token", "timer_ms", "awaits")),
+    "m": (EventKind.NODE_EXPANDED, ("token", "total")),
     "l": (EventKind.NODE_LOST, ("token", "crashes")),
     "b": (EventKind.NODE_RETURNED, ("token",)),
     "z": (EventKind.ATTEMPT_FENCED, ("token",)),

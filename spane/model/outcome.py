@@ -170,18 +170,27 @@ class Parked:
 
 
 @dataclass(slots=True)
+class Expanded:
+    """The map has put its items, `items` of them; it runs again when all have ended. At most `most` are in flight."""
+
+    items: int
+    most: int
+
+
+@dataclass(slots=True)
 class Cancelled:
     """The node was stopped because its execution is cancelled; `error` holds the reason."""
 
     error: NodeError
 
 
-Outcome = Succeeded | Skipped | Failed | RetryAt | Unfit | Awaits | Descends | Cancelled
+Outcome = Succeeded | Skipped | Failed | RetryAt | Unfit | Awaits | Descends | Expanded | Cancelled
 
 __all__ = [
     "Awaits",
     "Cancelled",
     "Descends",
+    "Expanded",
     "Failed",
     "NodeError",
     "Outcome",

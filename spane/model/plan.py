@@ -23,6 +23,10 @@ import msgspec
 
 Path = tuple[str | int, ...]
 OnFailure = Literal["fail", "continue"]
+OnItemFailure = Literal["fail", "collect", "skip"]
+
+#: How many items of a map are queued or running at a time unless it says otherwise.
+ITEMS_IN_FLIGHT = 1_000
 
 
 class Constant(msgspec.Struct, frozen=True, tag="c", array_like=True):
@@ -138,6 +142,19 @@ def leaves(source: Source) -> Iterator[Constant | Input | Output]:
             yield item
 
 
+class Each(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What makes a node a map: its type runs once for each item of the list that `parameter` is bound to.
+
+    No more than `max_in_flight` items are queued or running at a time, None for `ITEMS_IN_FLIGHT`. `on_item_failure` says
+    what becomes of the map where an item used up its attempts: it fails with it, its error stands in the list in its
+    place, or the item is left out.
+    """
+
+    parameter: str
+    max_in_flight: int | None = None
+    on_item_failure: OnItemFailure = "fail"
+
+
 class RetryPolicy(msgspec.Struct, frozen=True, omit_defaults=True):
     """How often and when a node is tried again.
 
@@ -182,7 +199,7 @@ class PlanNode(msgspec.Struct, frozen=True, omit_defaults=True):
     output opens or closes; `routes` are the children that it may choose from, if it chooses. `config` is the JSON given to
     the node in a definition (for `Context.config`). `version` pins the code (see `@node(version=)`). One that `waits` is
     given what it waited for when it runs again. `child` is the hash of the plan that the node runs as a child execution.
-    `limit` is shared by all nodes of the type.
+    `limit` is shared by all nodes of the type. With `each` it is a map: one of its `arguments` is a list, whose items it goes over.
     """
 
     id: str
@@ -198,6 +215,7 @@ class PlanNode(msgspec.Struct, frozen=True, omit_defaults=True):
     waits: bool = False
     child: str | None = None
     limit: LimitRule | None = None
+    each: Each | None = None
     queue: str = "default"
     is_async: bool = False
     priority: int | None = None

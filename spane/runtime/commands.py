@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import Any
 
-from spane.model.outcome import Awaits, Cancelled, Descends, Outcome, RetryAt, Skipped, Succeeded, Unfit, encode_error
+from spane.model.outcome import (
+    Awaits,
+    Cancelled,
+    Descends,
+    Expanded,
+    Outcome,
+    RetryAt,
+    Skipped,
+    Succeeded,
+    Unfit,
+    encode_error,
+)
 from spane.runtime.claim import Claim
 from spane.runtime.layout import ASYNC_SUFFIX
 from spane.runtime.store import BLOB_MARK, Store
@@ -34,6 +45,8 @@ class Commands:
             return [self._await(claim, outcome)]
         if isinstance(outcome, Descends):
             return [self._descend(claim, outcome)]
+        if isinstance(outcome, Expanded):
+            return [self._expand(claim, outcome)]
         ahead: list[Command] = []
         extra: Any = 0
         spends: Any = 0
@@ -74,6 +87,13 @@ class Commands:
         return store.command(
             "descend", store.clock.injected, self._session, claim.execution, claim.node, claim.token, outcome.execution,
             outcome.plan, outcome.workflow, outcome.inputs, priority or "", outcome.round, *store.kept_ms,
+        )  # fmt: skip
+
+    def _expand(self, claim: Claim, outcome: Expanded) -> Command:
+        store = self._store
+        return store.command(
+            "expand", store.clock.injected, self._session, claim.execution, claim.node, claim.token, outcome.items,
+            outcome.most, *store.kept_ms,
         )  # fmt: skip
 
     def fetch(

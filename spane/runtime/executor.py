@@ -22,11 +22,12 @@ from spane.authoring.context import CURRENT, Context
 from spane.authoring.parents import Parents
 from spane.authoring.resources import Resources
 from spane.errors import ResultNotSerialisable, Skip, StoreError, StoreUnavailable, ValueTooLarge
-from spane.model import codec
+from spane.model import codec, items
 from spane.model.limit_keys import key_of
 from spane.model.outcome import Awaits, Descends, Parked, RetryAt, Succeeded, Unfit
 from spane.runtime.attempt import AttemptBackend, AttemptLogger, LoopBackend
 from spane.runtime.choices import skipped
+from spane.runtime.mapping import MapProgram
 from spane.runtime.mishaps import absent, put_off, returned_by, stopped, timed_out
 from spane.runtime.programs import DoesNotFit, Program, Programs
 from spane.runtime.retry import AttemptFailed, AttemptRetried, classify, tellable
@@ -76,6 +77,9 @@ class Executor:
         program = self.prepare(claim) if not claim.alone or self.admit(claim) else None
         if program is None:
             return
+        if isinstance(program, MapProgram):
+            self._run_map(claim, program)
+            return
         token = None
         try:
             args, kwargs = self.bind(claim, program)
@@ -102,11 +106,27 @@ class Executor:
                 CURRENT.reset(token)
             claim.duration_us = int((time.monotonic() - claim.started_at) * 1e6)
 
+    def _run_map(self, claim: Claim, program: MapProgram) -> None:
+        try:
+            outcome = program.attempt(self.store, claim, *self._merged(claim, program))
+            if isinstance(outcome, Succeeded):
+                self._check_size(claim, outcome.raw)
+            claim.outcome = outcome
+        except StoreError as error:
+            claim.outcome = put_off(claim, error)
+        except BaseException as error:  # noqa: BLE001 - whatever was raised is the outcome
+            self.fail(claim, program, error)
+        finally:
+            claim.duration_us = int((time.monotonic() - claim.started_at) * 1e6)
+
     async def run_on_loop(self, claim: Claim) -> None:
         """Run a claimed async node on the event loop; otherwise like `run`. Whatever may block is done beside the loop."""
         admitted = not claim.alone or await self._beside(self.admit, claim)
         program = await self._prepared(claim) if admitted else None
         if program is None:
+            return
+        if isinstance(program, MapProgram):
+            await self._beside(self._run_map, claim, program)
             return
         backend = LoopBackend(self.store, claim, program, self.why_cancelled)
         try:
@@ -131,7 +151,7 @@ class Executor:
         run = contextvars.copy_context().run
         return await asyncio.get_running_loop().run_in_executor(self._threads, partial(run, do, *arguments))
 
-    async def _prepared(self, claim: Claim) -> Program | None:
+    async def _prepared(self, claim: Claim) -> Program | MapProgram | None:
         """Prepare a claim, beside the loop where Redis has to be asked for something."""
         program, values = self.programs.known(claim.plan, claim.node), claim.values
         carried = program is not None and values is not None and len(values) == len(program.fields)
@@ -169,7 +189,7 @@ class Executor:
             claim.outcome = put_off(claim, error)
         return False
 
-    def prepare(self, claim: Claim) -> Program | None:
+    def prepare(self, claim: Claim) -> Program | MapProgram | None:
         """Find the claim's program and read what was not carried along.
 
         Without a program that fits the outcome is `Unfit`; when Redis is away the attempt is put off, which costs no
@@ -193,7 +213,7 @@ class Executor:
     def bind(self, claim: Claim, program: Program) -> tuple[list[Any], dict[str, Any]]:
         """Read the merged values into the arguments of the function."""
         outputs, inputs = self._merged(claim, program)
-        node = program.node.id
+        node = claim.node
         kwargs: dict[str, Any] = {}
         for name, evaluate, reader, required in program.arguments:
             raw = evaluate(outputs, inputs)
@@ -207,7 +227,7 @@ class Executor:
         if program.parents is not None:
             # A node that runs by itself is given the merge as an input.
             given = kwargs.get(program.parents)
-            merge = {parent: _JSON.read(raw) for parent, raw in outputs.items()}
+            merge = {parent: _JSON.read(raw) for parent, raw in outputs.items() if parent != items.MARK}
             kwargs[program.parents] = Parents(merge if given is None else given)
         args: list[Any] = []
         if program.positional or program.variadic:
@@ -219,9 +239,9 @@ class Executor:
                     args.append(reader.read_for(raw, node=node, parameter=program.variadic_name))
         return args, kwargs
 
-    def _complete(self, claim: Claim, program: Program) -> None:
+    def _complete(self, claim: Claim, program: Program | MapProgram) -> None:
         """Read the values that the claim does not carry: too many, too large, or kept beside."""
-        fields, values = program.fields, claim.values
+        fields, values = [items.field_of(field, claim.node) for field in program.fields], claim.values
         if values is None or len(values) != len(fields):
             stored = self.store.outputs(claim.execution, fields)
             claim.values = [stored.get(field) for field in fields]
@@ -230,7 +250,7 @@ class Executor:
                 if value is not None and value[0] == _BLOB:
                     values[at] = self.store.resolve(claim.execution, value)
 
-    def _merged(self, claim: Claim, program: Program) -> tuple[Mapping[str, bytes], bytes | None]:
+    def _merged(self, claim: Claim, program: Program | MapProgram) -> tuple[Mapping[str, bytes], bytes | None]:
         """Return ({parent: output}, inputs), leaving out parents that were skipped or failed."""
         fields, values = program.fields, claim.values or ()
         outputs: dict[str, bytes] = {}
@@ -300,7 +320,7 @@ class Executor:
                 size=len(raw),
             )
 
-    def fail(self, claim: Claim, program: Program, error: BaseException) -> None:
+    def fail(self, claim: Claim, program: Program | MapProgram, error: BaseException) -> None:
         """Settle the outcome of a failed attempt and raise it the way Dramatiq should see it."""
         # `isinstance` would ask the exception itself, which may be the user's and raise.
         kind = type(error)

@@ -54,5 +54,5 @@ class Inheritance:
         except DefinitionError:
             return {}, {}
         draft: Draft = found.draft
-        returns = {call.id: call.node_type.returns for call in draft.calls if call.node_type is not None}
+        returns = {call.id: call.returns for call in draft.calls if call.node_type is not None}
         return returns, {parameter.name: parameter.annotation for parameter in draft.inputs}

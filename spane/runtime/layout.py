@@ -27,6 +27,7 @@ from typing import TypeVar
 
 import msgspec
 
+from spane.model import items
 from spane.model.plan import LimitRule, Plan, PlanInput, PlanNode, Source
 from spane.model.waits import event_of
 
@@ -65,7 +66,7 @@ class PlanHead(msgspec.Struct, frozen=True):
 
 def queue_of(node: PlanNode) -> str:
     """Return the list a node queues in: its queue, marked when it runs on the event loop."""
-    return node.queue + ASYNC_SUFFIX if node.is_async else node.queue
+    return node.queue + ASYNC_SUFFIX if node.is_async and node.each is None else node.queue
 
 
 def merged_fields(node: PlanNode) -> tuple[str, ...]:
@@ -86,9 +87,10 @@ def fields_of(plan: Plan, *, chunk: int = CHUNK) -> Iterator[tuple[str, str | by
     for number, page in enumerate(pages):
         yield f"s:{number}", msgspec.json.encode(PlanPage(plan.workflow, page))
     for index, node in enumerate(plan.nodes):
-        yield f"p:{node.id}", _profile(node, index // PAGE)
-        if node.limit is not None:
-            yield f"l:{node.id}", _rule(node.limit, queue_of(node))
+        for part, flags in items.parts_of(node):
+            yield f"p:{part.id}", _profile(part, index // PAGE, flags)
+            if part.limit is not None:
+                yield f"l:{part.id}", _rule(part.limit, queue_of(part))
     yield from _targets(plan, chunk)
     events = _events(plan)
     yield from ((f"e:{event}", ",".join(nodes)) for event, nodes in events.items())
@@ -113,9 +115,9 @@ def _events(plan: Plan) -> dict[str, list[str]]:
     return events
 
 
-def _profile(node: PlanNode, page: int) -> str:
+def _profile(node: PlanNode, page: int, flags: str = "") -> str:
     fields = merged_fields(node)
-    flags = ("k" if node.on_failure == "continue" else "") + ("b" if len(fields) > CARRIED_PARENTS else "")
+    flags += ("k" if node.on_failure == "continue" else "") + ("b" if len(fields) > CARRIED_PARENTS else "")
     flags += "" if node.limit is None else "l" if node.limit.key is None else "y"
     carried = "" if "b" in flags else ",".join(fields)
     return f"{page};{node.type};{queue_of(node)};{node.priority or ''};{flags};{carried}"

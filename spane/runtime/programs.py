@@ -15,6 +15,7 @@ from spane.authoring import waits
 from spane.authoring.registry import Registry
 from spane.errors import DefinitionError
 from spane.graph.annotations import takes_none
+from spane.model import items
 from spane.model.codec import Reader, compile_source
 from spane.model.node_type import MISSING, NodeType, ParameterKind
 from spane.model.plan import Constant, First, PlanNode, Source
@@ -22,6 +23,7 @@ from spane.model.waits import WAIT_FOR_EVENT
 from spane.runtime.choices import Choices
 from spane.runtime.inheritance import Inheritance
 from spane.runtime.layout import came_field, merged_fields
+from spane.runtime.mapping import MapProgram
 from spane.runtime.results import ResultType
 from spane.runtime.store import Store
 
@@ -76,6 +78,7 @@ class Program:
 
     def __init__(self, node: PlanNode, shape: Shape, workflow: str, inherited: Callable[[Source], Any]) -> None:
         self.node = node
+        called = node.id.removesuffix(items.MARK)
         self.workflow = workflow
         self.fn = shape.node_type.fn
         self.is_async = shape.node_type.is_async
@@ -84,14 +87,14 @@ class Program:
         self.arguments: list[tuple[str, Evaluate, Reader, bool]] = [
             (
                 name,
-                compile_source(shape.asked(name, source), node=node.id, parameter=name),
+                compile_source(shape.asked(name, source), node=called, parameter=name),
                 *_reader(shape, name, source, inherited),
             )
             for name, source in node.arguments
         ]
         self.variadic_name, self.variadic_reader = shape.variadic
         self.variadic: list[Evaluate] = [
-            compile_source(source, node=node.id, parameter=self.variadic_name) for source in node.args
+            compile_source(source, node=called, parameter=self.variadic_name) for source in node.args
         ]
         self.context = shape.context
         self.parents = shape.parents
@@ -100,7 +103,7 @@ class Program:
         self.positional = (
             shape.leading if node.args else [p.name for p in shape.node_type.parameters if p.positional_only]
         )
-        self.dump = shape.result.dump_for(node.id)
+        self.dump = shape.result.dump_for(called)
         self.choices = Choices(node)
         self.config = msgspec.json.decode(node.config)
         self.key = _key(node)
@@ -154,30 +157,34 @@ class Programs:
         self._store = store
         self._registry = registry
         self._inheritance = Inheritance(registry)
-        self._programs: dict[tuple[str, str], Program] = {}
+        self._programs: dict[tuple[str, str], Program | MapProgram] = {}
         self._shapes: dict[NodeType, Shape] = {}
         self._pages: dict[tuple[str, int], tuple[str, Mapping[str, PlanNode]]] = {}
         self._reading = threading.Lock()
 
-    def of(self, plan: str, node: str, page: int) -> Program:
+    def of(self, plan: str, node: str, page: int) -> Program | MapProgram:
         """Return the program of a node.
 
         Raises:
             DoesNotFit: this process's code cannot run it.
             LookupError: the plan is not in the store, or does not have the node.
         """
-        program = self._programs.get((plan, node))
+        program = self._programs.get((plan, items.program_of(node)))
         return program if program is not None else self._compile(plan, node, page)
 
-    def known(self, plan: str, node: str) -> Program | None:
+    def known(self, plan: str, node: str) -> Program | MapProgram | None:
         """Return the program of a node if it is at hand."""
-        return self._programs.get((plan, node))
+        return self._programs.get((plan, items.program_of(node)))
 
-    def _compile(self, plan: str, node: str, page: int) -> Program:
+    def _compile(self, plan: str, node: str, page: int) -> Program | MapProgram:
         workflow, nodes = self._page(plan, page)
-        if node not in nodes:
+        listed = items.map_of(node)
+        plan_node = nodes.get(listed or node)
+        if plan_node is None:
             raise LookupError(f"Plan {plan} with node {node!r} is not in the store.")
-        plan_node = nodes[node]
+        each = plan_node.each
+        if each is not None:
+            plan_node = items.item_of(plan_node)
         try:
             node_type = check_fit(plan_node, self._registry.get(plan_node.type))
         except DefinitionError as error:
@@ -187,9 +194,11 @@ class Programs:
         shape = self._shapes.get(node_type) or self._shapes.setdefault(node_type, _shape(plan_node, node_type))
         if len(self._programs) > _PROGRAMS_KEPT:
             self._programs.clear()
-        program = self._programs[plan, node] = Program(
-            plan_node, shape, workflow, partial(self._inheritance.annotation, plan, workflow)
-        )
+        inherited = partial(self._inheritance.annotation, plan, workflow)
+        program: Program | MapProgram = Program(plan_node, shape, workflow, inherited)
+        if each is not None and listed is None:
+            program = MapProgram(nodes[node], each, workflow)
+        self._programs[plan, items.program_of(node)] = program
         return program
 
     def _as_written(self, workflow: str, node: PlanNode, node_type: NodeType) -> NodeType:

@@ -216,6 +216,10 @@ class Store:
         """Take a slot under a key for an attempt; False when its node was parked until one is free, or is lost."""
         return bool(self.call("admit", self.clock.injected, execution, node, token, key, *self.kept_ms))
 
+    def put_items(self, execution: str, node: str, token: str, first: int, values: Sequence[bytes]) -> bool:
+        """Keep a part of what a map goes over, from item number `first` on; False when the attempt has lost the map."""
+        return bool(self.call("put_items", execution, node, token, first, *values))
+
     def progress(self, execution: str, node: str, token: str, done: float, total: float) -> None:
         """Record how far a running node has come."""
         self.call("progress", self.clock.injected, execution, node, token, done, total)

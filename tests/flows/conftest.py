@@ -115,6 +115,7 @@ def workers(
         "tests.flows.app",
         "tests.flows.actors",
         "tests.flows.waits",
+        "tests.flows.mapped",
         *arguments,
     ]
     with (folder / log).open("ab") as output:

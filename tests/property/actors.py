@@ -9,7 +9,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from spane.model.plan import Plan, PlanNode
+from spane.model import items
+from spane.model.plan import ITEMS_IN_FLIGHT, Each, Plan, PlanNode
 from spane.runtime.claim import Claim
 from spane.runtime.layout import came_field
 from tests.property.world import (
@@ -156,6 +157,8 @@ def _begin(world: World, hands: Hands) -> Actor:
 
 def _outcome(world: World, hands: Hands, claim: Claim) -> tuple[Any, ...]:
     """Return (kind, payload, delay or reason, spends) of a node that behaves as its config says."""
+    if _node(world, claim).each is not None and not items.map_of(claim.node):
+        return _of_map(world, claim)
     if _behaviour(world, claim)["newer"] and not hands.newer and not world.calm:
         return "u", NEWER.encode(), "it needs newer code", 0
     if claim.execution in world.cancelled and claim.node[-1] in "02468" and not world.calm:
@@ -175,12 +178,26 @@ def _outcome(world: World, hands: Hands, claim: Claim) -> tuple[Any, ...]:
         if came == b"t" and not (_behaviour(world, claim)["or_null"] or world.calm):
             return "f", error_of(claim.node, claim.attempt), 0, 1
         told["came"] = came.decode()
+    own = values.pop(items.MARK, None)
+    if items.map_of(claim.node) and own != b"%d" % int(claim.node.partition(items.MARK)[2]):
+        world.complain("I3", f"{claim.node} was given {own!r}, which is not its own")
     told["from"] = {name: digest(value) for name, value in values.items()}
     return "s", json.dumps(told).encode(), 0, 0
 
 
+def _of_map(world: World, claim: Claim) -> tuple[Any, ...]:
+    """Split a list of some length, or join what its items came to."""
+    came = dict(zip(claim.fields, claim.values or (), strict=True))[f"@w:{claim.node}"]
+    total = _behaviour(world, claim)["items"]
+    if came is None and total:
+        return "m", b"", total, 0
+    if came is not None and int(came[1:]) != total:
+        world.complain("I2", f"{claim.node} was roused with {came!r}, but has {total} items")
+    return "s", json.dumps({"by": claim.token}).encode(), 0, 0
+
+
 def _node(world: World, claim: Claim) -> PlanNode:
-    return nodes_of(world.plans[int(claim.execution[1:].partition("-")[0])])[claim.node]
+    return nodes_of(world.plans[int(claim.execution[1:].partition("-")[0])])[claim.node.partition(items.MARK)[0]]
 
 
 def _behaviour(world: World, claim: Claim) -> Any:
@@ -206,6 +223,9 @@ def _commit(world: World, hands: Hands, rng: random.Random) -> Actor:
         )  # fmt: skip
         hands.finished.pop(0)
         return
+    if kind == "m":
+        yield from _expand(world, hands, claim, extra)
+        return
     hand = rng.choice(("", "default", "default,side,default~,side~"))
     reply = yield (
         "commit", world.clock.injected, hands.session, claim.execution, claim.node, claim.token, kind, payload,
@@ -214,6 +234,17 @@ def _commit(world: World, hands: Hands, rng: random.Random) -> Actor:
     hands.finished.pop(0)
     if reply[0] == b"ok" and len(reply) > 2:
         hands.accept([reply[2]], payload)
+
+
+def _expand(world: World, hands: Hands, claim: Claim, total: int) -> Actor:
+    for first in range(0, total, 2):
+        values = [b"%d" % index for index in range(first, min(first + 2, total))]
+        yield ("put_items", claim.execution, claim.node, claim.token, first, *values)
+    most = (_node(world, claim).each or Each("")).max_in_flight or ITEMS_IN_FLIGHT
+    yield (
+        "expand", world.clock.injected, hands.session, claim.execution, claim.node, claim.token, total, most, *_KEPT,
+    )  # fmt: skip
+    hands.finished.pop(0)
 
 
 def rescuer(world: World) -> Actor:

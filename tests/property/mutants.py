@@ -42,6 +42,20 @@ MUTANTS = (
         "redis.call('HSET', P .. 'o:' .. execution, node, payload)\nif holder ~= token then",
         "commit",
     ),
+    Mutant("the last item rouses nobody", "out.roused = rouse(", "out.roused = (function() end)("),
+    Mutant("a map is roused one item early", "if m.done == m.total then", "if m.done == m.total - 1 then"),
+    Mutant(
+        "an ended item gives its place to nobody", "elseif m.next < m.total and not m.moving then", "elseif false then"
+    ),
+    Mutant("more items than may are in flight", "math.min(m.total, m.done + m.most)", "m.total"),
+    Mutant("an item is given twice", "m.next, m.moving = last, last < may", "m.next, m.moving = last - 1, last < may"),
+    Mutant("an expansion is taken twice", "if letter ~= 'R' then return {'again'} end", "", "expand"),
+    Mutant(
+        "items of a paused map are never queued",
+        "put_aside(execution, 'cursor|' .. execution .. '|i:' .. map .. '|0', status)",
+        "",
+        "expand",
+    ),
     Mutant("the join is one early", "== tonumber(need)", "== tonumber(need) - 1"),
     Mutant("the join is one late", "== tonumber(need)", "== tonumber(need) + 1"),
     Mutant("arrivals share a bit", "P .. 'j:' .. execution, bit, 1", "P .. 'j:' .. execution, 0, 1"),

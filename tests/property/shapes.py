@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
-from spane.model.plan import Gate, Output, Plan, PlanNode, RetryPolicy
+from spane.model.plan import Each, Gate, Output, Plan, PlanNode, RetryPolicy
 from spane.model.waits import WAIT_FOR_EVENT
 
 #: How many of a node's tries fail, whether it kills its worker, needs newer code than some have, and skips itself.
@@ -62,6 +62,20 @@ def _tangle(rng: random.Random) -> Edges:
 
 def _roots(rng: random.Random) -> Edges:
     return {**{f"r{i}": () for i in range(rng.randrange(4, 8))}, "end": ("r0", "r3")}
+
+
+def _maps(rng: random.Random, workflow: str) -> Plan:
+    """A map over what one node gives, whose items take what another gives as well; its list feeds a second map."""
+    plan = _plan({"a": (), "b": (), "m": ("a", "b"), "n": ("m",), "z": ("n", "b")}, rng, workflow)
+    return msgspec.structs.replace(plan, nodes=tuple(_mapped(node, rng) for node in plan.nodes))
+
+
+def _mapped(node: PlanNode, rng: random.Random) -> PlanNode:
+    if node.id not in ("m", "n") or not node.arguments or node.waits:
+        return node
+    each = Each(node.arguments[0][0], rng.choice((None, 1, 2, 4)), rng.choice(("fail", "fail", "collect", "skip")))
+    config = json.loads(bytes(node.config)) | {"items": rng.choice((0, 1, 2, 5, 8))}
+    return msgspec.structs.replace(node, each=each, config=msgspec.Raw(json.dumps(config).encode()))
 
 
 def _plan(edges: Edges, rng: random.Random, workflow: str) -> Plan:
@@ -124,4 +138,5 @@ SHAPES: dict[str, Callable[[random.Random, str], Plan]] = {
     "layered": _made(_layered),
     "tangle": _made(_tangle),
     "roots": _made(_roots),
+    "maps": _maps,
 }

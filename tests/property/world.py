@@ -329,6 +329,7 @@ _TIMED = frozenset(
         "start",
         "fetch",
         "commit",
+        "expand",
         "renew",
         "rescue",
         "sweep",

@@ -33,6 +33,7 @@ def test_scripts_that_end_work_run_when_memory_is_full_and_those_that_begin_it_d
         "cancel",
         "commit",
         "discard",
+        "expand",
         "fetch",
         "give_back",
         "leave",

@@ -10,6 +10,7 @@ from spane import (
     Bound,
     Context,
     Node,
+    NodeError,
     Parents,
     Retry,
     Workflow,
@@ -72,6 +73,11 @@ class Send:
 
 pack = node(Pack)
 send = node(queue="mail")(Send)
+
+
+@node
+def wrap(item: str, times: int = 1) -> Order:
+    raise NotImplementedError
 
 
 @node(name="shop.report", was=("report",))
@@ -154,7 +160,20 @@ def plain() -> tuple[object, ...]:
     return as_function, as_node, coroutine
 
 
+def mapped() -> None:
+    order = load(7)
+    assert_type(wrap.map(order.items), list[Order])
+    assert_type(wrap.map(["a", "b"], max_in_flight=3), list[Order])
+    assert_type(wrap.map(order.items, on_item_failure="skip"), list[Order])
+    assert_type(wrap.map(order.items, on_item_failure="collect"), list[Order | NodeError])
+    assert_type(charge.map([order], "eur"), list[str])
+    assert_type(pack.map([["a"], ["b"]], fragile=True), list[bytes])
+
+
 def refused() -> None:
+    wrap.map([1])  # type: ignore[list-item]  # pyright: ignore[reportArgumentType]
+    wrap.map(7)  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType]
+    wrap.map(["a"], on_item_failure="ignore")  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue,reportArgumentType]
     load("seven")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     load()  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     load(7, depth=2)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from spane.errors import Fault
-from spane.graph.definition import conditions, inputs, plain, shape, soundness
+from spane.graph.definition import conditions, inputs, maps, plain, shape, soundness
 from spane.graph.definition.edges import parents_of
 from spane.graph.definition.sources import options_of, source_of
 from spane.graph.spelling import nearest
@@ -77,6 +77,8 @@ def _call(node: shape.Node, parents: list[str], node_type: NodeType | None, draf
         location=_NOWHERE,
         config=own,
     )
+    if "each" in extra.model_fields_set:
+        call.each = maps.each_of(extra.each, node_type)
     if extra.model_fields_set & {"arguments", "args", "merged"}:
         call.arguments = {name: source_of(source) for name, source in extra.arguments.items()}
         call.args = [source_of(source) for source in extra.args]

@@ -53,6 +53,21 @@ class Gate(Extra):
     branch: str = Field(description="The name of the branch.")
 
 
+class Each(Extra):
+    """What makes a node a map: it runs once for each item of the list that a parameter is bound to."""
+
+    parameter: str = Field(
+        default="", description="The parameter that each item is given as; unless given, the first that takes data."
+    )
+    max_in_flight: int | None = Field(
+        default=None, ge=1, description="How many items may be queued or running at a time; null is 1,000."
+    )
+    on_item_failure: Literal["fail", "collect", "skip"] = Field(
+        default="fail",
+        description="Whether an item that used up its attempts fails the execution, stands in the list as its error, or is left out.",
+    )
+
+
 class NodeExtra(Extra):
     """What a node is bound to where that does not follow from its parents, and its further rules.
 
@@ -78,6 +93,7 @@ class NodeExtra(Extra):
         default=False,
         description="Whether it runs even where all its parents were skipped, because something else feeds it.",
     )
+    each: Each = Field(default_factory=Each, description="That it is a map, and how; one only where this is given.")
     options: Options = Field(default_factory=Options, description="Rules that `config` has no word for.")
     config: dict[str, Any] = Field(
         default_factory=dict, description="The node's own config, where it uses a reserved key."

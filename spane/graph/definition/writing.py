@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from spane.graph.definition import conditions, inputs, plain, shape
+from spane.graph.definition import conditions, inputs, maps, plain, shape
 from spane.graph.definition.sources import as_json, options_as_json
 from spane.graph.lowering import spelled_one_way
 from spane.graph.wiring import Wiring, references, wire
@@ -63,6 +63,8 @@ def _node(call: Call, wiring: Wiring, only: Collection[str] | None) -> dict[str,
         extra["decides"] = {branch.name: conditions.as_json(branch.condition) for branch in call.decides}
     if call.always_fed:
         extra["always_fed"] = True
+    if call.each is not None:
+        extra["each"] = maps.as_json(call.each, call.node_type)
     if options:
         extra["options"] = options
     if call.config.keys() & set(shape.RESERVED_KEYS):

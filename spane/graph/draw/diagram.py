@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from spane.graph.draw.tree import title
+from spane.graph.draw.tree import kind_of, title
 from spane.graph.gates import said_of_gate
 from spane.graph.paths import spelled
 from spane.graph.wiring import Edge, Wiring, wire
@@ -20,7 +20,7 @@ def mermaid(draft: Draft) -> str:
     lines = ["---", f'title: "{_SPECIAL.sub(" ", title(draft))}"', "---", "flowchart LR"]
     names = {node: f"n{index}" for index, node in enumerate(wiring.calls)}
     for node, call in wiring.calls.items():
-        kind = "" if call.type == node else f"<br/><small>{_escaped(call.type)}</small>"
+        kind = f"<br/><small>{_escaped(said_kind)}</small>" if (said_kind := kind_of(call)) else ""
         lines.append(f'    {names[node]}["{_escaped(node)}{kind}"]')
     for edges in wiring.incoming.values():
         for edge in edges.values():
@@ -32,7 +32,9 @@ def mermaid(draft: Draft) -> str:
 
 def said(edge: Edge, wiring: Wiring) -> str:
     """Return what an edge is: the parameters it feeds, or `after`, and the branches: `order.id as key, if order.paid`."""
-    parts = [f"{spelled(path)} as {name}" if path else name for name, path in edge.bindings if name or path]
+    each = wiring.calls[edge.target].each
+    named = [(f"each {name}" if each and name == each.parameter else name, path) for name, path in edge.bindings]
+    parts = [f"{spelled(path)} as {name}" if path else name for name, path in named if name or path]
     if edge.after and not edge.bindings:
         parts.append("after")
     gates = [said_of_gate(Gate(edge.source, branch), wiring.calls) for branch in edge.branches]

@@ -8,7 +8,7 @@ from html import escape
 
 from spane.graph.draw.diagram import said
 from spane.graph.draw.layout import Layout, layout
-from spane.graph.draw.tree import title
+from spane.graph.draw.tree import kind_of, title
 from spane.graph.gates import said_of_gates
 from spane.graph.wiring import Edge, Wiring, wire
 from spane.model.draft import Draft
@@ -84,7 +84,7 @@ class _Drawing:
             node: f"if {said}" for node, call in wiring.calls.items() if (said := said_of_gates(call, wiring.calls))
         }
         self._heights = [
-            (_LOW if wiring.calls[node].type == node else _HIGH) + (_LINE if node in self._gates else 0)
+            (_HIGH if kind_of(wiring.calls[node]) else _LOW) + (_LINE if node in self._gates else 0)
             for node in self._names
         ]
         self._plan = layout(len(self._names), pairs, self._heights, _GAP)
@@ -115,7 +115,7 @@ class _Drawing:
         return [self._node(vertex, node) for vertex, node in enumerate(self._names)]
 
     def _node(self, vertex: int, node: str) -> str:
-        kind = self._wiring.calls[node].type
+        kind = kind_of(self._wiring.calls[node])
         width, height = self._widths[vertex], self._heights[vertex]
         x, y = self._left(vertex), self._plan.y[vertex] - height / 2
         place = "root" if not self._wiring.incoming[node] else "" if self._wiring.outgoing[node] else "end"
@@ -124,15 +124,15 @@ class _Drawing:
             f'<rect class="box" x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}" rx="7"/>',
             _label("id", x + width / 2, y + 21, node),
         ]
-        if kind != node:
+        if kind:
             parts.append(_label("type", x + width / 2, y + 36, kind))
         if node in self._gates:
             parts.append(_label("type gate", x + width / 2, y + height - 10, self._gates[node]))
         return "".join([*parts, "</g>"])
 
     def _titles(self, node: str) -> list[str]:
-        kind = self._wiring.calls[node].type
-        return [node if kind == node else f"{node}: {kind}", *([self._gates[node]] if node in self._gates else [])]
+        kind = kind_of(self._wiring.calls[node])
+        return [node if not kind else f"{node}: {kind}", *([self._gates[node]] if node in self._gates else [])]
 
     def edges(self) -> list[str]:
         drawn = []
@@ -189,7 +189,7 @@ def _between(plan: Layout, row: list[int]) -> float:
 
 
 def _box_width(wiring: Wiring, node: str, gates: str) -> float:
-    kind = wiring.calls[node].type if wiring.calls[node].type != node else ""
+    kind = kind_of(wiring.calls[node])
     widest = max(_width(_shortened(node), 13.0), _width(_shortened(kind), 10.5), _width(_shortened(gates), 10.5))
     return max(widest + 24.0, 72.0)
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 from spane.graph.gates import said_of_gates
 from spane.graph.spelling import listing
 from spane.graph.wiring import Wiring, wire
-from spane.model.draft import Draft
+from spane.model.draft import Call, Draft
 
 #: Branches nest no deeper than this; what is deeper begins a tree of its own below.
 _DEEPEST = 20
@@ -52,6 +52,12 @@ def title(draft: Draft) -> str:
     """Return the workflow's name with its inputs, like a signature."""
     given = ", ".join(parameter.name for parameter in draft.inputs)
     return f"{draft.workflow}({given})" if given else draft.workflow
+
+
+def kind_of(call: Call) -> str:
+    """Return what is said of a node beside its id: its type where it is another word, and that it is a map."""
+    kind = "" if call.type == call.id else call.type
+    return kind if call.each is None else f"map of {kind}" if kind else "map"
 
 
 class _Tree:
@@ -92,7 +98,7 @@ class _Tree:
         self.drawn.add(node)
         self.rows.append((before, node))
         call = self._wiring.calls[node]
-        kind = "" if call.type == node else f": {call.type}"
+        kind = f": {said}" if (said := kind_of(call)) else ""
         self.lines.append(f"{before}{node}{kind}{self._parents(node)}")
 
     def _branches(self, node: str, under: str, depth: int) -> list[tuple[str, str, str, int, bool]]:

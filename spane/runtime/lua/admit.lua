@@ -18,7 +18,7 @@ local r = redis.call('HMGET', X, node, '@st', '@pl', '@pr', '@run')
 local letter, holder, failures, crashes, _, flag
 if r[1] then letter, holder, failures, crashes, _, flag = read_state(r[1]) end
 if letter ~= 'R' or holder ~= token then return 0 end
-local profile = redis.call('HGET', P .. 'p:' .. r[3], 'p:' .. node)
+local profile = redis.call('HGET', P .. 'p:' .. r[3], profile_field(node))
 local name, kind = limited(profile or '')
 if kind ~= 'y' then return 1 end
 local pool = name .. '/' .. ARGV[5]

@@ -45,7 +45,7 @@ if aside then
 else
   local due = now + (ARGV[7] == '' and 0 or ARGV[7])
   if ARGV[7] ~= '' then
-    local _, _, queue = read_profile(redis.call('HGET', P .. 'p:' .. r[3], 'p:' .. node))
+    local _, _, queue = read_profile(redis.call('HGET', P .. 'p:' .. r[3], profile_field(node)))
     set_timer('w|' .. execution .. '|' .. node, due, queue)
   end
   event('a', execution .. '|' .. node .. '|' .. token .. '|' .. ARGV[7] .. '|' .. ARGV[6])

@@ -57,11 +57,12 @@ if kind == 'x' and r[2] ~= 'cancelling' then kind = 'r' end
 local now = clock(ARGV[1])
 local h = {status = r[2], plan = r[3], priority = r[4], open = tonumber(r[5]), run = tonumber(r[6]), skips = r[7]}
 local facts = execution .. '|' .. node .. '|' .. token .. '|' .. attempt .. '|' .. duration
-local name, queue, own
+local name, queue, own, lasting
 if kind ~= 's' and kind ~= 'k' then
-  local _, t, q, o, flags = read_profile(redis.call('HGET', P .. 'p:' .. h.plan, 'p:' .. node))
+  local _, t, q, o, flags = read_profile(redis.call('HGET', P .. 'p:' .. h.plan, profile_field(node)))
   name, queue, own = t, q, o ~= '' and o or h.priority
-  kind = kind == 'f' and string.find(flags, 'k', 1, true) and 'continue' or kind
+  kind = kind == 'f' and string.find(flags, '[ik]') and 'continue' or kind
+  lasting = not string.find(flags, 'i', 1, true)
 end
 -- Writes from here on.
 redis.call('HDEL', P .. 'w:' .. session, execution .. '|' .. node)
@@ -94,8 +95,10 @@ if skipped then
   event('v', execution .. '|' .. node .. '|' .. token .. '|' .. attempt .. '|' .. duration .. '|' .. payload)
 elseif not succeeded then
   event('f', facts .. '|' .. (kind == 'continue' and 'continue' or 'fail') .. '|' .. payload)
-  redis.call('ZADD', P .. 'dl', int(now), execution .. '|' .. node)
-  redis.call('HINCRBY', X, '@dl', 1)
+  if lasting then
+    redis.call('ZADD', P .. 'dl', int(now), execution .. '|' .. node)
+    redis.call('HINCRBY', X, '@dl', 1)
+  end
   failures = failures + 1
 end
 -- A session that was rescued meanwhile may get a child all the same: the sweep finds leases without a session.

@@ -46,7 +46,7 @@ local function claim(hint, alone)
   if not h[1] then return false end
   local letter, _, failures, crashes, _, flag = read_state(h[1])
   if letter ~= 'Q' then return false end
-  local profile = redis.call('HGET', P .. 'p:' .. h[3], 'p:' .. node)
+  local profile = redis.call('HGET', P .. 'p:' .. h[3], profile_field(node))
   if h[2] ~= 'running' then
     park(execution, node, h[2], failures, crashes, flag, now)
     local pool = pool_of(execution, node, profile)

@@ -28,7 +28,7 @@ for i = #ARGV - 2, 5, -3 do
     if aside then
       put_aside(execution, 'node|' .. node, h.status)
     else
-      local _, _, queue, own = read_profile(redis.call('HGET', P .. 'p:' .. r[3], 'p:' .. node))
+      local _, _, queue, own = read_profile(redis.call('HGET', P .. 'p:' .. r[3], profile_field(node)))
       push_front(lane_of(queue, flag), own ~= '' and own or r[4], execution .. '|' .. node)
     end
     run_no_more(execution, h, now, ARGV[3], ARGV[4], {node, state(aside and 'P' or 'Q', '', failures, crashes, now, flag)})

@@ -26,7 +26,7 @@ if not status or not h[1] or string.sub(h[1], 1, 1) ~= 'F' then
   return {'unknown'}
 end
 local plan = P .. 'p:' .. plan_hash
-local profile = redis.call('HGET', plan, 'p:' .. node)
+local profile = redis.call('HGET', plan, profile_field(node))
 if not profile then return {'noplan', plan_hash} end
 local _, _, queue, own, flags = read_profile(profile)
 if string.find(flags, 'k', 1, true) then return {'passed', status} end

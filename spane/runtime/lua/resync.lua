@@ -20,7 +20,7 @@ for i = 1, #held, 2 do
     if r[1] then
       local letter, holder, failures, crashes, _, flag = read_state(r[1])
       if letter == 'R' and holder == token then
-        local profile = redis.call('HGET', P .. 'p:' .. r[2], 'p:' .. node)
+        local profile = redis.call('HGET', P .. 'p:' .. r[2], profile_field(node))
         rows[#rows + 1] = row(execution, node, token, r[2], profile, failures, crashes, flag, r[3])
       end
     end

@@ -103,7 +103,7 @@ local function mend_child(execution, node, h)
 end
 
 local function mend_waiter(execution, node, h)
-  local profile = redis.call('HGET', P .. 'p:' .. h[2], 'p:' .. node)
+  local profile = redis.call('HGET', P .. 'p:' .. h[2], profile_field(node))
   local _, type_name, _, own = read_profile(profile or nil)
   local pool = pool_of(execution, node, profile) or type_name
   if wait_in(pool, execution .. '|' .. node, tonumber(own ~= '' and own or h[3]), now) then
@@ -164,7 +164,7 @@ local function mend(execution, X, node, text, h)
   if letter == 'R' then return mend_lease(execution, node, token) end
   if h[1] ~= 'running' then return end
   if letter ~= 'Q' then return end
-  local profile = redis.call('HGET', P .. 'p:' .. h[2], 'p:' .. node)
+  local profile = redis.call('HGET', P .. 'p:' .. h[2], profile_field(node))
   if not profile then return end
   local _, _, queue, own = read_profile(profile)
   local hint, priority = execution .. '|' .. node, own ~= '' and own or h[3]

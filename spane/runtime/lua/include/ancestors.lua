@@ -15,7 +15,7 @@ local function ancestors_of(execution)
     local waits_for = string.match(h[3] or '', '^[^|]+')
     if not status or waits_for ~= execution or string.find('ADSC', letter, 1, true) then return found end
     if letter == 'F' then
-      local profile = redis.call('HGET', P .. 'p:' .. h[5], 'p:' .. node)
+      local profile = redis.call('HGET', P .. 'p:' .. h[5], profile_field(node))
       if not profile then return nil, {'noplan', h[5]} end
       local _, _, _, _, flags = read_profile(profile)
       if string.find(flags, 'k', 1, true) or not redis.call('ZSCORE', P .. 'dl', up) then return found end

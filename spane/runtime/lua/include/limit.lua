@@ -76,7 +76,7 @@ local function offer_slot(pool, rule, member, now)
     end
     return false
   end
-  local _, _, queue, own = read_profile(redis.call('HGET', P .. 'p:' .. h[3], 'p:' .. node))
+  local _, _, queue, own = read_profile(redis.call('HGET', P .. 'p:' .. h[3], profile_field(node)))
   if rule.most or rule.rate then redis.call('SADD', P .. 'lim:' .. pool .. ':o', member) end
   redis.call('HSET', X, node, state('Q', '', failures, crashes, now, flag))
   push_front(lane_of(queue, flag), own ~= '' and own or h[4], member)
@@ -141,14 +141,14 @@ end
 
 local function end_slot(execution, node, token, plan_hash, now)
   if not holds_slot(token) then return end
-  local pool = pool_of(execution, node, redis.call('HGET', P .. 'p:' .. plan_hash, 'p:' .. node))
+  local pool = pool_of(execution, node, redis.call('HGET', P .. 'p:' .. plan_hash, profile_field(node)))
   if pool then free_slot(pool, execution .. '|' .. node, token, now) end
 end
 
 -- A slot whose holder goes back to its queue is offered to it, and to nobody else.
 local function keep_slot(execution, node, token, plan_hash)
   if not holds_slot(token) then return end
-  local pool = pool_of(execution, node, redis.call('HGET', P .. 'p:' .. plan_hash, 'p:' .. node))
+  local pool = pool_of(execution, node, redis.call('HGET', P .. 'p:' .. plan_hash, profile_field(node)))
   local held, hint = P .. 'lim:' .. (pool or ''), execution .. '|' .. node
   if not pool or redis.call('HGET', held, hint) ~= token then return end
   redis.call('HDEL', held, hint)
@@ -182,7 +182,7 @@ end
 -- What may start now of a type that limits nothing, or has no rule here yet: a plan says its own where no start did.
 local function rule_for(pool, plan_hash, node)
   local rule = rule_of(pool)
-  local text = not rule and redis.call('HGET', P .. 'p:' .. plan_hash, 'l:' .. node)
+  local text = not rule and redis.call('HGET', P .. 'p:' .. plan_hash, 'l:' .. string.sub(profile_field(node), 3))
   if not text then return rule or {queue = 'default'} end
   redis.call('HSET', P .. 'lims', string.match(pool, '^[^/]+'), text)
   return rule_of(pool)

@@ -20,16 +20,18 @@ local function lose(execution, node, token, now, kept_ms, dead_kept_ms, lone)
   local letter, holder, failures, crashes, since, flag = read_state(r[1])
   if letter ~= 'R' or holder ~= token then return end
   local h = {status = r[2], plan = r[3], priority = r[4], open = tonumber(r[5]), run = tonumber(r[6]), skips = r[7]}
-  local _, _, queue, own, flags = read_profile(redis.call('HGET', P .. 'p:' .. h.plan, 'p:' .. node))
+  local _, _, queue, own, flags = read_profile(redis.call('HGET', P .. 'p:' .. h.plan, profile_field(node)))
   if flag == 'm' then crashes = crashes + 1 end
   flag = (flag == '' and not lone) and 's' or 'a'
   event('l', execution .. '|' .. node .. '|' .. token .. '|' .. int(crashes))
   if tonumber(crashes) >= MOST_CRASHES then
-    local goes_on = string.find(flags, 'k', 1, true) ~= nil
+    local goes_on = string.find(flags, '[ik]') ~= nil
     local payload = crash_error(node, crashes)
     redis.call('HSET', P .. 'o:' .. execution, node, '!' .. payload)
-    redis.call('ZADD', P .. 'dl', int(now), execution .. '|' .. node)
-    redis.call('HINCRBY', X, '@dl', 1)
+    if not string.find(flags, 'i', 1, true) then
+      redis.call('ZADD', P .. 'dl', int(now), execution .. '|' .. node)
+      redis.call('HINCRBY', X, '@dl', 1)
+    end
     event('f', execution .. '|' .. node .. '|' .. token .. '|' .. int(failures + 1) .. '|0|'
       .. (goes_on and 'continue' or 'fail') .. '|' .. payload)
     local targets = h.status ~= 'cancelling' and targets_of(h.plan, node)

@@ -18,7 +18,7 @@ local function offer(execution, plan_hash, priority, now)
   if moved then wake(redis.call('HGET', plan, 'queue') or 'default') end
   if #names == 0 then return end
   local texts, asked = redis.call('HMGET', X, unpack(names)), {}
-  for i, name in ipairs(names) do asked[i] = 'p:' .. name end
+  for i, name in ipairs(names) do asked[i] = profile_field(name) end
   local profiles = redis.call('HMGET', plan, unpack(asked))
   local lists, order, fields, seen = {}, {}, {}, {}
   for i, name in ipairs(names) do

@@ -29,7 +29,7 @@ local function promote_node(execution, node, now)
   local letter, _, failures, crashes, _, flag = read_state(h[1])
   if letter ~= 'T' then return end
   if h[2] == 'running' then
-    local _, _, queue, own = read_profile(redis.call('HGET', P .. 'p:' .. h[3], 'p:' .. node))
+    local _, _, queue, own = read_profile(redis.call('HGET', P .. 'p:' .. h[3], profile_field(node)))
     redis.call('HSET', X, node, state('Q', '', failures, crashes, now, flag))
     push(lane_of(queue, flag), own ~= '' and own or h[4], execution .. '|' .. node)
   elseif h[2] == 'failing' or h[2] == 'failed' or h[2] == 'paused' then

@@ -26,7 +26,9 @@ local function revive(execution, node)
   local X = P .. 'x:' .. execution
   redis.call('ZREM', P .. 'dl', execution .. '|' .. node)
   redis.call('HINCRBY', X, '@dl', -1)
-  redis.call('HDEL', P .. 'o:' .. execution, node, '@w:' .. node)
+  redis.call('HDEL', P .. 'o:' .. execution, node)
+  -- What it waited for it waits for anew; but the items of a map have ended, and only their results are joined again.
+  if redis.call('HEXISTS', X, '@m:' .. node) == 0 then redis.call('HDEL', P .. 'o:' .. execution, '@w:' .. node) end
   redis.call('LREM', P .. 'd:' .. execution, 1, node)
   local bad = redis.call('LINDEX', P .. 'd:' .. execution, 0)
   if bad then redis.call('HSET', X, '@bad', bad) else redis.call('HDEL', X, '@bad') end

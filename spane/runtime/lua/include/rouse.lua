@@ -17,7 +17,7 @@ local function rouse(execution, node, came, now)
     put_aside(execution, 'node|' .. node, h[2])
     return true
   end
-  local _, _, queue, own = read_profile(redis.call('HGET', P .. 'p:' .. h[3], 'p:' .. node))
+  local _, _, queue, own = read_profile(redis.call('HGET', P .. 'p:' .. h[3], profile_field(node)))
   redis.call('HSET', X, node, state('Q', '', failures, crashes, now, ''))
   push(queue, own ~= '' and own or h[4], execution .. '|' .. node)
   return true

@@ -10,6 +10,7 @@
 --@include event
 --@include release
 --@include finish
+--@include items
 --@include limit
 
 -- While some type rests, children go by their queues, where that is seen.
@@ -25,7 +26,7 @@ local function choose(ready, hand, priority, plan)
   for i, target in ipairs(ready) do
     if target[4] == 0 and string.find(hand.queues, ',' .. target[2] .. ',', 1, true) then
       if higher_waits(target[2], tonumber(target[3] ~= '' and target[3] or priority)) then return nil end
-      hand.profile = redis.call('HGET', plan, 'p:' .. target[1])
+      hand.profile = redis.call('HGET', plan, profile_field(target[1]))
       if limited(hand.profile) then return nil end
       table.remove(ready, i)
       return target[1]
@@ -40,25 +41,28 @@ local function settle(execution, node, h, own_field, came, targets, now, hand)
   run = run - 1
   if not came then redis.call('RPUSH', P .. 'd:' .. execution, node) end
   local what = came and (came.ran and 'c:' or 'y:') .. node
+  local item = came and string.find(node, '#', 1, true)
   local behind = came and came.ran and '|' .. came.open .. '|' .. came.route or ''
-  if came and targets and status ~= 'running' then
+  if item then
+    open = open + end_item(execution, node, h, now, fields, out)
+  elseif came and targets and status ~= 'running' then
     put_aside(execution, 'cursor|' .. execution .. '|' .. what .. '|0' .. behind, status)
     open = open + 1
   elseif came and targets then
     release(execution, P .. 'p:' .. h.plan, targets, execution .. '|' .. what .. '|1' .. behind, came, out)
     if #out.skipped > 0 then skip(execution, P .. 'p:' .. h.plan, out, fields, now) end
-    local released = #out.ready
-    if hand and released > 0 then
-      given = choose(out.ready, hand, priority, P .. 'p:' .. h.plan)
-      if given then
-        fields[#fields + 1] = given
-        fields[#fields + 1] = state('R', hand.token, 0, 0, now, '')
-        run = run + 1
-      end
-    end
-    if #out.ready > 0 or #out.cursors > 0 then enqueue(execution, out, priority, now, fields) end
-    open = open + released + #out.cursors
   end
+  local released = #out.ready
+  if hand and released > 0 then
+    given = choose(out.ready, hand, priority, P .. 'p:' .. h.plan)
+    if given then
+      fields[#fields + 1] = given
+      fields[#fields + 1] = state('R', hand.token, 0, 0, now, '')
+      run = run + 1
+    end
+  end
+  if #out.ready > 0 or #out.cursors > 0 then enqueue(execution, out, priority, now, fields) end
+  open = open + released + #out.cursors
   open = open - 1
   fields[#fields + 1] = '@open'; fields[#fields + 1] = int(open)
   fields[#fields + 1] = '@run'; fields[#fields + 1] = int(run)
@@ -78,5 +82,5 @@ local function settle(execution, node, h, own_field, came, targets, now, hand)
   elseif run == 0 and status == 'cancelling' then
     status, tail = 'cancelled', redis.call('HGET', X, '@why') or ''
   end
-  return fields, given, status, tail, (#out.ready > 0 or #out.cursors > 0) and 1 or 0, out
+  return fields, given, status, tail, (#out.ready > 0 or #out.cursors > 0 or out.roused) and 1 or 0, out
 end

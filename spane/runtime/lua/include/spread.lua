@@ -3,11 +3,12 @@
 --   roots, c:<node>   entry nodes; children of a node that ran
 --   y:<node>          children of a node that was skipped        x:<node>   a node to be skipped
 --   m:<group>         members of a join that run                 n:<group>  members that are skipped
---   k                 what was put aside and is offered again
+--   i:<map>           items of a map     k  what was put aside and is offered again
 --   children          children that follow their parent (include/children.lua)
 --@include offer
 --@include release
 --@include plan
+--@include items
 --@include children
 local function cursor_targets(plan, what, chunk)
   local kind, name = string.match(what, '^(%a):(.*)$')
@@ -62,6 +63,12 @@ local function advance(now, kept_ms, dead_kept_ms)
     out.skipped[1] = name
   elseif kind == 'm' or kind == 'n' then
     if add_members(text, out, kind == 'n') then out.cursors[1] = next_chunk end
+  elseif kind == 'i' then
+    local m = read_map(X, name)
+    if m then
+      add_items(execution, name, m, h[2], CHUNK, out)
+      write_map(name, m, fields)
+    end
   elseif kind == 'y' then
     release(execution, plan, text, next_chunk, SKIPPED, out)
   else

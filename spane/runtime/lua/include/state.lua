@@ -14,7 +14,13 @@ end
 
 -- A node's field `p:<node>` in its plan is `page;type;queue;priority;flags;fields`: where its full text stands,
 -- what to call, where it queues, its own priority or '', flags (k: children go on when it fails; b: too many
--- parents to carry), and the fields of o:<execution> that are merged for it.
+-- parents to carry; i: an item of a map whose failure counts as its end), and the fields of o:<execution> that are
+-- merged for it. The items `pack#0`, ... of a map share the field `p:pack#`; no other node has a '#' in its id.
+local function profile_field(node)
+  local mark = string.find(node, '#', 1, true)
+  return 'p:' .. (mark and string.sub(node, 1, mark) or node)
+end
+
 -- Where a plan is gone (it is lost data: plans outlive their executions) the default queue stands for the node's own,
 -- so that its message comes to a worker and `fetch` says so.
 local function read_profile(text)
