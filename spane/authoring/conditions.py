@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 Operator = Literal["==", "!=", "<", "<=", ">", ">="]
 
 _TRUE = Constant(msgspec.Raw(b"true"))
+_NULL = Constant(msgspec.Raw(b"null"))
 
 
 class Condition:
@@ -72,6 +73,7 @@ def not_(condition: bool, /) -> bool:
 def is_none(value: object, /) -> bool:
     """Tell that a value is None. A value that was skipped is not None: it is not there."""
     trace, source = _looked_at(value, "is_none")
+    require_possible(trace, cast("Reference", value), _NULL)
     return cast("bool", Condition(trace, IsNone(source)))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from spane.errors import Fault
-from spane.graph.annotations import render, takes_none
+from spane.graph.annotations import render
 from spane.graph.fitting import missing_fields, provably_incompatible
 from spane.graph.forms import Array
 from spane.graph.paths import NoSuchPart, spelled
@@ -184,12 +184,6 @@ class _Examiner:
                 f"{_mend(source)}"
             )
             yield Fault("type-mismatch", message, call.where)
-        elif (feeding := self.may_be_absent(call, parameter, source)) is not None:
-            message = (
-                f"Node {call.id!r} needs {name!r}, but {feeding!r} goes on after a failure (on_failure='continue') and "
-                f"then gives nothing. Give {name!r} a default, or annotate it `{render(parameter.annotation)} | None`."
-            )
-            yield Fault("may-be-absent", message, call.where)
 
     def mapped(self, call: Call) -> Iterator[Fault]:
         """Find maps over what is bound to nothing, and of nodes that cannot be mapped."""
@@ -226,24 +220,6 @@ class _Examiner:
                 f"{self.shapes.said(source, given)}. {_mend(source)}"
             )
             yield Fault("type-mismatch", message, call.where)
-        elif (feeding := self.may_be_absent(call, parameter, source)) is not None:
-            message = (
-                f"Map {call.id!r} goes over what {feeding!r} returns, which goes on after a failure "
-                "(on_failure='continue') and then gives nothing. Put a coalesce(..., default=[]) between."
-            )
-            yield Fault("may-be-absent", message, call.where)
-
-    def may_be_absent(self, call: Call, parameter: Parameter, source: Source) -> str | None:
-        """Return the node that code binds a required value to although it may end without one.
-
-        In definitions nothing is said: there a node without any living parent is skipped.
-        """
-        if not isinstance(source, Output) or not parameter.required or not call.location.line:
-            return None
-        feeding = self.wiring.calls.get(source.node)
-        if feeding is None or feeding.options.on_failure != "continue":
-            return None
-        return None if parameter.annotation is MISSING or takes_none(parameter.annotation) else feeding.id
 
     def clash(self, given: Any, taken: Any) -> bool:
         if given is MISSING or taken is MISSING:

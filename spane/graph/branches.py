@@ -10,7 +10,7 @@ from spane.errors import Fault
 from spane.graph.annotations import render, takes_none
 from spane.graph.conditions import said, said_of
 from spane.graph.gates import WHEN, condition_of_gate, said_of_gate
-from spane.graph.presence import Needs, Presence
+from spane.graph.presence import Needs, Presence, Success
 from spane.graph.shapes import Shapes
 from spane.graph.spelling import hint
 from spane.graph.wiring import Wiring, bound
@@ -82,7 +82,7 @@ def _gate(call: Call) -> Iterator[Fault]:
 
 def absences(draft: Draft, wiring: Wiring) -> Iterator[Fault]:
     """Find values that code needs where they may have been skipped. In definitions skips spread, so nothing is said."""
-    if not any(call.gates and call.location.line for call in draft.calls):
+    if not any((call.gates or call.options.on_failure != "fail") and call.location.line for call in draft.calls):
         return
     shapes = Shapes(wiring.calls, {parameter.name: parameter for parameter in draft.inputs})
     presence = Presence(wiring, shapes)
@@ -92,7 +92,13 @@ def absences(draft: Draft, wiring: Wiring) -> Iterator[Fault]:
             for name, source in bound(call):
                 parameter = taken.get(name)
                 missing = presence.of(source) - presence.behind(call.id)
-                if missing and parameter is not None and parameter.required and not takes_none(parameter.annotation):
+                if parameter is None or not parameter.required or takes_none(parameter.annotation):
+                    continue
+                if not missing or (parameter.annotation is MISSING and missing <= presence.successes):
+                    continue
+                if isinstance(source, Output) and missing <= presence.successes:
+                    yield _may_fail(call, parameter, source.node)
+                else:
                     yield _narrower(call, parameter, source, missing, wiring)
     returned = draft.returns if draft.location.line else None
     missing = frozenset() if returned is None else presence.of(returned)
@@ -104,11 +110,27 @@ def absences(draft: Draft, wiring: Wiring) -> Iterator[Fault]:
         yield Fault("may-be-skipped", message, draft.where)
 
 
+def _may_fail(call: Call, parameter: Parameter, node: str) -> Fault:
+    if call.each is not None and call.each.parameter == parameter.name:
+        message = (
+            f"Map {call.id!r} goes over what {node!r} returns, which goes on after a failure (on_failure='continue') and then "
+            "gives nothing. Put a coalesce(..., default=[]) between."
+        )
+        return Fault("may-be-absent", message, call.where)
+    message = (
+        f"Node {call.id!r} needs {parameter.name!r}, but {node!r} goes on after a failure (on_failure='continue') and "
+        f"then gives nothing. Give {parameter.name!r} a default, or annotate it `{render(parameter.annotation)} | None`."
+    )
+    return Fault("may-be-absent", message, call.where)
+
+
 def _narrower(call: Call, parameter: Parameter, source: Source, missing: Needs, wiring: Wiring) -> Fault:
     wider = f"{render(parameter.annotation)} | None" if parameter.annotation is not MISSING else "... | None"
+    give = f"give {parameter.name!r} a default, annotate it `{wider}`, or pass coalesce(...)."
+    gated = any(isinstance(one, Gate) for one in missing)
     message = (
-        f"Node {call.id!r} needs {parameter.name!r}, but {said_of(source)} is there only {_where(missing, wiring)}. Call "
-        f"{call.id!r} inside that block, give {parameter.name!r} a default, annotate it `{wider}`, or pass coalesce(...)."
+        f"Node {call.id!r} needs {parameter.name!r}, but {said_of(source)} is there only {_where(missing, wiring)}. "
+        + (f"Call {call.id!r} inside that block, {give}" if gated else f"G{give[1:]}")
     )
     return Fault("may-be-skipped", message, call.where)
 
@@ -117,5 +139,8 @@ def _where(missing: Needs, wiring: Wiring) -> str:
     """Return in words what has to hold."""
     gates = sorted((one for one in missing if isinstance(one, Gate)), key=lambda gate: (gate.node, gate.branch))
     if not gates:
-        return f"if {' and '.join(sorted(map(str, missing)))} was not skipped"
+        failed = sorted(one.node for one in missing if isinstance(one, Success))
+        skipped = sorted(one for one in missing if isinstance(one, str))
+        said = [f"{name} did not fail" for name in failed] + [f"{name} was not skipped" for name in skipped]
+        return f"if {' and '.join(said)}"
     return f"where {' and '.join(said_of_gate(gate, wiring.calls) for gate in gates)}"

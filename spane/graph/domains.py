@@ -68,6 +68,8 @@ def spelled_in_ways(annotation: Any) -> str | None:
     for member in members(annotation):
         found = forms.form(member)
         if isinstance(found, forms.Scalar) and found.values is None:
+            if found.type is bytes:
+                return "bytes"
             name = next((_SPELLED[one] for one in _SPELLED if one in found.gives), None)
             if name is not None and "date" not in found.gives:
                 return name

@@ -7,6 +7,7 @@ constants and configuration in one spelling of JSON, and neither the bodies nor 
 from __future__ import annotations
 
 import json
+from functools import cache
 from typing import TypeVar
 
 import msgspec
@@ -102,11 +103,16 @@ def _without_copies_of_defaults(made: S) -> S:
     Only what *is* the default is left out of the JSON, and the hash must not depend on where a value came from.
     """
     copies = {}
-    for field in msgspec.structs.fields(type(made)):
-        value, default = getattr(made, field.name), field.default
+    for name, default in _defaults(type(made)):
+        value = getattr(made, name)
         if value is not default and type(value) is type(default) and value == default:
-            copies[field.name] = default
+            copies[name] = default
     return msgspec.structs.replace(made, **copies) if copies else made
+
+
+@cache
+def _defaults(part: type[msgspec.Struct]) -> list[tuple[str, object]]:
+    return [(field.name, field.default) for field in msgspec.structs.fields(part)]
 
 
 def spelled_one_way(source: Source) -> Source:

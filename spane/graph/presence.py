@@ -1,12 +1,14 @@
 """Which values are sure to be there: what has to hold for a node to run, and what follows from its running.
 
 What has to hold for a node is a set of gates, closed under what follows: whoever stands behind a gate of a node knows
-that this node ran. A node whose parents may all be skipped, each on its own, stands in such sets itself, by its id.
+that this node ran. A node whose parents may all be skipped, each on its own, stands in such sets itself, by its id. One that
+may fail and be gone on from stands in those of its output as a success: its children run without that.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from spane.graph import domains
 from spane.graph.annotations import takes_none
@@ -16,7 +18,15 @@ from spane.graph.wiring import Wiring, bound
 from spane.model.draft import Call
 from spane.model.plan import Condition, Constant, Fields, First, Gate, Input, Items, Output, Source, leaves
 
-Needs = frozenset[Gate | str]
+
+@dataclass(frozen=True, slots=True)
+class Success:
+    """That a node with `on_failure="continue"` did not fail."""
+
+    node: str
+
+
+Needs = frozenset[Gate | Success | str]
 
 _NOTHING: Needs = frozenset()
 
@@ -32,6 +42,10 @@ class Presence:
         self._shapes = shapes
         self._behind: dict[str, Needs] = {}
         self._of: dict[str, Needs] = {}
+        #: Of all nodes that may fail and be gone on from.
+        self.successes: Needs = frozenset(
+            Success(call.id) for call in wiring.calls.values() if call.options.on_failure == "continue"
+        )
         for node in wiring.order():
             call = wiring.calls[node]
             self._behind[node] = self._closed(call.gates)
@@ -49,7 +63,7 @@ class Presence:
         """Return what has to hold for a value to be there; for one of several, what all of them have in common."""
         match source:
             case Output(node, _):
-                return self._of.get(node, _NOTHING)
+                return self._of.get(node, _NOTHING) | (self.successes & {Success(node)})
             case Items(items):
                 return _NOTHING.union(*(self.of(item) for item in items))
             case Fields(pairs):
@@ -80,33 +94,32 @@ class Presence:
     def may_be_unfed(self, call: Call) -> bool:
         """Tell whether all nodes that feed a call may be skipped although its own gates are open."""
         outputs = [leaf for leaf in _leaves(call) if isinstance(leaf, Output)]
-        behind = self.behind(call.id)
+        # Whoever stands below a node that failed and was gone on from runs all the same.
+        behind = self.behind(call.id) | self.successes
         if not outputs or any(self.of(leaf) <= behind for leaf in outputs):
             return False
-        # Of several values one may be sure to be there although none is by itself.
-        several = [source for _, source in bound(call) if isinstance(source, First)]
-        fed = [First(tuple(item for item in one.items if isinstance(item, Output))) for one in several]
-        return not any(self.is_there(source, behind) for source in fed)
+        # One of them may be sure to be there although none is by itself.
+        return not self.is_there(First(tuple(dict.fromkeys(outputs))), behind)
 
     def _closed(self, gates: Iterable[Gate]) -> Needs:
-        found: set[Gate | str] = set()
+        found: set[Gate | Success | str] = set()
         for gate in gates:
             found.add(gate)
-            found |= self._of.get(gate.node, _NOTHING)
+            found |= self.of(Output(gate.node))
         return frozenset(found)
 
     def _node(self, call: Call) -> Needs:
         behind = self._behind[call.id]
         if is_always_fed(call) or _requires(call) or not self.may_be_unfed(call):
             return behind
-        ways = [self.of(leaf) for leaf in _leaves(call) if isinstance(leaf, Output)]
+        ways = [self.of(leaf) - self.successes for leaf in _leaves(call) if isinstance(leaf, Output)]
         least = min(ways, key=len)
         return behind | (least if all(least <= way for way in ways) else {call.id})
 
     def _wider(self, way: Needs, ways: list[Needs], tried: set[tuple[str, Needs]]) -> Iterator[Needs]:
         """Yield what is left of a way without a gate beside which there are ways for all else that its node decides."""
         for gate in way:
-            if isinstance(gate, str):
+            if not isinstance(gate, Gate):
                 continue
             rest = (way - {gate}) | self._decided(gate.node)
             if (gate.node, rest) in tried:
@@ -123,7 +136,7 @@ class Presence:
 
     def _decided(self, node: str) -> Needs:
         """Return what has to hold for a node to decide at all."""
-        needs = self._of.get(node, _NOTHING)
+        needs = self.of(Output(node))
         call = self._wiring.calls.get(node)
         if call is not None and call.type == WHEN:
             needs = needs.union(*(self.of(source) for source in call.arguments.values()))

@@ -61,7 +61,7 @@ def compile_condition(condition: Condition, *, node: str = "") -> Test:
 
 
 def _value(source: Any, node: str) -> Callable[[Mapping[str, bytes], bytes | None], Any]:
-    evaluate = compile_source(source, node=node, parameter="condition")
+    evaluate = compile_source(source, node=node)
 
     def read(outputs: Mapping[str, bytes], inputs: bytes | None) -> Any:
         raw = evaluate(outputs, inputs)

@@ -30,7 +30,8 @@ def evaluate(source: Source, outputs: Mapping[str, bytes], inputs: bytes | None)
 def compile_source(source: Source, *, node: str = "", parameter: str = "") -> Evaluator:
     """Return a function that evaluates `source`.
 
-    It raises `ValueMismatch` when a path leads nowhere; `node` and `parameter` say there who asked.
+    It raises `ValueMismatch` when a path leads nowhere; `node` and `parameter` say there who asked, a
+    node without a parameter that one of its conditions did.
     """
     match source:
         case Constant(raw):
@@ -123,10 +124,16 @@ def _walk(path: Path, subject: str, node: str, parameter: str) -> Callable[[byte
 def _dead_end(part: bytes, path: Path, depth: int, subject: str, node: str, parameter: str) -> ValueMismatch:
     whole = spell("value", path)
     reached = spell("value", path[:depth])
-    for_whom = f"Parameter {parameter!r} of node {node!r}" if node else "A source"
+    remedy = "Return that part from the node that feeds it, or make it reach for one that is there."
+    if node and parameter:
+        for_whom = f"Parameter {parameter!r} of node {node!r} takes"
+    elif node:
+        for_whom = f"The condition that node {node!r} decides on looks at"
+        remedy = "Ask is_none() of what may be missing first, and join the two by &."
+    else:
+        for_whom = "A source takes"
     return ValueMismatch(
-        f"{for_whom} takes {whole} from {subject}, but {_missing(part, path[depth], reached)}. Return that part from "
-        "the node that feeds it, or make it reach for one that is there.",
+        f"{for_whom} {whole} from {subject}, but {_missing(part, path[depth], reached)}. {remedy}",
         node=node,
         parameter=parameter,
         path=path,

@@ -186,8 +186,9 @@ def _targets(plan: Plan, chunk: int) -> Iterator[tuple[str, str]]:
     bit = 0
     for number, (join, members) in enumerate(joins.items()):
         yield from _chunks(f"m:{number}", members, chunk)
+        counts = f"{len(join.parents)}:{join.data}"
         for parent, how in join.parents:
-            children.setdefault(parent, []).append(f"@{number}:{len(join.parents)}:{join.data}:{bit}:{how};")
+            children.setdefault(parent, []).append(f"@{number}:{counts}:{bit}:{how};")
             bit += 1
     for parent, targets in children.items():
         yield from _chunks(f"c:{parent}", targets, chunk)

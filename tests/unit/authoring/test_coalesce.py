@@ -32,6 +32,10 @@ def either(n: int | None) -> int: ...
 def maybe(n: int = 3, m: int = 4) -> int: ...
 
 
+@node(name="coalesce.shaky", on_failure="continue")
+def shaky(n: int = 0) -> int: ...
+
+
 def messages(flow):
     with pytest.raises(DefinitionError) as caught:
         _ = flow.plan
@@ -456,3 +460,65 @@ def test_a_switch_of_many_cases_is_exhaustive_and_its_faults_stay_short(told):
 
     assert 503 == len(whole.plan.nodes)
     assert "make_7 and 492 more) finds nothing" in told(lacking)["coalesce-default"]
+
+
+def test_a_node_fed_by_branches_of_which_one_is_always_taken_is_never_skipped():
+    @workflow
+    def flow(verdict: Literal["ok", "review"]) -> int:
+        with switch(verdict) as cases:
+            with cases.case("ok"):
+                one = make.named("one")()
+            with cases.case("review"):
+                two = make.named("two")()
+        return maybe(one, two)
+
+    assert not fed(flow)
+
+
+def test_branches_of_a_node_that_may_fail_and_be_gone_on_from_may_all_be_skipped():
+    @workflow
+    def flow(n: int) -> int | None:
+        with when(shaky(n) > 3) as large:
+            one = make.named("one")()
+        with large.otherwise():
+            two = make.named("two")()
+        return coalesce(one, two)
+
+    [(code, message)] = messages(flow)
+    assert "coalesce-default" == code
+    assert message.startswith("coalesce(one, two) finds nothing where all of these were skipped")
+
+
+def test_behind_a_condition_on_a_node_that_may_fail_its_value_is_there():
+    @workflow
+    def flow(n: int) -> int:
+        found = shaky(n)
+        with when(found > 3):
+            one = take(found)
+        return coalesce(one, default=0)
+
+    assert ["shaky", "take"] == [node.id for node in flow.plan.nodes]
+
+
+def test_what_a_node_that_may_fail_gives_is_not_sure_to_be_returned_or_to_stand_in_a_list():
+    @node(name="coalesce.total")
+    def total(ns: list[int]) -> int: ...
+
+    @workflow
+    def returning(n: int) -> int:
+        return shaky(n)
+
+    @workflow
+    def listing(n: int) -> int:
+        return total([shaky(n), n])
+
+    @workflow
+    def returning_or_none(n: int) -> int | None:
+        return shaky(n)
+
+    [(code, message)] = messages(returning)
+    assert "may-be-skipped" == code
+    assert message.startswith("The workflow returns shaky, which is there only if shaky did not fail.")
+    [(code, message)] = messages(listing)
+    assert "Node 'total' needs 'ns', but [shaky, n] is there only if shaky did not fail. Give 'ns' a default" in message
+    assert ["shaky"] == [node.id for node in returning_or_none.plan.nodes]

@@ -8,7 +8,19 @@ from typing import Any
 
 import pytest
 
-from spane import DefinitionError, ReferenceMisuse, coalesce, is_none, node, not_, one_of, when, workflow
+from spane import (
+    DefinitionError,
+    ReferenceMisuse,
+    Retry,
+    ValueMismatch,
+    coalesce,
+    is_none,
+    node,
+    not_,
+    one_of,
+    when,
+    workflow,
+)
 from spane.authoring.conditions import Condition
 from spane.graph.conditions import said
 
@@ -129,7 +141,7 @@ def test_what_is_no_condition_is_refused(use, said):
     assert refused(use).startswith(said)
 
 
-@pytest.mark.parametrize("kind", [Decimal, dt.datetime, dt.time, dt.timedelta])
+@pytest.mark.parametrize("kind", [Decimal, dt.datetime, dt.time, dt.timedelta, bytes])
 def test_types_whose_text_does_not_compare_like_their_values_are_refused(kind):
     def body(value, other):
         _ = value > other
@@ -182,3 +194,33 @@ def test_references_keep_their_identity_as_hash():
         assert 2 == len({one, two})
 
     _ = flow.draft
+
+
+def test_is_none_of_what_is_never_none_is_a_fault():
+    @workflow
+    def flow():
+        with when(is_none(number())):
+            text()
+
+    with pytest.raises(DefinitionError) as caught:
+        _ = flow.plan
+    [fault] = caught.value.faults
+    assert "impossible-value" == fault.code
+    assert "can never be equal to None: in JSON that is a null, and int is a number." in fault.message
+
+
+def test_a_condition_on_a_part_that_is_not_there_says_who_looked_and_what_to_ask_first():
+    @node(name="conditions.nested", retry=Retry(attempts=1))
+    def nested() -> dict[str, dict[str, int] | None]:
+        return {"inner": None}
+
+    @workflow
+    def flow():
+        found = nested()
+        with when(found["inner"]["n"] == 1):
+            text()
+
+    expected = "The condition that node 'nested' decides on looks at value.inner.n from the output of 'nested', but value.inner"
+    with pytest.raises(ValueMismatch, match=expected) as caught:
+        flow()
+    assert "Ask is_none() of what may be missing first, and join the two by &." in str(caught.value)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import sys
+from collections import Counter
 
 import pytest
 
 from spane import graph
 from spane.graph import definition, draw
 from spane.model.plan import Output
+from spane.runtime import layout
 
 MANY = 10_000
 
@@ -94,3 +97,24 @@ def test_many_faults_are_found(make):
     draft = make.draft(*[make.call(step_type, f"node_{i}", value=Output(f"nobody_{i}")) for i in range(MANY)])
     faults, _ = graph.check(draft)
     assert MANY == len(faults)
+
+
+def test_a_join_is_laid_out_in_linear_time(make):
+    few, many = (_calls_to_lay_out_a_join(make, count) for count in (100, 1_000))
+    assert many < 12 * few
+
+
+def _calls_to_lay_out_a_join(make, count):
+    """Return how many calls (and steps of generators) it takes to lay out a join of `count` parents."""
+    step_type = make.type(step)
+    calls = [make.call(step_type, f"n{i}", value=i) for i in range(count)]
+    end = make.call(make.type(spread), "end", *[Output(f"n{i}") for i in range(count)])
+    plan = graph.lower(make.draft(*calls, end))
+    calls = Counter()
+    sys.setprofile(lambda _frame, what, _argument: calls.update([what]))
+    try:
+        fields = list(layout.fields_of(plan))
+    finally:
+        sys.setprofile(None)
+    assert len(fields) > count
+    return calls["call"]
