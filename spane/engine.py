@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, overload
@@ -18,7 +18,7 @@ from spane.control.dead_letters import DeadLetters
 from spane.control.execution import Execution
 from spane.control.many import ManyExecutions
 from spane.control.options import StartOptions, is_storable
-from spane.control.starting import Starter, split
+from spane.control.starting import Starter, split, split_many
 from spane.control.waiting import InProcess, Waiter
 from spane.errors import UnknownExecution
 from spane.model.state import ExecutionState
@@ -187,7 +187,7 @@ class Engine(ManyExecutions):
     def start_many(
         self,
         workflow: Workflow[P, R] | str,
-        inputs: Sequence[Mapping[str, Any]],
+        inputs: Iterable[Mapping[str, Any]],
         *,
         keys: Sequence[str | None] | None = None,
         **options: Any,
@@ -197,8 +197,8 @@ class Engine(ManyExecutions):
         Such an item is bad, or Redis refused it (`StoreFull`), or its reply was lost (`StoreUnavailable`); the others
         run. With `keys`, one for each, all of them can be started again and none runs twice.
         """
-        chosen = self.registry.resolve_workflow(workflow) if isinstance(workflow, str) else workflow
-        started = self._starter.start_many(chosen, inputs, StartOptions.of(options), keys)
+        chosen, given = split_many(workflow, inputs, self.registry)
+        started = self._starter.start_many(chosen, given, StartOptions.of(options), keys)
         self._serve(chosen)
         return [self._handle(one, chosen) if isinstance(one, str) else one for one in started]
 

@@ -23,7 +23,7 @@ Replies = list[Reply | StoreError]
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A node that used up its attempts. `id` is what `retry` and `discard` take; `status` is its execution's."""
+    """A node that used up its attempts. `retry` and `discard` take it, or its `id`; `status` is its execution's."""
 
     id: str
     execution: str
@@ -76,13 +76,13 @@ class DeadLetters:
 
     def get(self, letter_id: str) -> DeadLetter:
         """Return one dead letter; `UnknownDeadLetter` if there is none of that id."""
-        failed_at_ms = self._store.died_at_ms(_member(letter_id)) if is_storable(letter_id) else None
+        failed_at_ms = self._store.died_at_ms(_member(letter_id)) if _split(letter_id) else None
         found = self._read([(_member(letter_id), failed_at_ms)]) if failed_at_ms is not None else []
         if not found:
             raise UnknownDeadLetter(letter_id)
         return found[0]
 
-    def retry(self, letter_id: str) -> None:
+    def retry(self, letter_id: str | DeadLetter) -> None:
         """Run the node again, with all its attempts; its execution goes on, and may complete.
 
         Raises:
@@ -92,20 +92,24 @@ class DeadLetters:
         """
         only(self.retry_many([letter_id]))
 
-    def retry_many(self, letter_ids: Iterable[str]) -> Answers:
+    def retry_many(self, letter_ids: Iterable[str | DeadLetter]) -> Answers:
         """Retry many; index-aligned, None for one that runs again, an error for one that does not."""
         return self._each(letter_ids, Steering(self._store).heal)
 
-    def discard(self, letter_id: str) -> None:
+    def discard(self, letter_id: str | DeadLetter) -> None:
         """Forget a dead letter: its execution stays as it is, and can no longer be healed by it."""
         only(self.discard_many([letter_id]))
 
-    def discard_many(self, letter_ids: Iterable[str]) -> Answers:
+    def discard_many(self, letter_ids: Iterable[str | DeadLetter]) -> Answers:
         """Discard many; index-aligned, None for one that is gone now, an error for one that is not."""
         return self._each(letter_ids, Steering(self._store).discard)
 
-    def _each(self, letter_ids: Iterable[str], ask: Callable[[Sequence[tuple[str, str]]], Replies]) -> Answers:
-        ids = list(letter_ids)
+    def _each(
+        self, letter_ids: Iterable[str | DeadLetter], ask: Callable[[Sequence[tuple[str, str]]], Replies]
+    ) -> Answers:
+        if isinstance(letter_ids, str):
+            raise TypeError(f"Many dead letters are a list of ids; for one of them write [{letter_ids!r}].")
+        ids = [one.id if isinstance(one, DeadLetter) else one for one in letter_ids]
         pairs = [_split(letter_id) for letter_id in ids]
         replies = iter(ask([pair for pair in pairs if pair is not None]))
         return [
@@ -141,7 +145,7 @@ class DeadLetters:
 
 def _split(letter_id: str) -> tuple[str, str] | None:
     """Return execution and node of an id; None for what is none."""
-    if not is_storable(letter_id):
+    if not is_storable(letter_id) or "|" in letter_id:
         return None
     execution, _, node = letter_id.partition(":")
     return (execution, node) if execution and node else None

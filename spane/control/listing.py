@@ -6,7 +6,9 @@ import heapq
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
+from spane.authoring.workflow import Workflow
 from spane.control.options import is_storable
 from spane.errors import InputError, UnknownExecution
 from spane.model.paths import shorten
@@ -21,7 +23,7 @@ UNFINISHED = frozenset(state for state in ExecutionState if not state.ended)
 class Filter:
     """Which executions are meant. What is None does not matter; without a status, those that have not ended."""
 
-    workflow: str | None = None
+    workflow: str | Workflow[..., Any] | None = None
     status: str | Collection[str] | None = None
     tenant: str | None = None
     started_after: datetime | None = None
@@ -34,13 +36,22 @@ class Filter:
             for name, when in (("started_after", self.started_after), ("started_before", self.started_before))
             if when is not None and (not isinstance(when, datetime) or when.tzinfo is None)
         ]
-        given = [self.status] if isinstance(self.status, str) else self.status
-        unknown = [state for state in given or () if state not in frozenset(ExecutionState)]
+        name = self.workflow.name if isinstance(self.workflow, Workflow) else self.workflow
+        problems += [
+            f"{what} is {shorten(text)}; it is text."
+            for what, text in (("workflow", name), ("tenant", self.tenant))
+            if text is not None and not isinstance(text, str)
+        ]
+        several = isinstance(self.status, Iterable) and not isinstance(self.status, str)
+        given: list[Any] = list(self.status or ()) if several or self.status is None else [self.status]
+        unknown = [state for state in given if state not in list(ExecutionState)]
         problems += [f"status is {shorten(state)}; it is one of {', '.join(ExecutionState)}." for state in unknown]
         if problems:
             lines = "\n".join(f"  - {problem}" for problem in problems)
             raise InputError(f"Executions cannot be looked for so:\n{lines}", workflow="", problems=tuple(problems))
-        object.__setattr__(self, "states", UNFINISHED if given is None else frozenset(map(ExecutionState, given)))
+        object.__setattr__(self, "workflow", name)
+        states = UNFINISHED if self.status is None else frozenset(map(ExecutionState, given))
+        object.__setattr__(self, "states", states)
 
     def takes(self, listed: Listed) -> bool:
         """Tell whether an execution is meant."""
@@ -78,6 +89,9 @@ def look(store: Store, execution: str) -> Listed:
 def find(store: Store, which: Filter, limit: int | None = None) -> list[Listed]:
     """Return the executions that are meant, the newest first, at most `limit` of them."""
     found = (listed for listed in _read(store, _ids(store, which)) if which.takes(listed))
+    if limit is not None and (type(limit) is not int or limit < 0):
+        problem = f"limit is {shorten(limit)}; it is a whole number, zero or more."
+        raise InputError(f"Executions cannot be looked for so: {problem}", workflow="", problems=(problem,))
     if limit is None:
         return sorted(found, key=_age, reverse=True)
     return heapq.nlargest(limit, found, key=_age)
@@ -101,7 +115,7 @@ def _read(store: Store, ids: Iterable[str]) -> Iterator[Listed]:
             int(ended) if ended else None,
             tenant or None,
             of,
-            why or pause or None,
+            (pause if status == ExecutionState.PAUSED else why) or None,
         )
 
 

@@ -44,7 +44,7 @@ class Stats:
 
 
 class ManyExecutions:
-    """An engine's verbs on many executions. A filter names `workflow`, `status`, `tenant` and times of the start."""
+    """An engine's verbs on many executions. A filter names `workflow` (or is given it), `status`, `tenant` and times of the start."""
 
     store: Store
 
@@ -57,7 +57,7 @@ class ManyExecutions:
     def executions(
         self,
         *,
-        workflow: str | None = None,
+        workflow: str | Workflow[..., Any] | None = None,
         status: str | Collection[str] | None = None,
         tenant: str | None = None,
         started_after: datetime | None = None,
@@ -128,7 +128,9 @@ class ManyExecutions:
         unknown = [name for name in which if name not in known]
         if unknown:
             raise TypeError(f"{verb}() has no filter {', '.join(unknown)}; it has {', '.join(known)}.")
-        if (executions is None) == (not which):
+        # A filter of nothing but None would mean everything.
+        given = {name: value for name, value in which.items() if value is not None}
+        if (executions is None) == (not given):
             problem = "name executions or a filter, one of the two; status='running' means all that run."
             raise InputError(f"{verb}() cannot be carried out so: {problem}", workflow="", problems=(problem,))
         if executions is not None:
@@ -136,7 +138,7 @@ class ManyExecutions:
                 raise TypeError(f"{verb}() takes a list of ids; for one of them write [{executions!r}].")
             ids = (one.id if isinstance(one, Execution) else one for one in executions)
             return list(dict.fromkeys(ids))
-        return [one.execution for one in find(self.store, Filter(**{"status": usual, **which}))]
+        return [one.execution for one in find(self.store, Filter(**{"status": usual, **given}))]
 
 
 def _by_id(ids: Sequence[str], carry_out: Callable[[], list[T | Exception]]) -> dict[str, T | Exception]:

@@ -9,12 +9,14 @@ import msgspec
 
 from spane.authoring.workflow import Workflow
 from spane.control import reading
+from spane.control.starting import check_names
 from spane.errors import InputError, StoreError, UnknownExecution
+from spane.graph.spelling import hint
 from spane.model.ids import new_execution_id
 from spane.model.plan import Plan, PlanNode
 from spane.runtime.choices import Choices
 from spane.runtime.commands import listed
-from spane.runtime.layout import parts
+from spane.runtime.layout import parts, route_field
 from spane.runtime.store import Store
 
 _NODES_A_CALL = 100
@@ -68,6 +70,7 @@ def _inputs(
     if workflow is None:
         problem = f"import the module of workflow {name!r}; without it nobody can tell whether new inputs fit."
         raise InputError(f"Execution {original!r} cannot be replayed so: {problem}", workflow=name, problems=(problem,))
+    check_names(name, inputs)
     before = msgspec.json.decode(store.outputs(original, ["@in"]).get("@in", b"{}"))
     return workflow.encode_inputs({**before, **inputs})
 
@@ -80,15 +83,15 @@ def _prepare(store: Store, original: str, execution: str, from_node: str) -> int
     nodes = reading.plan_nodes(store, plan)
     states = reading.states_of(store, original, nodes.values())
     if from_node not in nodes:
-        problem = f"it has no node {from_node!r}; it has {', '.join(nodes)}."
+        problem = f"it has no node {from_node!r}. {hint(str(from_node), nodes, 'nodes')}"
         raise InputError(f"Execution {original!r} cannot be replayed so: {problem}", workflow=name, problems=(problem,))
     kept = _kept(nodes, states, from_node)
     children = _children(nodes)
-    cursors = [
-        f"cursor|{execution}|{_cursor(store, original, nodes[name], children[name], states)}"
-        for name in kept
-        if any(each not in kept for each in children[name])
-    ]
+    telling = [nodes[name] for name in kept if any(each not in kept for each in children[name])]
+    asked = [node.id for node in telling if node.decides]
+    asked += [route_field(node.id) for node in telling if node.routes is not None]
+    values = store.outputs(original, asked)
+    cursors = [f"cursor|{execution}|{_cursor(node, states, values)}" for node in telling]
     entries = [f"node|{name}" for name, node in nodes.items() if name not in kept and not node.awaited]
     prepare(store, original, execution, list(kept), [*entries, *cursors])
     return len(entries) + len(cursors)
@@ -104,7 +107,7 @@ def prepare(store: Store, original: str, execution: str, kept: Sequence[str], as
         _copy(store, original, execution, (), lines)
 
 
-def _cursor(store: Store, original: str, node: PlanNode, children: Sequence[str], states: Mapping[str, str]) -> str:
+def _cursor(node: PlanNode, states: Mapping[str, str], values: Mapping[str, bytes]) -> str:
     """Return what tells a kept node's children again what became of it: which branches it opened, and whom it chose."""
     letter = states[node.id][0]
     if letter == "S":
@@ -112,10 +115,8 @@ def _cursor(store: Store, original: str, node: PlanNode, children: Sequence[str]
     opened, route = "", ""
     if letter == "D":
         if node.decides:
-            raw = store.outputs(original, [node.id])[node.id]
-            opened = listed(Choices(node).outcome(None, raw).open)
-        if node.routes is not None:
-            route = listed(child for child in children if states.get(child, " ")[0] != "S") or ","
+            opened = listed(Choices(node).outcome(None, values[node.id]).open)
+        route = values.get(route_field(node.id), b"").decode()
     return f"c:{node.id}|0|{opened}|{route}"
 
 

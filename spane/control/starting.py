@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -103,7 +103,7 @@ class Starter:
     def _prepare(self, workflow: Workflow[..., Any], inputs: Mapping[str, Any], options: StartOptions) -> Start:
         """Validate inputs and make sure that the plan is stored."""
         plan_hash = self._store_plan(workflow)
-        _check_names(workflow.name, inputs)
+        check_names(workflow.name, inputs)
         raw = workflow.encode_inputs(inputs)
         _check_size(workflow.name, raw, self._store.limits.max_value_bytes)
         return Start(
@@ -185,7 +185,7 @@ def _unsure(start: Start, error: StoreUnavailable) -> StoreUnavailable:
     return StoreUnavailable(f"{error} If it is to be started once only, {again}.", execution=start.execution)
 
 
-def _check_names(workflow: str, inputs: Mapping[str, Any]) -> None:
+def check_names(workflow: str, inputs: Mapping[str, Any]) -> None:
     """Raise `InputError` for inputs that are not given by name."""
     if not isinstance(inputs, Mapping):
         problems = [f"inputs are {shorten(inputs)}; they are a dict of values by name."]
@@ -212,9 +212,23 @@ def split(
                 problems=("inputs given twice",),
             )
         return workflow.workflow, workflow.inputs
+    return _required(workflow), inputs or {}
+
+
+def split_many(
+    workflow: Workflow[..., Any] | str, inputs: Iterable[Mapping[str, Any]], registry: Registry
+) -> tuple[Workflow[..., Any], Sequence[Mapping[str, Any]]]:
+    """Return the workflow of many starts, and their inputs one by one."""
+    chosen = registry.resolve_workflow(workflow) if isinstance(workflow, str) else workflow
+    if isinstance(inputs, str | Mapping) or not isinstance(inputs, Iterable):
+        raise TypeError(f"Many starts take a list of inputs, a dict for each of them, and not {shorten(inputs)}.")
+    return _required(chosen), list(inputs)
+
+
+def _required(workflow: Any) -> Workflow[..., Any]:
     if not isinstance(workflow, Workflow):
         raise TypeError(
             f"What is started is a workflow, one bound to its inputs, or the name of one, and not {shorten(workflow)}. "
             "Decorate a function with @workflow, or wire nodes by workflow.of(...)."
         )
-    return workflow, inputs or {}
+    return workflow

@@ -81,6 +81,11 @@ def came_field(node: str) -> str:
     return f"@w:{node}"
 
 
+def route_field(node: str) -> str:
+    """Return the field of `o:<execution>` that holds whom a router chose, `,a,b,`; absent where it chose all."""
+    return f"@r:{node}"
+
+
 def fields_of(plan: Plan, *, chunk: int = CHUNK) -> Iterator[tuple[str, str | bytes]]:
     """Yield every field of the stored plan, `chunk` targets to a field; `total` comes last."""
     pages = [plan.nodes[first : first + PAGE] for first in range(0, len(plan.nodes), PAGE)]

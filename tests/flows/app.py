@@ -634,6 +634,21 @@ def mended(value: Any, gate: str, context: Context = current()) -> Any:
 
 
 @workflow
+def choosing_beside(to: list[str], gate: str) -> list[Any] | None:
+    chosen = choose(to)
+    beside = mended(1, gate)
+    return [taken.named("chosen")(chosen), taken.named("joined")(chosen, beside)]
+
+
+@workflow
+def choosing_behind_a_branch(n: int) -> str | None:
+    chosen = choose(["joined"])
+    with when(sizes(n) > 10):
+        joined = taken.named("joined")(chosen)
+    return coalesce(joined, default=None)
+
+
+@workflow
 def mending(value: Any, gate: str) -> list[Any]:
     source = relay.named("source")(value)
     return gather(relay.named("child")(mended(source, gate)), relay.named("beside")(source))

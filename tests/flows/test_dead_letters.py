@@ -109,3 +109,30 @@ def test_pages_go_on_where_the_last_one_ended(in_process):
     rest = dead.list(10, after=first[-1])
     assert [execution.id for execution in executions] == [letter.execution for letter in [*first, *rest]]
     assert (3, 3) == (len(dead), len(list(dead)))
+
+
+def test_dead_letters_are_retried_and_discarded_as_they_are_listed(place):
+    first, second = (place.fail(app.mending, value=n, gate=place.gate()) for n in (1, 2))
+    assert [None] == place.engine.dead_letters.retry_many(letters(place, first))
+    place.engine.dead_letters.discard(letters(place, second)[0])
+    assert [] == letters(place, second)
+    first.wait(timeout_s=20)
+
+
+@pytest.mark.parametrize("what", [None, 5, "", "nobody", "|", "\ud800:x"])
+def test_what_is_no_dead_letter_is_not_known(in_process, what):
+    letters = in_process.engine.dead_letters
+    for verb in (letters.get, letters.retry, letters.discard):
+        with pytest.raises(UnknownDeadLetter):
+            verb(what)
+
+
+def test_the_id_of_a_dead_letter_has_one_spelling(in_process):
+    execution = in_process.fail(app.mending, value=1, gate=in_process.gate())
+    with pytest.raises(UnknownDeadLetter):
+        in_process.engine.dead_letters.get(f"{execution.id}|mended")
+
+
+def test_many_dead_letters_are_a_list_and_no_text(in_process):
+    with pytest.raises(TypeError, match=r"for one of them write \['a:b'\]"):
+        in_process.engine.dead_letters.retry_many("a:b")

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from spane.control.listing import look
 from spane.errors import IllegalTransition, InputError, UnknownExecution
 from tests.flows import app
 from tests.flows.conftest import until
@@ -108,3 +109,56 @@ def test_63_a_bad_bulk_item_is_told_by_its_error_and_the_others_start_index_alig
     assert {one.id for one in good} == {
         one.id for one in place.engine.executions(tenant=f"{place.name}-sorting", status="completed")
     }
+
+
+def test_a_filter_of_nothing_but_none_is_refused_and_not_everything(place, waiting):
+    for verb in (place.engine.pause_many, place.engine.resume_many, place.engine.cancel_many):
+        for which in ({"tenant": None}, {"status": None, "workflow": None}):
+            with pytest.raises(InputError, match="name executions or a filter, one of the two"):
+                verb(**which)
+    assert {"scheduled"} == {one.status() for one in waiting}
+
+
+def test_a_filter_without_a_status_by_none_takes_the_usual_ones(place, waiting):
+    tenant = f"{place.name}-bulk"
+    assert {one.id for one in waiting} == set(place.engine.pause_many(tenant=tenant, status=None))
+    assert {} == place.engine.pause_many(tenant=tenant, status=None)
+
+
+def test_executions_are_listed_by_the_workflow_itself(place, waiting):
+    tenant = f"{place.name}-bulk"
+    assert 3 == len(place.engine.executions(workflow=app.relaying, tenant=tenant))
+    assert 3 == len(place.engine.pause_many(workflow=app.relaying, tenant=tenant))
+
+
+@pytest.mark.parametrize(
+    ("which", "said"),
+    [
+        ({"workflow": 7}, "workflow is 7; it is text"),
+        ({"tenant": 7}, "tenant is 7; it is text"),
+        ({"status": 7}, "status is 7; it is one of scheduled, running"),
+        ({"status": ["running", None]}, "status is None; it is one of"),
+        ({"limit": -1}, "limit is -1; it is a whole number, zero or more"),
+        ({"limit": "many"}, "limit is 'many'; it is a whole number"),
+    ],
+)
+def test_a_look_that_makes_no_sense_says_why(in_process, which, said):
+    with pytest.raises(InputError, match=said):
+        in_process.engine.executions(**which)
+
+
+def test_many_starts_take_any_iterable_of_dicts_and_say_what_else_they_are_given(in_process):
+    start_many = in_process.engine.start_many
+    started = start_many(app.relaying, ({"value": n} for n in range(3)))
+    assert [0, 1, 2] == [one.result(timeout_s=20) for one in started]
+    with pytest.raises(TypeError, match="take a list of inputs, a dict for each of them, and not"):
+        start_many(app.relaying, {"value": 1})
+    with pytest.raises(TypeError, match="What is started is a workflow, one bound to its inputs"):
+        start_many(5, [{"value": 1}])
+
+
+def test_the_reason_of_a_pause_is_none_for_a_cancel(place, waiting):
+    waiting[0].pause("lunch")
+    assert "lunch" == look(place.engine.store, waiting[0].id).reason
+    waiting[0].cancel()
+    assert None is look(place.engine.store, waiting[0].id).reason

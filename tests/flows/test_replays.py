@@ -72,7 +72,7 @@ def test_large_results_are_kept(in_process):
 
 def test_an_unknown_node_or_execution_says_so(place):
     execution, _ = place.run(app.relaying, value=1)
-    with pytest.raises(InputError, match="it has no node 'nobody'; it has parent, child"):
+    with pytest.raises(InputError, match=r"it has no node 'nobody'\. The nodes are parent, child"):
         execution.replay(from_node="nobody")
     execution.id = "gone"
     for from_node in (None, "child"):
@@ -94,3 +94,34 @@ def test_a_replay_below_a_router_goes_the_way_that_it_chose(place):
     assert result == again.result(timeout_s=20)
     assert ["left", "below_left", "end"] == [line["node"] for line in place.saw(again)]
     assert "skipped" == again.nodes()["right"].state
+
+
+def test_a_replay_keeps_out_whom_a_router_did_not_choose_though_nobody_had_decided_on_it(place):
+    """What stood below the router and another node was waiting when the other one failed."""
+    gate = place.gate()
+    execution = place.fail(app.choosing_beside, to=["chosen"], gate=gate)
+    assert "waiting" == execution.nodes()["joined"].state
+    place.open(gate)
+    again = execution.replay(from_node="mended")
+    again.result(timeout_s=20)
+    twice = again.replay(from_node="mended")
+    twice.result(timeout_s=20)
+    for one in (again, twice):
+        assert {"chosen": "succeeded", "joined": "skipped"} == {
+            name: one.nodes()[name].state for name in ("chosen", "joined")
+        }
+
+
+def test_a_replay_may_run_whom_a_router_chose_and_a_branch_skipped(place):
+    execution, result = place.run(app.choosing_behind_a_branch, n=1)
+    assert (None, "skipped") == (result, execution.nodes()["joined"].state)
+    again = execution.replay(from_node="sizes", inputs={"n": 50})
+    assert "joined of chosen" == again.result(timeout_s=20)
+
+
+def test_inputs_and_nodes_that_cannot_be_replayed_are_told(place):
+    execution, _ = place.run(app.relaying, value=1)
+    with pytest.raises(InputError, match=r"inputs are \[1\]; they are a dict of values by name"):
+        execution.replay(inputs=[1])
+    with pytest.raises(InputError, match=r"it has no node 'chidl'\. Did you mean 'child'\?"):
+        execution.replay(from_node="chidl")

@@ -40,3 +40,11 @@ def test_unknown_and_changed_write_nothing(stage):
     assert ["unknown"] == copy(stage, original="nobody")
     assert ["changed", "first"] == copy(stage)
     assert before == stage.everything()
+
+
+def test_whom_a_router_chose_is_copied_along(stage):
+    stage.start(PAIR)
+    [one, _] = stage.fetch(2)
+    stage.commit(one, route=",end,")
+    copy(stage, [one.node])
+    assert b",end," == stage.client.hget(stage.keys.outputs("x2"), f"@r:{one.node}")

@@ -91,6 +91,8 @@ if kind == 'r' or kind == 'u' or kind == 'x' then
 end
 local succeeded, skipped = kind == 's', kind == 'k'
 if not skipped then redis.call('HSET', P .. 'o:' .. execution, node, succeeded and payload or '!' .. payload) end
+-- Whom a router chose is kept for replays; what became of its children does not tell.
+if succeeded and ARGV[17] ~= '' then redis.call('HSET', P .. 'o:' .. execution, '@r:' .. node, ARGV[17]) end
 if skipped then
   event('v', execution .. '|' .. node .. '|' .. token .. '|' .. attempt .. '|' .. duration .. '|' .. payload)
 elseif not succeeded then

@@ -21,6 +21,8 @@ for i = 6, 5 + count do
   if value and string.byte(value) == 38 then blobs[#blobs + 1] = string.sub(value, 2) end
   states[#states + 1] = node; states[#states + 1] = state(letter, '', failures, 0, now, '')
   if value then values[#values + 1] = node; values[#values + 1] = value end
+  local route = letter == 'D' and redis.call('HGET', from, '@r:' .. node)
+  if route then values[#values + 1] = '@r:' .. node; values[#values + 1] = route end
 end
 -- Writes from here on.
 for i = 6 + count, #ARGV do
