@@ -86,7 +86,7 @@ def test_it_is_named_and_given_rules_for_one_call():
     inner = inner_of()
 
     @workflow
-    def outer(number: int) -> int:
+    def outer(number: int) -> int | None:
         first = inner.named("first")(number)
         return inner.options(after=first, priority=9, delay_s=1, on_failure="continue").named("second")(number)
 
