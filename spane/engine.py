@@ -170,8 +170,8 @@ class Engine(ManyExecutions):
         Args:
             workflow: a workflow, one bound to its inputs, or the name of one that this process has imported.
             inputs: its inputs by name.
-            options: `priority` 1 to 10 (10 first, 5 unless given), `delay_s`, `key` (the same key and inputs give
-                the same execution), `tenant`, `tags`, `metadata`.
+            options: `priority` 1 to 10 (10 first, 5 unless given), `delay_s` or `at` (a datetime with a time zone),
+                `key` (the same key and inputs give the same execution), `tenant`, `tags`, `metadata`.
 
         Raises:
             UnknownWorkflow: no workflow of this process has that name.

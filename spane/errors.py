@@ -16,6 +16,7 @@
     │   ├── SignalRefused        a signal with data that cannot be taken, or more than are kept
     │   ├── KeyConflict          a start key was used again with other inputs
     │   ├── ExecutionFailed      the execution ended as failed
+    │   │   └── DeadlineExceeded it had not ended at its deadline
     │   ├── ExecutionCancelled   the execution ended as cancelled
     │   ├── ExecutionStalled     in process: nothing can move, and nothing is due
     │   └── ResultTimeout        the result was not there in time
@@ -226,6 +227,19 @@ class ExecutionFailed(ExecutionError):
 
     node: str | None
     error: Any
+
+
+class DeadlineExceeded(ExecutionFailed):
+    """The execution had not ended so long after its beginning as its workflow gives it. `node` and `error` are None."""
+
+    def __init__(self, execution: str, workflow: str) -> None:
+        super().__init__(
+            f"Execution {execution!r} failed: it had not ended at the deadline of workflow {workflow!r}. What ran then was "
+            "stopped. Raise deadline_s, or see by its events what took so long, and replay it.",
+            execution=execution,
+            node=None,
+            error=None,
+        )
 
 
 class ExecutionCancelled(ExecutionError):

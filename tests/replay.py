@@ -81,6 +81,7 @@ class Replay:
     before_pause: str = ""
     deferred: list[str] = field(default_factory=list)
     kept: dict[str, int] = field(default_factory=dict)
+    late: bool = False
     offered: bool = False
 
     def __post_init__(self) -> None:
@@ -358,6 +359,7 @@ class Replay:
         if self.status == "failed":
             self.generation += 1
             self.terminal_events = 0
+            self.late = False
             self.status = "running"
             self._offer_again()
         elif self.status == "paused":
@@ -386,9 +388,14 @@ class Replay:
         if self.status != "scheduled":
             self.bad("I8", f"it waits for its limit while it is {self.status}")
 
-    def _on_execution_failing(self, event: Event) -> None:
+    def _on_deadline_passed(self, event: Event) -> None:
         del event
-        self._turn(("running",), "failing")
+        self.late = True
+
+    def _on_execution_failing(self, event: Event) -> None:
+        if event.node is None and not self.late:
+            self.bad("I4", "it is failing by its deadline, which has not passed")
+        self._turn(("running", "paused") if self.late else ("running",), "failing")
 
     def _on_execution_cancelling(self, event: Event) -> None:
         del event
@@ -405,7 +412,9 @@ class Replay:
             self.bad("I4", f"it completed, but these failed it: {', '.join(failed)}")
 
     def _on_execution_failed(self, event: Event) -> None:
-        self._end(event, ("running", "failing"), "failed")
+        self._end(event, ("running", "failing", "paused") if self.late else ("running", "failing"), "failed")
+        if event.node is None and self.late:
+            return
         if event.node is None or self.nodes[event.node].state != "failed":
             self.bad("I4", f"it failed because of {event.node}, which has not failed")
 

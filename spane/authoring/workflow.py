@@ -240,7 +240,8 @@ class _WorkflowDecorator:
 
     The body runs once, when its graph is first needed, with references for its inputs; it must give the same
     graph every time. `workflow.of` wires nodes by their signatures instead. `limit` is how many of its executions run
-    at once, or begin in a period (see `@node`); those over it stay `scheduled`.
+    at once, or begin in a period (see `@node`); those over it stay `scheduled`. One that has not ended `deadline_s` after its
+    beginning fails with `DeadlineExceeded`.
 
     >>> @workflow
     ... def fulfil(order_id: int) -> str:
@@ -252,10 +253,24 @@ class _WorkflowDecorator:
     def __call__(self, fn: Callable[P, R], /) -> Workflow[P, R]: ...
     @overload
     def __call__(
-        self, fn: None = None, /, *, name: str | None = None, limit: int | str | Limit | None = None
+        self,
+        fn: None = None,
+        /,
+        *,
+        name: str | None = None,
+        limit: int | str | Limit | None = None,
+        deadline_s: float | None = None,
     ) -> Callable[[Callable[P, R]], Workflow[P, R]]: ...
     @options_of("@workflow", advice="Rules like retry, timeout_s and queue are options of its nodes.")
-    def __call__(self, fn: Any = None, /, *, name: str | None = None, limit: int | str | Limit | None = None) -> Any:
+    def __call__(
+        self,
+        fn: Any = None,
+        /,
+        *,
+        name: str | None = None,
+        limit: int | str | Limit | None = None,
+        deadline_s: float | None = None,
+    ) -> Any:
         rule = _rule(limit)
 
         def decorate(target: Any) -> Workflow[Any, Any]:
@@ -264,6 +279,7 @@ class _WorkflowDecorator:
             def trace() -> Draft:
                 draft = read.trace()
                 draft.limit = rule
+                draft.deadline_s = deadline_s
                 return draft
 
             made: Workflow[Any, Any] = Workflow(read.name, trace, location=read.location, like=target)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from datetime import datetime
 from typing import Any
 
 from spane.errors import InputError, ResultNotSerialisable
@@ -27,6 +28,7 @@ class StartOptions:
 
     priority: int = 5
     delay_s: float = 0.0
+    at: datetime | None = None
     key: str | None = None
     tenant: str | None = None
     tags: Sequence[str] = ()
@@ -59,6 +61,10 @@ class StartOptions:
             problems.append(f"delay_s is {delay_s!r}; it is zero or more seconds.")
         elif delay_s > _LONGEST_DELAY_S:
             problems.append(f"delay_s is {delay_s!r}; it is at most a hundred years, {_LONGEST_DELAY_S} seconds.")
+        if self.at is not None and not (isinstance(self.at, datetime) and self.at.tzinfo is not None):
+            problems.append(f"at is {self.at!r}; it is a datetime with a time zone, as datetime.now(UTC) is.")
+        elif self.at is not None and self.delay_s:
+            problems.append("at and delay_s are both given; say one of the two.")
         return problems
 
     def _texts(self) -> list[str]:

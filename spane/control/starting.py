@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -98,6 +99,8 @@ class Starter:
             return _unsure(start, reply)
         if isinstance(reply, StoreError):
             return reply
+        if reply.status == "past":
+            return _past(start, int(reply.execution))
         return KeyConflict(start.key, reply.execution) if reply.status == "conflict" else reply.execution
 
     def _prepare(self, workflow: Workflow[..., Any], inputs: Mapping[str, Any], options: StartOptions) -> Start:
@@ -118,6 +121,7 @@ class Starter:
             tenant=options.tenant or "",
             metadata=options.labels(),
             pool=_pool(workflow, raw),
+            at_ms=None if options.at is None else round(options.at.timestamp() * 1000),
         )
 
     def _store_plan(self, workflow: Workflow[..., Any]) -> str:
@@ -177,6 +181,16 @@ def _options_of(
             yield error
         else:
             yield each
+
+
+def _past(start: Start, now_ms: int) -> InputError:
+    at, now = (datetime.fromtimestamp(ms / 1000, UTC).isoformat() for ms in (start.at_ms or 0, now_ms))
+    problem = f"at is {at}, which is past: by the clock of the store it is {now}. Leave it out to start now."
+    return InputError(
+        f"Workflow {start.workflow!r} cannot be started so:\n  - {problem}",
+        workflow=start.workflow,
+        problems=(problem,),
+    )
 
 
 def _unsure(start: Start, error: StoreUnavailable) -> StoreUnavailable:

@@ -57,6 +57,7 @@ def lower(draft: Draft) -> Plan:
         returns=None if draft.returns is None else spelled_one_way(draft.returns),
         accepts_any_input=draft.accepts_any_input,
         limit=draft.limit,
+        deadline_ms=None if draft.deadline_s is None else max(1, round(draft.deadline_s * 1000)),
     )
 
 

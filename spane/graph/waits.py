@@ -1,4 +1,4 @@
-"""Faults in waits: events without a name, times that are none, more waits for one event than a signal can look at."""
+"""Faults in waits and deadlines: events without a name, times that are none, more waits for one event than a signal can look at."""
 
 from __future__ import annotations
 
@@ -14,7 +14,11 @@ _DAY_S = 86_400
 
 
 def faults(draft: Draft) -> Iterator[Fault]:
-    """Find what is wrong with waits for events."""
+    """Find what is wrong with the deadline and with waits for events."""
+    deadline_s = draft.deadline_s
+    if deadline_s is not None and not (is_duration(deadline_s) and deadline_s > 0):
+        message = f"deadline_s is {deadline_s!r}; give seconds above 0, or None for no deadline."
+        yield Fault("bad-option", message, draft.where)
     events: Counter[str] = Counter()
     for call in draft.calls:
         if call.type == WAIT_FOR_EVENT:

@@ -91,6 +91,7 @@ class Draft:
     returns_annotation: Any = MISSING
     accepts_any_input: bool = False
     limit: LimitRule | None = None
+    deadline_s: float | None = None
     location: Location = Location("<unknown>", 0)
     faults: list[Fault] = field(default_factory=list)
     warnings: list[Fault] = field(default_factory=list)

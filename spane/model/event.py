@@ -9,7 +9,8 @@ An entry of the stream has one field: its name is the kind's letter, its value t
     C       execution_completed   execution, generation
     F       execution_failed      execution, generation, node
     X       execution_cancelled   execution, generation, reason
-    G       execution_failing     execution, node
+    D       deadline_passed       execution
+    G       execution_failing     execution, node, '' for its deadline
     Y       execution_cancelling  execution, reason
     p       execution_paused      execution, reason
     u       execution_resumed     execution
@@ -51,6 +52,7 @@ class EventKind(StrEnum):
     EXECUTION_COMPLETED = "execution_completed"
     EXECUTION_FAILED = "execution_failed"
     EXECUTION_CANCELLED = "execution_cancelled"
+    DEADLINE_PASSED = "deadline_passed"
     EXECUTION_FAILING = "execution_failing"
     EXECUTION_CANCELLING = "execution_cancelling"
     EXECUTION_PAUSED = "execution_paused"
@@ -101,6 +103,7 @@ _EXECUTION_KINDS: dict[str, tuple[EventKind, tuple[str, ...]]] = {
     "C": (EventKind.EXECUTION_COMPLETED, ("generation",)),
     "F": (EventKind.EXECUTION_FAILED, ("generation", "node")),
     "X": (EventKind.EXECUTION_CANCELLED, ("generation", "reason")),
+    "D": (EventKind.DEADLINE_PASSED, ()),
     "G": (EventKind.EXECUTION_FAILING, ("node",)),
     "Y": (EventKind.EXECUTION_CANCELLING, ("reason",)),
     "p": (EventKind.EXECUTION_PAUSED, ("reason",)),

@@ -263,7 +263,7 @@ class Plan(msgspec.Struct, frozen=True):
     """A compiled workflow. Nodes stand in topological order; `returns` is what the execution results in.
 
     With `returns` None the result is the output of the only terminal node, or `{node_id: output}` of all. `limit` is
-    that of its executions.
+    that of its executions, and `deadline_ms` how long after its beginning one that has not ended fails.
     """
 
     workflow: str
@@ -272,6 +272,7 @@ class Plan(msgspec.Struct, frozen=True):
     returns: Source | None = None
     accepts_any_input: bool = False
     limit: LimitRule | None = None
+    deadline_ms: int | None = None
 
     def encode(self) -> bytes:
         """Return the canonical JSON of this plan, the text that is hashed."""

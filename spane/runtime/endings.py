@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from spane.errors import ExecutionCancelled, ExecutionFailed, UnknownExecution
+from spane.errors import DeadlineExceeded, ExecutionCancelled, ExecutionFailed, UnknownExecution
 from spane.model.codec import evaluate
 from spane.model.outcome import decode_error
 from spane.model.plan import Fields, Input, Output, Source, leaves
@@ -49,7 +49,9 @@ def _result_source(head: PlanHead) -> Source:
 
 
 def failure(store: Store, execution: str, node: str | None) -> ExecutionFailed:
-    """Return the error of a failed execution: which node, its inputs' origin and the user's own traceback."""
+    """Return the error of a failed execution: which node ('' for its deadline), and the user's own traceback."""
+    if node == "":
+        return DeadlineExceeded(execution, store.fields(execution, "@wf")[0] or "")
     error = None
     if node:
         raw = store.outputs(execution, [node]).get(node)

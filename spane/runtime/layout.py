@@ -5,6 +5,7 @@
     m:<group>   members of a join group, chunked alike
     roots       targets released at the start, chunked alike
     s:<page>    the full text of up to 64 nodes, for workers
+    deadline    how long after its beginning an execution fails, in ms, if it has a deadline
     e:<event>   the nodes that wait for an event
     l:<node>    the rule of its type's limit (lua/include/limit.lua)
     limits      all such rules, and that of the workflow, `type=rule|@workflow=rule`
@@ -97,6 +98,8 @@ def fields_of(plan: Plan, *, chunk: int = CHUNK) -> Iterator[tuple[str, str | by
             if part.limit is not None:
                 yield f"l:{part.id}", _rule(part.limit, queue_of(part))
     yield from _targets(plan, chunk)
+    if plan.deadline_ms is not None:
+        yield "deadline", str(plan.deadline_ms)
     events = _events(plan)
     yield from ((f"e:{event}", ",".join(nodes)) for event, nodes in events.items())
     head = PlanHead(plan.workflow, plan.inputs, plan.returns, plan.terminals(), len(pages), tuple(events))

@@ -58,13 +58,14 @@ class Start:
     tenant: str = ""
     metadata: bytes = b"{}"
     pool: str = ""
+    at_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class StartReply:
-    """What became of a start, and the execution that the caller may now look at."""
+    """What became of a start, and the execution that the caller may now look at; for `past`, the time it is."""
 
-    status: Literal["ok", "again", "conflict", "noplan"]
+    status: Literal["ok", "again", "conflict", "noplan", "past"]
     execution: str
 
 
@@ -145,6 +146,7 @@ class Store:
         return (
             self.clock.injected, start.execution, start.plan, start.workflow, start.priority, start.delay_ms,
             start.inputs, start.key, start.digest, start.tenant, start.metadata, start.pool,
+            "" if start.at_ms is None else start.at_ms,
         )  # fmt: skip
 
     def start_many(self, starts: Sequence[Start]) -> list[StartReply | StoreError]:

@@ -1,11 +1,13 @@
-"""Behaviours 41 to 45, 47: sleeps, delays and waits for events; who waits holds no worker."""
+"""Behaviours 41 to 45, 47 and 61: sleeps, delays, events and deadlines; who waits holds no worker."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
-from spane import ExecutionFailed, SpaneError, Workflow
-from spane.errors import IllegalTransition, SignalRefused, UnknownEvent, UnknownExecution
+from spane import DefinitionError, ExecutionFailed, InputError, SpaneError, Workflow
+from spane.errors import DeadlineExceeded, IllegalTransition, SignalRefused, UnknownEvent, UnknownExecution
 from tests.flows import waits
 from tests.flows.conftest import until
 
@@ -298,3 +300,92 @@ def test_a_wait_in_a_definition_is_checked():
     assert "within_s in its config is -1; give seconds above 0, or leave it out to wait without end." in str(
         raised.value
     )
+
+
+def now(place):
+    return datetime.fromtimestamp(place.engine.store.clock.now_ms() / 1000, UTC)
+
+
+def test_61_nothing_runs_early(place):
+    at = now(place) + timedelta(seconds=0.7)
+    execution = place.start(waits.quick, {"value": 1}, at=at)
+    delayed = place.start(waits.quick, {"value": 2}, delay_s=0.7)
+    waiting_for = place.start(waits.after_a_node_that_waits, {"value": 3})
+    assert "scheduled" == execution.status()
+    assert [1, 2, 3] == [one.result(timeout_s=20) for one in (execution, delayed, waiting_for)]
+    assert at.timestamp() * 1000 <= at_ms(place, execution, "node_claimed", "relay") + 1
+    started = place.events(delayed, "execution_started")[0].at_ms
+    assert 700 <= at_ms(place, delayed, "node_claimed", "relay") - started
+    ended = at_ms(place, waiting_for, "node_succeeded", "before")
+    assert 300 <= at_ms(place, waiting_for, "node_claimed", "after") - ended
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"at": datetime(2020, 1, 1, tzinfo=UTC)},
+            "at is 2020-01-01T00:00:00+00:00, which is past: by the clock of the store",
+        ),
+        ({"at": datetime(2020, 1, 1)}, "it is a datetime with a time zone, as datetime.now(UTC) is."),  # noqa: DTZ001
+        ({"at": "tomorrow"}, "at is 'tomorrow'; it is a datetime with a time zone"),
+        ({"at": datetime(2120, 1, 1, tzinfo=UTC), "delay_s": 3}, "at and delay_s are both given; say one of the two."),
+        ({"delay_s": -1}, "delay_s is -1; it is zero or more seconds."),
+    ],
+)
+def test_61_past_dates_and_negative_delays_are_refused_and_nothing_is_created(place, options, message):
+    before = place.engine.store.last_event()
+    with pytest.raises(InputError) as raised:
+        place.engine.start(waits.quick, {"value": 1}, **options)
+    assert message in str(raised.value)
+    [also] = (
+        place.engine.start_many(waits.quick, [{"value": 1}], **options)
+        if "at" in options and "past" in message
+        else [1]
+    )
+    assert "which is past" in str(also) or also == 1
+    started = [event for event in place.engine.store.events(before or "-") if event.kind == "execution_started"]
+    assert [] == started
+
+
+def test_an_execution_that_has_not_ended_at_its_deadline_fails(place):
+    execution = place.start(waits.too_slow, {"value": 1})
+    with pytest.raises(DeadlineExceeded) as raised:
+        execution.result(timeout_s=20)
+    assert (
+        f"Execution {execution.id!r} failed: it had not ended at the deadline of workflow 'too_slow'. What ran then was "
+        "stopped. Raise deadline_s, or see by its events what took so long, and replay it."
+    ) == str(raised.value)
+    assert ("failed", []) == (execution.status(), place.saw(execution, "shown"))
+    [passed] = place.events(execution, "deadline_passed")
+    assert 500 <= passed.at_ms - place.events(execution, "execution_started")[0].at_ms
+    assert [] == place.dead_letters(execution)
+
+
+def test_what_runs_at_the_deadline_is_told_to_stop(place):
+    execution = place.start(waits.held_up)
+    until("the node's start", lambda: place.saw(execution))
+    assert "failed" == execution.wait(timeout_s=20)
+    assert "its deadline has come" == place.saw(execution)[-1]["stopped"]
+    assert ["deadline_passed", "execution_failing", "execution_failed"] == [
+        event.kind for event in place.events(execution, "deadline_passed", "execution_failing", "execution_failed")
+    ]
+
+
+def test_an_execution_that_ends_in_time_has_nothing_of_its_deadline(place):
+    execution, result = place.run(waits.quick, value=5)
+    assert 5 == result
+    assert None is place.engine.store.client.zscore(place.engine.store.keys.timers, f"d|{execution.id}")
+
+
+@pytest.mark.parametrize("deadline_s", [0, -1, "soon", float("inf")])
+def test_a_deadline_that_is_no_time_is_a_fault(deadline_s):
+    definition = {"id": "a", "spane": {"deadline_s": deadline_s}, "nodes": [{"id": "relay", "type": "relay"}]}
+    with pytest.raises(DefinitionError, match="deadline"):
+        Workflow.from_definition(definition)
+
+
+def test_a_definition_keeps_its_deadline():
+    definition = waits.quick.to_definition()
+    assert 20 == definition["spane"]["deadline_s"]
+    assert waits.quick.plan.hash == Workflow.from_definition(definition).plan.hash

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any, Literal
 
 from pydantic import BaseModel
@@ -114,6 +115,36 @@ def hold(gate: str) -> str:
 @workflow
 def deciding_late(gate: str) -> str:
     return tell(wait_for_event("said", str, after=hold(gate)))
+
+
+@workflow(deadline_s=0.5)
+def too_slow(value: Any) -> Any:
+    return shown(sleep(relay(value), 60))
+
+
+@node
+async def forever(context: Context = current()) -> None:
+    saw(context)
+    try:
+        await asyncio.sleep(60)
+    except asyncio.CancelledError:
+        saw(context, stopped=context.cancel_reason)
+        raise
+
+
+@workflow(deadline_s=1.0)
+def held_up() -> None:
+    return relay(forever())
+
+
+@workflow(deadline_s=20)
+def quick(value: Any) -> Any:
+    return relay(value)
+
+
+@workflow
+def after_a_node_that_waits(value: Any) -> Any:
+    return relay.named("after").options(delay_s=0.3)(relay.named("before")(value))
 
 
 def delayed(**config: Any) -> Workflow[..., Any]:

@@ -104,3 +104,24 @@ def test_more_entry_nodes_than_one_transition_may_touch_are_left_to_cursors(stag
     for claim in claims:
         stage.commit(claim)
     assert "completed" == stage.status()
+
+
+def test_a_start_at_a_time_sets_one_timer(stage):
+    stage.start(PAIR, at_ms=stage.now_ms + 3000)
+    assert ("scheduled", str(stage.now_ms + 3000)) == (stage.status(), stage.field("@due"))
+    assert [(b"s|x1", stage.now_ms + 3000)] == stage.client.zrange(stage.keys.timers, 0, -1, withscores=True)
+
+
+def test_past_is_said_by_the_clock_of_the_store_and_nothing_is_written(stage):
+    stage.put(ONE)
+    before = stage.everything()
+    for at_ms in (1, stage.now_ms):
+        assert StartReply("past", str(stage.now_ms)) == stage.start(at_ms=at_ms)
+    assert before == stage.everything()
+
+
+def test_a_start_with_a_key_may_be_repeated_when_its_time_is_past(stage):
+    at_ms = stage.now_ms + 1_000
+    stage.start(at_ms=at_ms, key="k", digest="d")
+    stage.clock.advance(2_000)
+    assert StartReply("again", "x1") == stage.start(execution="x2", at_ms=at_ms, key="k", digest="d")

@@ -52,6 +52,8 @@ def _read_extra(draft: Draft, extra: shape.DefinitionExtra) -> None:
     given = extra.model_fields_set
     draft.inputs = tuple(inputs.parameter_of(declared) for declared in extra.inputs)
     draft.accepts_any_input = extra.accepts_any_input if "accepts_any_input" in given else "inputs" not in given
+    if "deadline_s" in given:
+        draft.deadline_s = extra.deadline_s
     if "limit" in given:
         draft.limit = LimitRule(**extra.limit.model_dump())
     if "returns" in given:

@@ -169,6 +169,10 @@ class DefinitionExtra(Extra):
     accepts_any_input: bool = Field(
         default=True, description="Whether it takes others as well; it does unless it declares `inputs`."
     )
+    deadline_s: float = Field(
+        default=1.0,
+        description="Seconds after its beginning when an execution that has not ended fails; none without it.",
+    )
     limit: Limit = Field(
         default_factory=Limit,
         description="How many of its executions run at once or begin in a period, or for each key.",

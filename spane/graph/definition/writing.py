@@ -44,6 +44,8 @@ def _extra(draft: Draft) -> dict[str, Any]:
         extra["accepts_any_input"] = True
     if draft.limit is not None and draft.limit != LimitRule(concurrency=draft.limit.concurrency):
         extra["limit"] = msgspec.to_builtins(draft.limit)
+    if draft.deadline_s is not None:
+        extra["deadline_s"] = draft.deadline_s
     if draft.returns is not None:
         extra["returns"] = as_json(draft.returns)
     return extra

@@ -30,7 +30,7 @@ stamp(ARGV[1])
 local session, lease_ms, base = ARGV[2], tonumber(ARGV[3]), ARGV[4]
 redis.call('ZADD', P .. 'ses', int(now + lease_ms), session)
 local moved = spread(now, ARGV[12], ARGV[13])
-local next_due = promote(now, ARGV[11])
+local next_due = promote(now, ARGV[11], ARGV[12], ARGV[13])
 local rows, claimed, number = {}, {}, 0
 local MOST_HINTS = 500
 

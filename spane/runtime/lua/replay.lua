@@ -48,5 +48,8 @@ else
   for _, name in ipairs({'x:', 'o:', 'b:', 'k:'}) do redis.call('PERSIST', P .. name .. execution) end
   redis.call('HSET', X, '@k', '1')
   offer(execution, h[1], h[3], now)
+  local deadline, fields = redis.call('HGET', plan, 'deadline'), {}
+  if deadline then set_deadline(execution, deadline, plan, now, fields) end
+  write_fields(X, fields)
 end
 return {'ok', execution}

@@ -3,9 +3,10 @@
 -- KEYS  1 prefix
 -- ARGV  1 now or ''   2 execution   3 plan hash   4 workflow   5 priority   6 delay in ms
 --       7 inputs (opaque)   8 start key or ''   9 digest of the inputs   10 tenant   11 metadata (opaque)
---       12 pool of the workflow's limit or ''
+--       12 pool of the workflow's limit or ''   13 when it begins, in ms, or '' where the delay says so
 -- Returns {'ok', execution} | {'again', execution} the key's execution | {'conflict', execution} same key, other
---         inputs | {'noplan'} the plan, or one of its sub-workflows, is not stored here.
+--         inputs | {'noplan'} the plan, or one of its sub-workflows, is not stored here | {'past', now} it was to
+--         begin before now.
 -- Events  S, L. Bound: 500 entry nodes, the rest by cursor; the limits that its plan names.
 local P = KEYS[1]
 --@include clock
@@ -34,6 +35,9 @@ end
 if redis.call('EXISTS', X) == 1 then return {'again', execution} end
 local kids, limits = kids_of(plan_hash)
 if not kids then return {'noplan'} end
+local at = tonumber(ARGV[13] or '')
+if at then delay = at - now end
+if at and delay <= 0 then return {'past', int(now)} end
 -- Writes from here on.
 if key ~= '' then redis.call('SET', start_key, execution .. '|' .. digest) end
 hold(plan_hash, kids)

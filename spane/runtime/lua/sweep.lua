@@ -180,7 +180,7 @@ end
 
 local function look_over(execution)
   local X = P .. 'x:' .. execution
-  local h = redis.call('HMGET', X, '@st', '@pl', '@pr', '@sw', '@due', '@lim')
+  local h = redis.call('HMGET', X, '@st', '@pl', '@pr', '@sw', '@due', '@lim', '@end')
   local next_page = '0'
   if h[1] == 'scheduled' and h[6] and redis.call('ZSCORE', P .. 'lim:' .. h[6] .. ':w', execution) then
     -- Its workflow's limit lets it begin.
@@ -193,6 +193,7 @@ local function look_over(execution)
       if string.sub(page[2][i], 1, 1) ~= '@' then mend(execution, X, page[2][i], page[2][i + 1], h) end
     end
     next_page = page[1]
+    if h[7] and (h[1] == 'running' or h[1] == 'paused') then mend_timer('d|' .. execution, h[7]) end
     h[1] = redis.call('HGET', X, '@st')
   end
   if not h[1] or h[1] == 'completed' or h[1] == 'failed' or h[1] == 'cancelled' then

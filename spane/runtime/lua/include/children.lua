@@ -26,8 +26,9 @@ end
 
 local function follow_parent(execution, first, now, kept_ms, dead_kept_ms)
   local X = P .. 'x:' .. execution
-  local h = redis.call('HMGET', X, '@st', '@why', '@pause', '@pl')
+  local h = redis.call('HMGET', X, '@st', '@why', '@pause', '@pl', '@late')
   if not h[1] then return end
+  if h[5] then h[1], h[2] = 'cancelling', 'the deadline of ' .. execution .. ' has come' end
   local last = tonumber(first) + CHILDREN_A_STEP
   local found = redis.call('LRANGE', P .. 'c:' .. execution, first, last - 1)
   local parent = {h[1], h[2], h[3], redis.call('PTTL', X)}

@@ -37,19 +37,20 @@ local ascend
 -- long as its parent's.
 local function finish(execution, status, now, kept_ms, dead_kept_ms, fields, tail)
   local X = P .. 'x:' .. execution
-  local h = redis.call('HMGET', X, '@g', '@up', '@lim', unpack(RETIRING))
+  local h = redis.call('HMGET', X, '@g', '@up', '@lim', '@end', unpack(RETIRING))
   fields[#fields + 1] = '@st'; fields[#fields + 1] = status
   fields[#fields + 1] = '@t1'; fields[#fields + 1] = int(now)
   write_fields(X, fields)
   local letter = status == 'completed' and 'C' or status == 'failed' and 'F' or 'X'
   event(letter, execution .. '|' .. h[1] .. (tail and '|' .. tail or ''))
   redis.call('ZREM', P .. 'active', execution)
+  if h[4] then redis.call('ZREM', P .. 't', 'd|' .. execution) end
   redis.call('RPUSH', P .. 'r:' .. execution, status)
   redis.call('PEXPIRE', P .. 'r:' .. execution, 60000)
   if h[3] then leave_pool(h[3], execution, now) end
   if h[2] and not ascend(execution, h[2], status, now, kept_ms, dead_kept_ms) then return end
-  local has_dead = h[7] and h[7] ~= '0'
-  retire(execution, now, has_dead and dead_kept_ms or kept_ms, {unpack(h, 4, 10)})
+  local has_dead = h[8] and h[8] ~= '0'
+  retire(execution, now, has_dead and dead_kept_ms or kept_ms, {unpack(h, 5, 11)})
 end
 
 -- Write the `fields` of an attempt that ended without an outcome and so runs no more. In an execution that is ending,

@@ -1,15 +1,17 @@
 -- Queue what is due: retries and delays (`n|execution|node`), nodes that await something no longer (`w|execution|node`),
--- scheduled starts (`s|execution`), cursors that found no plan (`c|cursor`), and what a limit lets go on (`l|pool`).
+-- scheduled starts (`s|execution`), cursors that found no plan (`c|cursor`), what a limit lets go on (`l|pool`), and
+-- deadlines (`d|execution`).
 -- Starts that came due together stop at about one chunk of entry nodes; what is left stays due.
 -- Returns the milliseconds until the next timer, or -1.
 --@include release
 --@include rouse
 --@include plan
 --@include limit
+--@include deadline
 
 local function begin(execution, X, plan, priority, now)
   local out, fields = found(false), {}
-  local roots = redis.call('HGET', plan, 'roots')
+  local roots, deadline = unpack(redis.call('HMGET', plan, 'roots', 'deadline'))
   if not roots then
     plan_is_gone(execution, '', redis.call('HGET', X, '@pl'))
     return 0
@@ -18,6 +20,7 @@ local function begin(execution, X, plan, priority, now)
   enqueue(execution, out, priority, now, fields)
   fields[#fields + 1] = '@st'; fields[#fields + 1] = 'running'
   fields[#fields + 1] = '@open'; fields[#fields + 1] = int(#out.ready + #out.cursors)
+  if deadline then set_deadline(execution, deadline, plan, now, fields) end
   write_fields(X, fields)
   return #out.ready
 end
@@ -38,7 +41,7 @@ local function promote_node(execution, node, now)
   end
 end
 
-local function promote(now, most)
+local function promote(now, most, kept_ms, dead_kept_ms)
   local due = redis.call('ZRANGEBYSCORE', P .. 't', '-inf', int(now), 'LIMIT', 0, most)
   local released = 0
   for _, timer in ipairs(due) do
@@ -55,6 +58,8 @@ local function promote(now, most)
       if h[1] == 'scheduled' and (not h[4] or may_begin(execution, h[4], h[3], now)) then released = released + begin(execution, X, P .. 'p:' .. h[2], h[3], now) end
     elseif kind == 'l' then
       released = released + end_rest(execution, now)
+    elseif kind == 'd' then
+      overrun(execution, now, kept_ms, dead_kept_ms)
     elseif kind == 'c' then
       redis.call('RPUSH', P .. 'sp', string.sub(timer, 3))
     end

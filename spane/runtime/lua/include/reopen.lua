@@ -1,8 +1,9 @@
 -- Let an execution go on that had failed, in a new generation: it expires no more, holds its plan and its start key again,
--- and is offered what was put aside when it failed (by the caller, once its own node is queued).
+-- and is offered what was put aside when it failed (by the caller, once its own node is queued). Its deadline counts anew.
 --@include holding
 --@include limit
 --@include tell_children
+--@include deadline
 local function reopen(execution, now)
   local X = P .. 'x:' .. execution
   local h = redis.call('HMGET', X, '@pl', '@wf', '@key', '@ch', '@lim')
@@ -16,6 +17,13 @@ local function reopen(execution, now)
   redis.call('HDEL', X, '@t1')
   redis.call('HSET', X, '@st', 'running')
   redis.call('HINCRBY', X, '@g', 1)
+  local plan, fields = P .. 'p:' .. h[1], {}
+  local deadline = redis.call('HGET', plan, 'deadline')
+  if deadline then
+    set_deadline(execution, deadline, plan, now, fields)
+    redis.call('HDEL', X, '@late')
+    write_fields(X, fields)
+  end
   -- It does not wait for its workflow's limit, but counts.
   if h[5] then grant(h[5], rule_of(h[5]) or {}, execution, '', now) end
   if h[4] then tell_children(execution, h[1]) end
