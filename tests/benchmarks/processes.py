@@ -80,6 +80,16 @@ def cpu_s(pid: int) -> float:
     return sum(_own_cpu_s(each) for each in [pid, *_descendants(pid)])
 
 
+def resident_kib(pid: int) -> int:
+    """Return the resident memory of a process and all that descend from it."""
+    found = 0
+    for each in [pid, *_descendants(pid)]:
+        for line in Path(f"/proc/{each}/status").read_text().splitlines():
+            if line.startswith("VmRSS:"):
+                found += int(line.split()[1])
+    return found
+
+
 def machine_cpu_s() -> float:
     """Return the processor seconds that the whole machine has worked."""
     fields = [int(field) for field in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]]

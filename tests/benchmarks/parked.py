@@ -1,0 +1,180 @@
+"""Measure what waiting costs: `python -m tests.benchmarks.parked --help`.
+
+All on one redis-server of its own and one `dramatiq spane.worker` of two processes:
+
+start     executions begun by one `start_many`, each asleep at once, and what they leave in Redis and in the workers
+idle      what two idle workers ask of Redis a second while executions are parked: asleep, waiting for an event, paused
+instant   sleepers that come due at one instant: how long until the last of them is queued
+spread    sleepers that come due evenly, 10,000 a second: how late each is queued
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+import redis
+
+from spane import Engine
+from tests.benchmarks import processes
+
+_PAGE = 2_000
+_IDLE_S = 10.0
+
+
+class Parked:
+    """One run: its servers, and the figures that it prints as they come."""
+
+    def __init__(self, engine: Engine, client: redis.Redis, workers_pid: int, scale: float) -> None:
+        from tests.benchmarks import parked_flows  # noqa: PLC0415 - its nodes belong to the worker
+
+        self.engine = engine
+        self.client = client
+        self.flows = parked_flows
+        self._workers = workers_pid
+        self._scale = scale
+
+    def start(self) -> None:
+        """Start executions in one call, each asleep at once."""
+        count = self._count(100_000)
+        redis_before, workers_before = self._redis_bytes(), self._workers_kib()
+        began = time.perf_counter()
+        started = self.engine.start_many(self.flows.asleep, [{"number": number} for number in range(count)])
+        seconds = time.perf_counter() - began
+        assert not [one for one in started if isinstance(one, Exception)]
+        time.sleep(5)
+        self._print(
+            f"start: {count:,} executions in {seconds:.2f} s ({count / seconds:,.0f}/s); "
+            f"{(self._redis_bytes() - redis_before) / count:,.0f} bytes of Redis each; "
+            f"workers {(self._workers_kib() - workers_before) / 1024:+.1f} MiB in all"
+        )
+
+    def idle(self) -> None:
+        """Count what idle workers ask for while executions are parked in three ways."""
+        each = self._count(10_000) // 3
+        for flow in (self.flows.asleep, self.flows.expecting, self.flows.asleep):
+            started = self.engine.start_many(flow, [{"number": number} for number in range(each)])
+        for one in started:
+            assert not isinstance(one, Exception)
+            one.pause("parked")
+        self._until("all are parked", lambda: not self._queued("default"))
+        time.sleep(8)
+        before, now = self._commands(), time.monotonic()
+        time.sleep(_IDLE_S)
+        after, took = self._commands(), time.monotonic() - now
+        asked = {name: (after[name] - before.get(name, 0)) / took for name in after}
+        shown = ", ".join(
+            f"{name} {rate:.1f}" for name, rate in sorted(asked.items(), key=lambda one: -one[1]) if rate >= 0.1
+        )
+        self._print(
+            f"idle: {3 * each:,} parked; {sum(asked.values()):.1f} commands a second from two idle workers ({shown})"
+        )
+
+    def instant(self) -> None:
+        """Let sleepers come due at one instant."""
+        late = self._come_due(self._count(100_000), lambda number: 0)
+        self._print(
+            f"instant: {len(late):,} due at once; the last was queued {late[-1]:,.0f} ms later, the median "
+            f"{statistics.median(late):,.0f} ms"
+        )
+
+    def spread(self) -> None:
+        """Let sleepers come due evenly, 10,000 a second."""
+        late = self._come_due(self._count(50_000), lambda number: number // 10)
+        self._print(
+            f"spread: {len(late):,} due at 10,000 a second; queued late by p50 {late[len(late) // 2]:.0f} ms, "
+            f"p99 {late[len(late) * 99 // 100]:.0f} ms, at most {late[-1]:.0f} ms"
+        )
+
+    def _come_due(self, count: int, after_ms: Callable[[int], int]) -> list[float]:
+        """Put executions to sleep, move their timers to times of our own, and return how late each was queued, sorted."""
+        started = self.engine.start_many(self.flows.unread, [{"number": 0}] * count)
+        ids = [one.id for one in started if not isinstance(one, Exception)]
+        timers = self.engine.store.keys.timers
+        first_ms = round(time.time() * 1000) + 3_000 + count // 20
+        due = {execution: first_ms + after_ms(number) for number, execution in enumerate(ids)}
+        for first in range(0, count, _PAGE):
+            page = ids[first : first + _PAGE]
+            self.client.zadd(timers, {f"n|{execution}|stay_queued": due[execution] for execution in page}, xx=True)
+        assert time.time() * 1000 < first_ms, "setting the timers took longer than it was given"
+        time.sleep(max(0.0, due[ids[-1]] / 1000 - time.time()))
+        self._until("all are queued", lambda: self._queued("unread") >= count)
+        late: list[float] = []
+        for first in range(0, count, _PAGE):
+            pipe: Any = self.client.pipeline(transaction=False)
+            page = ids[first : first + _PAGE]
+            for execution in page:
+                pipe.hget(self.engine.store.keys.execution(execution), "stay_queued")
+            late += [
+                int(text.split(b"|")[4]) - due[execution] for execution, text in zip(page, pipe.execute(), strict=True)
+            ]
+        return sorted(late)
+
+    def _queued(self, queue: str) -> int:
+        return int(self.client.llen(self.engine.store.keys.queue(queue, 5)))  # type: ignore[arg-type]
+
+    def _commands(self) -> dict[str, int]:
+        """Return how often each command was called that a client sends (scripts call others)."""
+        told: Any = self.client.info("commandstats")
+        sent = ("evalsha", "eval", "blpop", "script|load")
+        return {name: int(told[f"cmdstat_{name}"]["calls"]) for name in sent if f"cmdstat_{name}" in told}
+
+    def _redis_bytes(self) -> int:
+        told: Any = self.client.info("memory")
+        return int(told["used_memory"])
+
+    def _workers_kib(self) -> int:
+        return processes.resident_kib(self._workers)
+
+    def _count(self, usual: int) -> int:
+        return max(30, round(usual * self._scale))
+
+    def _until(self, what: str, holds: Callable[[], bool], timeout_s: float = 120.0) -> None:
+        ends_at = time.monotonic() + timeout_s
+        while not holds():
+            if time.monotonic() > ends_at:
+                raise TimeoutError(f"{what}: not within {timeout_s:.0f} s")
+            time.sleep(0.005)
+
+    def _print(self, text: str) -> None:
+        print(text, flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.parked", description=__doc__)
+    kinds = ("start", "idle", "instant", "spread")
+    parser.add_argument("kinds", nargs="*", default=kinds, help=f"which to measure, of {', '.join(kinds)}")
+    parser.add_argument("--scale", type=float, default=1.0, help="makes all counts larger or smaller")
+    given = parser.parse_args()
+    with processes.redis_server() as server:
+        environment = {"SPANE_REDIS_URL": server.url, "SPANE_ALLOW_UNSAFE_REDIS": "persistence"}
+        os.environ.update(environment)
+        arguments = (
+            "spane.worker",
+            "tests.benchmarks.parked_flows",
+            "--processes",
+            "2",
+            "--threads",
+            "8",
+            "-Q",
+            "default",
+        )
+        with (
+            redis.Redis.from_url(server.url) as client,
+            Engine(server.url) as engine,
+            processes.workers(*arguments, environment=environment) as workers,
+        ):
+            run = Parked(engine, client, workers.pid, given.scale)
+            engine.start(run.flows.unread, {"number": 0})
+            time.sleep(5)
+            for kind in given.kinds:
+                client.flushall()
+                getattr(run, kind)()
+
+
+if __name__ == "__main__":
+    main()
