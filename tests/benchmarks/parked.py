@@ -3,14 +3,17 @@
 All on one redis-server of its own and one `dramatiq spane.worker` of two processes:
 
 start     executions begun by one `start_many`, each asleep at once, and what they leave in Redis and in the workers
-idle      what two idle workers ask of Redis a second while executions are parked: asleep, waiting for an event, paused
+idle      what two idle workers ask of Redis a second while executions are parked: asleep, waiting for an event or for a
+          limit, paused
 instant   sleepers that come due at one instant: how long until the last of them is queued
 spread    sleepers that come due evenly, 10,000 a second: how late each is queued
+slot      nodes that wait for the one slot of their type: how long from the end of one to the beginning of the next
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import statistics
 import time
@@ -54,10 +57,16 @@ class Parked:
         )
 
     def idle(self) -> None:
-        """Count what idle workers ask for while executions are parked in three ways."""
-        each = self._count(10_000) // 3
-        for flow in (self.flows.asleep, self.flows.expecting, self.flows.asleep):
-            started = self.engine.start_many(flow, [{"number": number} for number in range(each)])
+        """Count what idle workers ask for while executions are parked in four ways."""
+        each = self._count(10_000) // 4
+        self.engine.start(self.flows.limited, {"seconds": 60 + each / 200})
+        for flow, inputs in (
+            (self.flows.asleep, {"number": 0}),
+            (self.flows.expecting, {"number": 0}),
+            (self.flows.limited, {"seconds": 0}),
+            (self.flows.asleep, {"number": 0}),
+        ):
+            started = self.engine.start_many(flow, [inputs] * each)
         for one in started:
             assert not isinstance(one, Exception)
             one.pause("parked")
@@ -71,7 +80,7 @@ class Parked:
             f"{name} {rate:.1f}" for name, rate in sorted(asked.items(), key=lambda one: -one[1]) if rate >= 0.1
         )
         self._print(
-            f"idle: {3 * each:,} parked; {sum(asked.values()):.1f} commands a second from two idle workers ({shown})"
+            f"idle: {4 * each:,} parked; {sum(asked.values()):.1f} commands a second from two idle workers ({shown})"
         )
 
     def instant(self) -> None:
@@ -88,6 +97,17 @@ class Parked:
         self._print(
             f"spread: {len(late):,} due at 10,000 a second; queued late by p50 {late[len(late) // 2]:.0f} ms, "
             f"p99 {late[len(late) * 99 // 100]:.0f} ms, at most {late[-1]:.0f} ms"
+        )
+
+    def slot(self) -> None:
+        """Hand one slot on from node to node."""
+        started = self.engine.start_many(self.flows.handed_on, [{}] * self._count(2_000))
+        ran = sorted(one.result(timeout_s=60) for one in started if not isinstance(one, Exception))
+        gaps = sorted((after[0] - before[1]) * 1000 for before, after in itertools.pairwise(ran))
+        assert gaps[0] > 0, "two of them ran at once"
+        self._print(
+            f"slot: handed on {len(gaps):,} times; from the end of one node to the beginning of the next p50 "
+            f"{gaps[len(gaps) // 2]:.1f} ms, p99 {gaps[len(gaps) * 99 // 100]:.1f} ms"
         )
 
     def _come_due(self, count: int, after_ms: Callable[[int], int]) -> list[float]:
@@ -146,7 +166,7 @@ class Parked:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.parked", description=__doc__)
-    kinds = ("start", "idle", "instant", "spread")
+    kinds = ("start", "idle", "instant", "spread", "slot")
     parser.add_argument("kinds", nargs="*", default=kinds, help=f"which to measure, of {', '.join(kinds)}")
     parser.add_argument("--scale", type=float, default=1.0, help="makes all counts larger or smaller")
     given = parser.parse_args()

@@ -1,7 +1,8 @@
-"""Workflows that are parked: asleep, waiting for an event, or delayed on a queue that nobody reads."""
+"""Workflows that are parked: asleep, waiting for an event or a limit, or delayed on a queue that nobody reads."""
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from spane import node, sleep, wait_for_event, workflow
@@ -15,6 +16,29 @@ def go_on(value: Any) -> None:
 @node(queue="unread")
 def stay_queued(value: Any) -> None:
     """Never run: its queue has no worker, so it shows when a transition queued it."""
+
+
+@node(limit=1)
+def hold(seconds: float) -> None:
+    """Hold the only slot of its type."""
+    time.sleep(seconds)
+
+
+@node(limit=1)
+def pass_through() -> tuple[float, float]:
+    """Tell when this ran, one after the other."""
+    began = time.time()
+    return began, time.time()
+
+
+@workflow
+def limited(seconds: float) -> None:
+    return hold(seconds)
+
+
+@workflow
+def handed_on() -> tuple[float, float]:
+    return pass_through()
 
 
 @workflow
