@@ -44,6 +44,24 @@ TOLD = {
         "50 cancelled",
         "0 left",
     ],
+    "limits": [
+        "8 charges, 2 at once",
+        "30 letters took more than a second",
+        "orders of a customer one after the other",
+        "stock is taken 1 at a time",
+        "charge: 2 at once, 0 held, 0 waiting",
+    ],
+    "priority": [
+        "the roast, a sandwich for the train, fish, soup, stew, porridge",
+        "priority is 11; it goes from 1 (last) to 10 (first).",
+    ],
+    "deduplication": [
+        "the same execution: True",
+        "order 7 over 30.00",
+        "asked for again it is completed, and the same: True",
+        "other inputs are a conflict with that execution: True",
+        "many at once are one: 1",
+    ],
 }
 
 

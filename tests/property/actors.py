@@ -13,6 +13,7 @@ from spane.model import items
 from spane.model.plan import ITEMS_IN_FLIGHT, Each, Plan, PlanNode
 from spane.runtime.claim import Claim
 from spane.runtime.layout import came_field
+from tests.property.limits import key_of
 from tests.property.world import (
     LEASE_MS,
     LIMITS,
@@ -112,7 +113,7 @@ def _work(world: World, hands: Hands, rng: random.Random) -> Actor:
         yield from _commit(world, hands, rng)
     elif choice == "finish":
         claim = hands.running.pop(rng.randrange(len(hands.running)))
-        hands.finished.append((claim, _outcome(world, hands, claim)))
+        hands.finished.append((claim, _told_to_rest(world, claim, rng) or _outcome(world, hands, claim)))
     elif choice == "begin":
         yield from _begin(world, hands)
     elif choice == "return":
@@ -149,10 +150,30 @@ def _begin(world: World, hands: Hands) -> Actor:
         hands.finished.remove(next(entry for entry in hands.finished if entry[0] is claim))
         if not held:
             return
+    if claim.type == "keyed":
+        hands.finished.append((claim, ("r", error_of(claim.node, claim.attempt), 10, 0)))
+        admitted = yield (
+            "admit",
+            world.clock.injected,
+            claim.execution,
+            claim.node,
+            claim.token,
+            key_of(claim.node),
+            *_KEPT,
+        )
+        hands.finished.remove(next(entry for entry in hands.finished if entry[0] is claim))
+        if not admitted:
+            return
     if _behaviour(world, claim)["kills"]:
         yield Death()
     hands.running.append(claim)
     yield Pause(10)
+
+
+def _told_to_rest(world: World, claim: Claim, rng: random.Random) -> tuple[Any, ...] | None:
+    if world.calm or rng.random() > 0.03:
+        return None
+    return "r", error_of(claim.node, claim.attempt), 400, "p"
 
 
 def _outcome(world: World, hands: Hands, claim: Claim) -> tuple[Any, ...]:
@@ -344,4 +365,5 @@ def healer(world: World) -> Actor:
                 continue
             if rng.random() < 0.8:
                 world.healed.add((execution, node))
+            world.healing = True
             yield ("heal", world.clock.injected, execution, node)

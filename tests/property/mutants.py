@@ -228,4 +228,30 @@ MUTANTS = (
         "  return true",
     ),
     Mutant("a wait has no timer", "    set_timer('w|' .. execution .. '|' .. node, due, queue)\n", "", "await"),
+    Mutant("a slot is taken by everybody", "  if room(pool, rule, now) < 1 then return false end\n", ""),
+    Mutant(
+        "a slot comes never back",
+        "if redis.call('HGET', held, member) == token then redis.call('HDEL', held, member) end",
+        "",
+    ),
+    Mutant(
+        "a free slot is handed to nobody",
+        "  redis.call('SREM', held .. ':o', member)\n  hand_on(pool, now)\nend",
+        "  redis.call('SREM', held .. ':o', member)\nend",
+    ),
+    Mutant(
+        "an offered slot is offered twice", "redis.call('SADD', P .. 'lim:' .. pool .. ':o', member)", "local _ = 0"
+    ),
+    Mutant(
+        "a slot that was offered in vain is lost", "    if pool then free_slot(pool, hint, '', now) end\n", "", "fetch"
+    ),
+    Mutant("a rate has no timer", "  if at then set_timer('l|' .. pool, math.ceil(at), rule.queue) end\n", ""),
+    Mutant(
+        "who waits for a limit is not known to it",
+        "if wait_in(pool, execution .. '|' .. node, tonumber(priority), now) then",
+        "if true then",
+    ),
+    Mutant("a lost holder keeps its slot", "  end_slot(execution, node, token, h.plan, now)\nend", "end", "rescue"),
+    Mutant("a limited child is handed over", "      if limited(hand.profile) then return nil end\n", ""),
+    Mutant("an execution that ends keeps its slot", "  if h[3] then leave_pool(h[3], execution, now) end\n", ""),
 )

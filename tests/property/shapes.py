@@ -10,6 +10,7 @@ import msgspec
 
 from spane.model.plan import Each, Gate, Output, Plan, PlanNode, RetryPolicy
 from spane.model.waits import WAIT_FOR_EVENT
+from tests.property.limits import strewn
 
 #: How many of a node's tries fail, whether it kills its worker, needs newer code than some have, and skips itself.
 _BEHAVIOURS = tuple(
@@ -103,7 +104,7 @@ def _plan(edges: Edges, rng: random.Random, workflow: str) -> Plan:
                 config=_config(rng, f"b{name}"),
             )
         )
-    return Plan(workflow, tuple(_waiting(node, rng) if rng.random() < 0.15 else node for node in nodes))
+    return strewn(Plan(workflow, tuple(_waiting(node, rng) if rng.random() < 0.15 else node for node in nodes)), rng)
 
 
 def _waiting(node: PlanNode, rng: random.Random) -> PlanNode:

@@ -24,6 +24,7 @@ from spane.runtime import layout
 from spane.runtime.keys import Keys
 from spane.runtime.scripts import Script
 from spane.runtime.store import Limits, Start, Store
+from tests.property import limits
 from tests.property.shapes import SHAPES
 from tests.replay import Violation
 
@@ -139,6 +140,9 @@ class World:
     healed: set[tuple[str, str]] = field(default_factory=set)
     cancelled: set[str] = field(default_factory=set)
 
+    healing: bool = False
+    limited: bool = False
+
     complaints: list[Violation] = field(default_factory=list)
 
     def complain(self, invariant: str, text: str) -> None:
@@ -150,7 +154,12 @@ class World:
         self.calls += 1
         if name in _TIMED:
             arguments = (self.clock.injected, *arguments[1:])
-        return self.store.call(name, *arguments)
+        reply = self.store.call(name, *arguments)
+        problem = limits.wrong(self.store, healed=bool(self.healing)) if self.limited else None
+        if problem and not self.lost_by_hand:
+            self.complain("I5", f"after {name}: {problem}")
+            self.limited = False
+        return reply
 
     # The steps.
 
@@ -163,6 +172,7 @@ class World:
             plan = SHAPES[shape](random.Random(f"{self.schedule.seed}/{number}"), f"flow{number}")
             self._put_plan(plan)
             self.plans.append(plan)
+        self.limited = any(plan.limit or any(node.limit for node in plan.nodes) for plan in self.plans)
         self._people()
         for step in range(self.schedule.steps):
             self._step(step)
@@ -341,6 +351,7 @@ _TIMED = frozenset(
         "discard",
         "await",
         "signal",
+        "admit",
     }
 )
 _DISTURBANCES = ("duplicate hint", "delete queue", "forget session", "clock back", "clock forward", "script flush")
@@ -358,7 +369,17 @@ def error_of(node: str, attempt: int) -> bytes:
 def start_of(plan: Plan, number: int, delay_ms: int) -> Start:
     """Return a start with a key."""
     inputs = json.dumps({"n": number}).encode()
-    return Start(f"x{number}", plan.hash, plan.workflow, inputs, 5, delay_ms, f"key{number}", "digest")
+    return Start(
+        f"x{number}",
+        plan.hash,
+        plan.workflow,
+        inputs,
+        5,
+        delay_ms,
+        f"key{number}",
+        "digest",
+        pool=limits.POOL if plan.limit else "",
+    )
 
 
 def make_store(

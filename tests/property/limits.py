@@ -1,0 +1,56 @@
+"""Limits in a world of schedules: which nodes have one, and what must hold of them after every call."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+
+import msgspec
+
+from spane.model.plan import LimitRule, Plan, PlanNode
+from spane.runtime.store import Store
+
+#: The rules by node type; every plan has the same for a type.
+RULES: Mapping[str, LimitRule] = {
+    "one": LimitRule(concurrency=1),
+    "two": LimitRule(concurrency=2, rate=3, period_ms=2_000),
+    "rated": LimitRule(rate=2, period_ms=600),
+    "burst": LimitRule(rate=2, period_ms=600, burst=3),
+    "keyed": LimitRule(concurrency=1, key="customer"),
+}
+#: All executions fall under it where their plans have it.
+POOL = "@flow0"
+_AT_ONCE = {"one": 1, "two": 2, "keyed/even": 1, "keyed/odd": 1, POOL: 1}
+
+
+def strewn(plan: Plan, rng: random.Random) -> Plan:
+    """Return a plan in which some nodes have a limit, and perhaps its executions."""
+    share = rng.choice((0, 0, 0.2, 0.5))
+    nodes = tuple(_limited(node, rng) if not node.waits and rng.random() < share else node for node in plan.nodes)
+    limit = LimitRule(concurrency=1) if rng.random() < 0.2 else None
+    return msgspec.structs.replace(plan, nodes=nodes, limit=limit)
+
+
+def _limited(node: PlanNode, rng: random.Random) -> PlanNode:
+    name = rng.choice(sorted(RULES))
+    return msgspec.structs.replace(node, type=name, limit=RULES[name])
+
+
+def key_of(node: str) -> str:
+    """Return the key of a node whose type goes by key."""
+    return "odd" if node[-1] in "13579" else "even"
+
+
+def wrong(store: Store, *, healed: bool) -> str | None:
+    """Return what is wrong about the limits now; an execution that was healed counts, but does not wait."""
+    client, stem = store.client, f"{store.keys.prefix}lim:"
+    for pool, most in _AT_ONCE.items():
+        held, offered = client.hlen(stem + pool), client.scard(f"{stem}{pool}:o")
+        if held + offered > most and not (pool == POOL and healed):
+            return f"{held} hold a slot of {pool} and {offered} were offered one, but there are {most}"
+        waits = client.zcard(f"{stem}{pool}:w")
+        rests = client.hexists(f"{store.keys.prefix}rests", pool)
+        timed = client.zscore(store.keys.timers, f"l|{pool}") is not None
+        if waits and held + offered < most and not rests and not timed:
+            return f"{waits} wait for {pool}, where {most - held - offered} slots are free"
+    return None
