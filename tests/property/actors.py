@@ -13,7 +13,7 @@ from spane.model import items
 from spane.model.plan import ITEMS_IN_FLIGHT, Each, Plan, PlanNode
 from spane.runtime.claim import Claim
 from spane.runtime.layout import came_field
-from tests.property.limits import key_of
+from tests.property.limits import RULES, key_of
 from tests.property.world import (
     LEASE_MS,
     LIMITS,
@@ -255,6 +255,8 @@ def _commit(world: World, hands: Hands, rng: random.Random) -> Actor:
     hands.finished.pop(0)
     if reply[0] == b"ok" and len(reply) > 2:
         hands.accept([reply[2]], payload)
+        if hands.unstarted[-1].type in RULES:
+            world.complain("I3", f"{hands.unstarted[-1]!r} was handed over without a slot of its limit")
 
 
 def _expand(world: World, hands: Hands, claim: Claim, total: int) -> Actor:
