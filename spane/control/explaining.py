@@ -70,7 +70,7 @@ class _State:
 
 
 #: What is looked at of an execution besides its nodes.
-_ASKED = ("@st", "@pl", "@pr", "@wf", "@due", "@t0", "@pause", "@why", "@bad", "@held")
+_ASKED = ("@st", "@pl", "@pr", "@wf", "@due", "@t0", "@pause", "@why", "@bad", "@held", "@lim")
 _WAITING = _State("W")
 
 
@@ -228,7 +228,7 @@ def _awaiting(look: _Look, node: PlanNode, state: _State) -> Cause:
 
 
 def _limited(look: _Look, node: PlanNode, _state: _State) -> Cause:
-    return _of_limit(look, look.fields.get(f"@l:{node.id}", node.type))
+    return _of_limit(look, look.store.fields(look.execution, f"@l:{node.id}")[0] or node.type)
 
 
 def _of_limit(look: _Look, name: str) -> Cause:

@@ -97,6 +97,8 @@ def test_a_key_has_slots_of_its_own(place):
     held = [place.start(app.ordering, {"order": {"customer": "ada"}, "gate": gate}) for _ in range(3)]
     until("one of ada's runs", lambda: 1 == sum(bool(place.saw(one, "one_per_customer")) for one in held))
     until("the others wait", lambda: 2 == sum(one.nodes()["one_per_customer"].state == "parked" for one in held))
+    limits = {cause.limit for one in held for cause in one.explain().nodes.values() if cause.kind == "limit"}
+    assert {"one_per_customer/ada"} == limits
     for customer in ("bob", None, 7, "x|y/z", "x" * 500):
         assert customer == place.run(app.ordering, order={"customer": customer})[1]
     assert 1 == sum(bool(place.saw(one, "one_per_customer")) for one in held)
