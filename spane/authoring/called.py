@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Self, TypeVar, cast
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, Literal, ParamSpec, Self, TypeVar, cast, overload
 
-from spane.authoring import builtin, locations, options
+from spane.authoring import builtin, locations, mapping, options
 from spane.authoring.keywords import options_of
+from spane.authoring.mapping import Mapped
 from spane.authoring.options import UNSET
 from spane.authoring.signatures import Signature, inspect_signature
 from spane.authoring.sources import Written, listed
@@ -16,13 +19,16 @@ from spane.errors import DefinitionError, Fault
 from spane.model.draft import Child
 from spane.model.ids import NAME_RULE, is_name
 from spane.model.node_type import MISSING, NodeOptions, Parameter
-from spane.model.plan import OnFailure
+from spane.model.outcome import NodeError
+from spane.model.plan import OnFailure, OnItemFailure
 
 if TYPE_CHECKING:
     from spane.authoring.workflow import Workflow
 
 P = ParamSpec("P")
+Q = ParamSpec("Q")
 R = TypeVar("R")
+T = TypeVar("T")
 
 
 class Called(Written, Generic[P, R]):
@@ -86,10 +92,51 @@ class Called(Written, Generic[P, R]):
         )
         return type(self)(self._workflow, self._id, rules, self._after if after is UNSET else listed(after))
 
+    @overload
+    def map(
+        self: Callable[Concatenate[T, Q], R],
+        over: Iterable[T],
+        /,
+        *rest: Any,
+        max_in_flight: int | None = None,
+        on_item_failure: Literal["collect"],
+        **other: Any,
+    ) -> list[R | NodeError]: ...
+    @overload
+    def map(
+        self: Callable[Concatenate[T, Q], R],
+        over: Iterable[T],
+        /,
+        *rest: Any,
+        max_in_flight: int | None = None,
+        on_item_failure: Literal["fail", "skip"] = "fail",
+        **other: Any,
+    ) -> list[R]: ...
+    def map(
+        self,
+        over: Any,
+        /,
+        *rest: Any,
+        max_in_flight: int | None = None,
+        on_item_failure: OnItemFailure = "fail",
+        **other: Any,
+    ) -> Any:
+        """Run the workflow once for each item of a list, each as a child execution; see `Workflow.map`."""
+        mapped = Mapped(max_in_flight, on_item_failure)
+        trace = ACTIVE.get()
+        if trace is None:
+            call = partial(_plainly, self._workflow, rest, other)
+            return mapping.plain(self._workflow.name, call, over, mapped)
+        return trace.call(replace(self._placed(self._workflow.child), mapped=mapped), (over, *rest), other)
+
     def _placed(self, child: Child) -> Placed:
         node_type = child.typed(builtin.WORKFLOW)
         signature = Signature(node_type.parameters, child.returns, (), _inspected(self._workflow, child.inputs))
         return Placed(node_type, signature, self._workflow.name, self._id, self._rules, self._after, child)
+
+
+def _plainly(workflow: Workflow[..., R], rest: tuple[Any, ...], other: dict[str, Any], item: Any) -> R:
+    return workflow(item, *rest, **other)
 
 
 def _inspected(workflow: Workflow[..., Any], inputs: tuple[Parameter, ...]) -> inspect.Signature:

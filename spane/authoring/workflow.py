@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, Literal, ParamSpec, TypeVar, overload
 
 from pydantic import ValidationError
 
@@ -24,13 +24,16 @@ from spane.model import codec
 from spane.model.draft import Child, Draft
 from spane.model.ids import NAME_RULE, is_name
 from spane.model.node_type import Location
+from spane.model.outcome import NodeError
 from spane.model.plan import LimitRule, Plan
 
 if TYPE_CHECKING:
     from networkx import DiGraph
 
 P = ParamSpec("P")
+Q = ParamSpec("Q")
 R = TypeVar("R")
+T = TypeVar("T")
 R_co = TypeVar("R_co", covariant=True)
 
 #: Bodies are traced one at a time: one that calls another workflow has that one traced as well.
@@ -91,6 +94,38 @@ class Workflow(Written, Generic[P, R]):
     def options(self) -> Callable[..., Called[P, R]]:
         """Give this workflow other rules for one call in a body: `ship.options(priority=9)(order)`; see `Called.options`."""
         return Called(self).options
+
+    @overload
+    def map(
+        self: Callable[Concatenate[T, Q], R],
+        over: Iterable[T],
+        /,
+        *rest: Any,
+        max_in_flight: int | None = None,
+        on_item_failure: Literal["collect"],
+        **other: Any,
+    ) -> list[R | NodeError]: ...
+    @overload
+    def map(
+        self: Callable[Concatenate[T, Q], R],
+        over: Iterable[T],
+        /,
+        *rest: Any,
+        max_in_flight: int | None = None,
+        on_item_failure: Literal["fail", "skip"] = "fail",
+        **other: Any,
+    ) -> list[R]: ...
+    def map(self, over: Any, /, *rest: Any, **other: Any) -> Any:
+        """Run this workflow once for each item of a list, each as a child execution, and give the list of their results.
+
+        The list may be known only at run time. Each item is given as the first input; all else is as for `node.map`.
+
+        >>> @workflow
+        ... def ship_all(order_ids: list[int]) -> list[str]:
+        ...     return ship.map(order_ids, max_in_flight=10)
+
+        """
+        return Called(self).map(over, *rest, **other)
 
     @property
     def draft(self) -> Draft:

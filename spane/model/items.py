@@ -29,8 +29,10 @@ def map_of(node: str) -> str | None:
 
 
 def field_of(field: str, node: str) -> str:
-    """Return the field of `o:<execution>` that stands for a merged field of a node: an item's own value has its number."""
-    return MARK + node if field == MARK else field
+    """Return the field of `o:<execution>` that a merged field of a node stands for: what is an item's own has its number."""
+    if field == MARK:
+        return MARK + node
+    return field[: -len(program_of(node))] + node if field.endswith(MARK) else field
 
 
 def listed(node: PlanNode) -> tuple[str, Source]:

@@ -158,3 +158,41 @@ def anything(value: int) -> object:
 @workflow
 def no_list(value: int) -> list[int]:
     return square.map(anything(value))
+
+
+@node
+def weigh(n: int, *, bad: int = -1) -> int:
+    if n == bad:
+        raise ValueError(f"{n} is bad")
+    return n * 10
+
+
+@workflow
+def weighing(n: int, bad: int = -1) -> int:
+    return weigh(n, bad=bad)
+
+
+@workflow
+def weighing_all(numbers: list[int]) -> list[int]:
+    return weighing.map(numbers, max_in_flight=2)
+
+
+@node
+def weights_told(weights: list[int | NodeError]) -> list[str]:
+    return [one.message.partition("\n")[0] if isinstance(one, NodeError) else str(one) for one in weights]
+
+
+@workflow
+def weighing_some(numbers: list[int], bad: int) -> list[str]:
+    return weights_told(weighing.map(numbers, bad=bad, on_item_failure="collect"))
+
+
+@node(limit=1)
+def alone_at_a_time(n: int, context: Context = current()) -> int:
+    saw(context)
+    return n
+
+
+@workflow
+def limited(numbers: list[int]) -> list[int]:
+    return alone_at_a_time.map(numbers)

@@ -139,3 +139,24 @@ def test_a_definition_runs_maps_as_well(place):
     written = mapped.boxing.to_definition()
     read = type(mapped.boxing).from_definition({**written, "id": "boxing_read"})
     assert ["item 0 to DE", "item 1 to DE"] == place.run(read, count=2, country="de")[1]
+
+
+def test_a_workflow_is_mapped_each_item_a_child_of_its_own(place):
+    execution, result = place.run(mapped.weighing_all, numbers=[1, 2, 3])
+    assert [10, 20, 30] == result
+    claimed = {event.node for event in place.events(execution, "node_claimed")}
+    assert {"weighing", "weighing#0", "weighing#1", "weighing#2"} == claimed
+
+
+def test_children_that_fail_are_collected_as_well(place):
+    _, result = place.run(mapped.weighing_some, numbers=[1, 2, 3], bad=2)
+    assert ["10", "30"] == [result[0], result[2]]
+    assert "Sub-workflow 'weighing'" in result[1]
+
+
+def test_items_wait_for_the_limit_of_their_type(place):
+    execution, result = place.run(mapped.limited, numbers=list(range(6)))
+    assert list(range(6)) == result
+    steps = {"node_claimed": 1, "node_succeeded": -1}
+    changes = [steps[e.kind] for e in place.events(execution, *steps) if "#" in e.node]
+    assert 1 == max(itertools.accumulate(changes))

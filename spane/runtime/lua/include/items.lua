@@ -33,7 +33,7 @@ end
 -- come is an event, at most a hundred of them. Returns how many more are open beside what is added to `out`.
 local function end_item(execution, node, h, now, fields, out)
   local X, map = P .. 'x:' .. execution, string.match(node, '^[^#]+')
-  redis.call('HDEL', P .. 'o:' .. execution, '#' .. node)
+  redis.call('HDEL', P .. 'o:' .. execution, '#' .. node, '@w:' .. node)
   local m = read_map(X, map)
   if not m then return 0 end
   m.done = m.done + 1
