@@ -9,7 +9,6 @@ from typing import Any, get_args
 
 from spane.authoring.signatures import Signature
 from spane.errors import Skip
-from spane.model.draft import Call
 from spane.model.node_type import ParameterKind
 from spane.model.outcome import describe
 from spane.model.plan import Each, OnItemFailure
@@ -30,23 +29,20 @@ class Mapped:
         if self.on_item_failure not in get_args(OnItemFailure):
             yield f"on_item_failure is {self.on_item_failure!r}; give 'fail', 'collect' or 'skip'."
 
-    def each(self, call: Call, signature: Signature) -> Each | None:
-        """Return what makes a call a map over its first argument; None where its node has no place for one."""
-        name = varied(signature)
-        if name is None or name not in call.arguments:
-            return None
-        return Each(name, self.max_in_flight, self.on_item_failure)
+    def each(self, signature: Signature) -> Each:
+        """Return what makes a call a map over its first argument; the parameter is '' where its node has none for that."""
+        return Each(varied(signature), self.max_in_flight, self.on_item_failure)
 
 
-def varied(signature: Signature) -> str | None:
-    """Return the first parameter that takes data by position: the one that each item is given as."""
+def varied(signature: Signature) -> str:
+    """Return the first parameter that takes data by position, the one that each item is given as; '' without one."""
     for found in signature.inspected.parameters.values():
         if found.kind not in (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD):
-            return None
+            break
         parameter = signature.parameter(found.name)
         if parameter is not None and parameter.kind is ParameterKind.DATA:
             return found.name
-    return None
+    return ""
 
 
 def plain(name: str, call: Callable[[Any], Any], over: Iterable[Any], rules: Mapped) -> list[Any]:

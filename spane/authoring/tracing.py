@@ -107,10 +107,11 @@ class Trace:
         return Reference(Point(self, Output(call.id), call.returns))
 
     def _map(self, call: Call, mapped: Mapped, signature: Signature) -> None:
-        call.each = mapped.each(call, signature)
+        call.each = mapped.each(signature)
         for problem in mapped.problems():
             self.fault("bad-option", f"map {call.id!r}: {problem}")
-        if call.each is None:
+        if not call.each.parameter:
+            call.args = []
             self.fault(
                 "bad-map",
                 f"node {call.id!r} cannot be mapped: its items are given by position, and it has no first parameter for "

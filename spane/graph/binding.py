@@ -193,6 +193,8 @@ class _Examiner:
         if call.node_type.routes:
             message = f"Node {call.id!r} chooses its children, which a map of it cannot do. Call it for a single value."
             yield Fault("bad-map", message, call.where)
+        elif not name and call.location.line:
+            return  # told where it was written
         elif name not in call.arguments and not self._is_told_already(call.node_type, name):
             data = [p.name for p in call.node_type.parameters if p.kind is ParameterKind.DATA]
             message = f"Map {call.id!r} has no list to go over: nothing is bound to {name!r}. {hint(name, data, 'parameters')}"

@@ -105,6 +105,23 @@ def layered(n: int) -> int:
     return join.named("end")(*second)
 
 
+@node(retry=QUICK)
+def upto(n: int, context: Context = current()) -> list[int]:
+    tell(context)
+    return list(range(n % 7 + 5))
+
+
+@node(retry=QUICK)
+def add_up(values: list[int], context: Context = current()) -> int:
+    tell(context)
+    return sum(values)
+
+
+@workflow
+def mapped(n: int) -> int:
+    return add_up(step.map(upto(n), max_in_flight=4))
+
+
 # What one test asks for.
 
 
@@ -168,4 +185,9 @@ def blobs(n: int) -> int:
     return size(large(n))
 
 
-LOAD = (chain, diamond, layered)
+@workflow
+def mapped_wide(values: list[int]) -> int:
+    return add_up(step.map(values))
+
+
+LOAD = (chain, diamond, layered, mapped)

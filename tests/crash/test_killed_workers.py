@@ -8,6 +8,7 @@ import statistics
 import pytest
 
 from spane.model.event import EventKind
+from tests.crash import app
 from tests.crash.cluster import Load, Watch, counted
 
 KILLS = counted(6, 60)
@@ -31,6 +32,19 @@ def test_a_worker_killed_under_load_is_taken_over_and_nothing_is_lost(cluster):
         f"p99 {p99_ms:.0f} ms, at most {times_ms[-1]:.0f} ms"
     )
     assert p99_ms <= TAKEN_OVER_WITHIN_MS
+
+
+def test_a_map_whose_workers_are_killed_gives_every_result_once_and_in_order(cluster):
+    rng, watch = random.Random(2), Watch(cluster)
+    execution = cluster.start(app.mapped_wide, {"values": list(range(300))})
+    for done in (20, 60, 60):
+        watch.commits(done)
+        cluster.kill(rng.choice(cluster.workers))
+        cluster.start_worker(wait=False)
+    assert sum(range(1, 301)) == execution.result(timeout_s=60)
+    view = execution.nodes()["step"]
+    assert ("succeeded", 300, 300) == (view.state, view.done, view.total)
+    cluster.check()
 
 
 def _kill_one(cluster, watch: Watch, rng: random.Random) -> float:

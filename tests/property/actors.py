@@ -245,7 +245,7 @@ def _commit(world: World, hands: Hands, rng: random.Random) -> Actor:
         hands.finished.pop(0)
         return
     if kind == "m":
-        yield from _expand(world, hands, claim, extra)
+        yield from _expand(world, hands, claim, extra, again=rng.random() < 0.3)
         return
     hand = rng.choice(("", "default", "default,side,default~,side~"))
     reply = yield (
@@ -259,14 +259,17 @@ def _commit(world: World, hands: Hands, rng: random.Random) -> Actor:
             world.complain("I3", f"{hands.unstarted[-1]!r} was handed over without a slot of its limit")
 
 
-def _expand(world: World, hands: Hands, claim: Claim, total: int) -> Actor:
+def _expand(world: World, hands: Hands, claim: Claim, total: int, *, again: bool) -> Actor:
     for first in range(0, total, 2):
         values = [b"%d" % index for index in range(first, min(first + 2, total))]
         yield ("put_items", claim.execution, claim.node, claim.token, first, *values)
     most = (_node(world, claim).each or Each("")).max_in_flight or ITEMS_IN_FLIGHT
-    yield (
+    call = (
         "expand", world.clock.injected, hands.session, claim.execution, claim.node, claim.token, total, most, *_KEPT,
     )  # fmt: skip
+    yield call
+    if again:
+        yield call
     hands.finished.pop(0)
 
 
