@@ -113,7 +113,7 @@ def narrow(numbers: list[int]) -> list[int]:
 
 
 @node(retry=Retry(attempts=3, base_s=0.02))
-def flaky(n: int, context: Context = current()) -> int:
+def unsteady(n: int, context: Context = current()) -> int:
     if n == 1 and context.attempt < 3:
         raise ConnectionError("again")
     return n * context.attempt
@@ -121,7 +121,7 @@ def flaky(n: int, context: Context = current()) -> int:
 
 @workflow
 def retried(numbers: list[int]) -> list[int]:
-    return flaky.map(numbers)
+    return unsteady.map(numbers)
 
 
 @workflow
@@ -168,13 +168,13 @@ def weigh(n: int, *, bad: int = -1) -> int:
 
 
 @workflow
-def weighing(n: int, bad: int = -1) -> int:
+def weigh_one(n: int, bad: int = -1) -> int:
     return weigh(n, bad=bad)
 
 
 @workflow
 def weighing_all(numbers: list[int]) -> list[int]:
-    return weighing.map(numbers, max_in_flight=2)
+    return weigh_one.map(numbers, max_in_flight=2)
 
 
 @node
@@ -184,7 +184,7 @@ def weights_told(weights: list[int | NodeError]) -> list[str]:
 
 @workflow
 def weighing_some(numbers: list[int], bad: int) -> list[str]:
-    return weights_told(weighing.map(numbers, bad=bad, on_item_failure="collect"))
+    return weights_told(weigh_one.map(numbers, bad=bad, on_item_failure="collect"))
 
 
 @node(limit=1)

@@ -35,7 +35,7 @@ def test_no_more_items_run_at_a_time_than_may(place):
 def test_each_item_is_tried_again_by_itself(place):
     execution, result = place.run(mapped.retried, numbers=[0, 1, 2])
     assert [0, 3, 2] == result
-    assert {"flaky#1"} == {event.node for event in place.events(execution, "node_retrying")}
+    assert {"unsteady#1"} == {event.node for event in place.events(execution, "node_retrying")}
 
 
 def test_an_item_that_fails_for_good_fails_the_execution_and_its_dead_letter_heals_it(place):
@@ -145,13 +145,13 @@ def test_a_workflow_is_mapped_each_item_a_child_of_its_own(place):
     execution, result = place.run(mapped.weighing_all, numbers=[1, 2, 3])
     assert [10, 20, 30] == result
     claimed = {event.node for event in place.events(execution, "node_claimed")}
-    assert {"weighing", "weighing#0", "weighing#1", "weighing#2"} == claimed
+    assert {"weigh_one", "weigh_one#0", "weigh_one#1", "weigh_one#2"} == claimed
 
 
 def test_children_that_fail_are_collected_as_well(place):
     _, result = place.run(mapped.weighing_some, numbers=[1, 2, 3], bad=2)
     assert ["10", "30"] == [result[0], result[2]]
-    assert "Sub-workflow 'weighing'" in result[1]
+    assert "Sub-workflow 'weigh_one'" in result[1]
 
 
 def test_items_wait_for_the_limit_of_their_type(place):
