@@ -165,7 +165,7 @@ class UnknownDeadLetter(ExecutionError):
     def __init__(self, letter: str) -> None:
         super().__init__(
             f"Dead letter {letter!r} is not known here: it was never there, or it was retried or discarded, or it is older "
-            "than SPANE_DEAD_LETTER_RETENTION_S. `engine.dead_letters.list()` has the ids.",
+            "than SPANE_DEAD_LETTER_RETENTION_S. `engine.dead_letters.list()` and `spane dlq ls` have the ids.",
             execution=str(letter).partition(":")[0],
             letter=letter,
         )

@@ -11,6 +11,8 @@ def cancel(
     workflow: steering.Workflow = None,
     status: steering.Status = None,
     tenant: steering.Tenant = None,
+    after: steering.After = None,
+    before: steering.Before = None,
     store: steering.Store = None,
     as_json: steering.Json = False,
 ) -> None:
@@ -18,7 +20,7 @@ def cancel(
 
     Named by their ids, or chosen by the options; without --status, those that have not ended.
     """
-    which = steering.chosen(workflow, status, tenant)
+    which = steering.chosen(workflow, status, tenant, after, before)
     named = steering.named(ids, which)
     with steering.engine_on(store) as engine:
         results = engine.cancel_many(named, reason=reason, **which)

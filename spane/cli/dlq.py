@@ -44,6 +44,7 @@ def ls(
             (one.id, one.workflow, one.status, tables.moment(one.failed_at_ms), one.attempts, one.error or "")
             for one in found
         ),
+        none="There are no dead letters.",
     )
 
 

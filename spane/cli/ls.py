@@ -13,6 +13,8 @@ def ls(
     workflow: steering.Workflow = None,
     status: steering.Status = None,
     tenant: steering.Tenant = None,
+    after: steering.After = None,
+    before: steering.Before = None,
     every: Annotated[
         bool, typer.Option("--all", help="Those that have ended as well, as long as they are kept.")
     ] = False,
@@ -25,7 +27,8 @@ def ls(
     from spane.control.listing import Filter, find
     from spane.model.state import ExecutionState
 
-    which = Filter(**{"status": list(ExecutionState) if every else None, **steering.chosen(workflow, status, tenant)})
+    given = steering.chosen(workflow, status, tenant, after, before)
+    which = Filter(**{"status": list(ExecutionState) if every else None, **given})
     with steering.engine_on(store) as engine:
         found = find(engine.store, which, limit)
     if as_json:
@@ -47,4 +50,7 @@ def ls(
             )
             for one in found
         ),
+        none="There are no such executions."
+        if every or status
+        else "There are none that have not ended; --all lists others.",
     )

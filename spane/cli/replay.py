@@ -44,11 +44,14 @@ def replay(
         changed = None
         if values or document is not None:
             workflow = loading.workflow(target, "replay") if target else execution.workflow
-            if workflow is not None:
-                opened.engine.registry.add_workflow(workflow)
-                changed = inputs.read(workflow, values or [], document)
-                execution = opened.engine.get(execution_id)
-        again: Execution[Any] = execution.replay(from_node, _given(changed, values, document))
+            if workflow is None:
+                raise typer.BadParameter(
+                    "Say by --target FILE:WORKFLOW where the workflow stands that the inputs are for."
+                )
+            opened.engine.registry.add_workflow(workflow)
+            changed = inputs.read(workflow, values or [], document)
+            execution = opened.engine.get(execution_id)
+        again: Execution[Any] = execution.replay(from_node, changed)
         embedded = opened.kind == "embedded"
     if as_json:
         reporting.print_document({"execution": again.id, "replay_of": execution_id}, line=False)
@@ -56,8 +59,3 @@ def replay(
     typer.echo(f"{again.id} replays {execution_id}")
     if embedded:
         reporting.say(f"Nothing runs it yet: {commands.follow(target or 'FILE:WORKFLOW', again.id, store=store)}")
-
-
-def _given(changed: dict[str, Any] | None, values: list[str] | None, document: str | None) -> dict[str, Any] | None:
-    """Return the inputs that change; without the workflow to read them by, the replay says what is missing."""
-    return changed if changed is not None else {} if values or document is not None else None

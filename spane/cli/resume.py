@@ -10,6 +10,8 @@ def resume(
     workflow: steering.Workflow = None,
     status: steering.Status = None,
     tenant: steering.Tenant = None,
+    after: steering.After = None,
+    before: steering.Before = None,
     store: steering.Store = None,
     as_json: steering.Json = False,
 ) -> None:
@@ -17,7 +19,7 @@ def resume(
 
     Named by their ids, or chosen by the options.
     """
-    which = steering.chosen(workflow, status, tenant)
+    which = steering.chosen(workflow, status, tenant, after, before)
     named = steering.named(ids, which)
     with steering.engine_on(store) as engine:
         results = engine.resume_many(named, **which)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -32,6 +33,26 @@ Status = Annotated[
 Tenant = Annotated[str | None, typer.Option("--tenant", metavar="TENANT", help="Only those of this tenant.")]
 
 
+def _moment(text: str) -> datetime:
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(
+            f"{text!r} is no time. Write 2026-07-31T18:00, in UTC unless it says another zone."
+        ) from None
+    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
+
+
+After = Annotated[
+    datetime | None,
+    typer.Option("--started-after", metavar="TIME", parser=_moment, help="Only those started later; ISO 8601, in UTC."),
+]
+Before = Annotated[
+    datetime | None,
+    typer.Option("--started-before", metavar="TIME", parser=_moment, help="Only those started earlier."),
+]
+
+
 @contextmanager
 def engine_on(store: str | None) -> Iterator[Engine]:
     """Open the engine of a store; nothing is run by it."""
@@ -44,13 +65,27 @@ def engine_on(store: str | None) -> Iterator[Engine]:
 def named(ids: Sequence[str] | None, which: Mapping[str, Any]) -> Sequence[str] | None:
     """Return the ids, None where options choose; whoever asks for everything has to say so."""
     if bool(ids) == bool(which):
-        raise typer.BadParameter("Name executions, or choose them by --workflow, --status or --tenant.")
+        raise typer.BadParameter(
+            "Name executions, or choose them by --workflow, --status, --tenant, --started-after or --started-before."
+        )
     return ids or None
 
 
-def chosen(workflow: str | None, status: Sequence[str] | None, tenant: str | None) -> dict[str, Any]:
+def chosen(
+    workflow: str | None,
+    status: Sequence[str] | None,
+    tenant: str | None,
+    after: datetime | None,
+    before: datetime | None,
+) -> dict[str, Any]:
     """Return the filter that the options make."""
-    given = {"workflow": workflow, "status": list(status) if status else None, "tenant": tenant}
+    given = {
+        "workflow": workflow,
+        "status": list(status) if status else None,
+        "tenant": tenant,
+        "started_after": after,
+        "started_before": before,
+    }
     return {name: value for name, value in given.items() if value is not None}
 
 
@@ -70,6 +105,8 @@ def conclude(results: Mapping[str, Any], said: str, field: str, *, as_json: bool
             for each, result in results.items()
         ]
         reporting.print_document({"results": told}, line=False)
+    if not results:
+        reporting.say("Nothing is meant by that, so nothing was done.")
     for each, result in results.items():
         if each in refused:
             exits.complain(str(result))

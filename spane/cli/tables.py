@@ -6,12 +6,16 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 
-def show(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print rows below their headings; without any, nothing."""
+def show(headings: Sequence[str], rows: Iterable[Sequence[object]], *, none: str = "") -> None:
+    """Print rows below their headings; without any, say `none` on stderr."""
     import typer
+
+    from spane.cli import reporting
 
     texts = [[" ".join(str(cell).split()) for cell in row] for row in rows]
     if not texts:
+        if none:
+            reporting.say(none)
         return
     lines = [list(headings), *texts]
     widths = [max(len(line[at]) for line in lines) for at in range(len(headings))]

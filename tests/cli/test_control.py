@@ -161,7 +161,7 @@ def test_a_replay_keeps_results_and_takes_other_inputs(spane, failed, folder):
     assert "6\n" == spane("run", "flows.py", "--follow", out[:36])[1]
     code, _, told = spane("replay", failed, "--from", "nobody")
     assert 2 == code
-    assert "it has no node 'nobody'; it has prepared, risky" in told
+    assert "it has no node 'nobody'. The nodes are prepared, risky" in told
 
 
 def test_stats_count(spane, failed):
@@ -211,3 +211,33 @@ def test_a_signal_reaches_the_node_that_waits_for_it(spane, folder, request):
     assert (0, "somebody said hello\n") == (code, out), told
     code, _, told = spane("signal", execution, "said", '"too late"')
     assert (2, True) == (code, "it is completed" in told)
+
+
+def test_executions_are_chosen_by_the_time_of_their_start(spane, failed):
+    assert failed in spane("ls", "--all", "--started-after", "2020-01-01")[1]
+    assert failed in spane("ls", "--status", "failed", "--started-before", "2100-01-01T00:00+02:00")[1]
+    assert (0, "", "There are no such executions.\n") == spane("ls", "--all", "--started-after", "2100-01-01")
+    code, out, told = spane("cancel", "--started-after", "2100-01-01")
+    assert (0, "", "Nothing is meant by that, so nothing was done.\n") == (code, out, told)
+    code, _, told = spane("cancel", "--started-after", "yesterday")
+    assert (2, True) == (code, "'yesterday' is no time. Write 2026-07-31T18:00" in told)
+
+
+def test_a_list_of_nothing_says_so(spane):
+    assert (0, "", "There are none that have not ended; --all lists others.\n") == spane("ls")
+    assert (0, "", "There are no dead letters.\n") == spane("dlq", "ls")
+
+
+def test_inputs_of_a_replay_need_to_know_the_workflow(run, folder, redis_url):
+    (folder / "flows.py").write_text(FLOWS)
+    (folder / "mended").touch()
+    script = "from flows import adding; from spane import Engine; e = Engine()\nwith e.work(): x = e.start(adding, {'n': 1}); x.wait(20)\nprint(x.id)"
+    env = environment(SPANE_REDIS_URL=redis_url)
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=folder, env=env, capture_output=True, text=True, check=True
+    )
+    refused = run("replay", done.stdout.strip(), "n=2", SPANE_REDIS_URL=redis_url)
+    assert (2, True) == (
+        refused.returncode,
+        "Say by --target FILE:WORKFLOW where the workflow stands" in refused.stderr,
+    )
