@@ -38,7 +38,7 @@ if TYPE_CHECKING:
         Unrecoverable,
         ValueMismatch,
     )
-    from spane.model.outcome import NodeError
+    from spane.model.outcome import Failure, NodeError
     from spane.model.route import Route
 
 __all__ = [
@@ -50,6 +50,7 @@ __all__ = [
     "Execution",
     "ExecutionCancelled",
     "ExecutionFailed",
+    "Failure",
     "InputError",
     "Limit",
     "Node",
@@ -96,7 +97,7 @@ _HOMES = {
     "spane.authoring.waiting": ("sleep", "wait_for_event"),
     "spane.authoring.workflow": ("Bound", "Workflow", "workflow"),
     "spane.engine": ("Engine", "Execution"),
-    "spane.model.outcome": ("NodeError",),
+    "spane.model.outcome": ("Failure", "NodeError"),
     "spane.model.route": ("Route",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

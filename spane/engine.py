@@ -280,7 +280,7 @@ class Engine(ManyExecutions):
     def _serve(self, workflow: Workflow[..., Any]) -> None:
         """In memory, see to it that somebody works on what was started."""
         if self._in_memory:
-            for queue in {node.queue for plan in (workflow.plan, *workflow.kids) for node in plan.nodes}:
+            for queue in {queue for plan in (workflow.plan, *workflow.kids) for queue in plan.queues}:
                 self.broker.declare_queue(queue)
             _ = self.worker
 

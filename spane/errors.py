@@ -172,12 +172,12 @@ class UnknownDeadLetter(ExecutionError):
 
 
 class DeadLetterPassed(ExecutionError):
-    """Its execution went on without the node (`on_failure="continue"`), so that its output would come too late."""
+    """Its execution went on without the node (`on_failure="continue"` or `"skip"`), so that its output would come too late."""
 
     def __init__(self, letter: str, execution: str, status: str) -> None:
         super().__init__(
             f"Dead letter {letter!r} cannot be retried: its execution (it is {status}) went on without it, as "
-            'on_failure="continue" says. Discard it, or replay the execution from that node.',
+            "its on_failure says. Discard it, or replay the execution from that node.",
             execution=execution,
             letter=letter,
             status=status,
@@ -207,6 +207,18 @@ class SignalRefused(ExecutionError):
             execution=execution,
             event=event,
             problems=problems,
+        )
+
+
+class DeadLetterUndone(ExecutionError):
+    """Its execution has undone what it had done, so that nothing can go on from where it failed."""
+
+    def __init__(self, letter: str, execution: str) -> None:
+        super().__init__(
+            f"Dead letter {letter!r} cannot be retried: its execution has compensated, and what the nodes before it did is "
+            "undone. Discard it, and replay the execution: whatever was undone runs again.",
+            execution=execution,
+            letter=letter,
         )
 
 

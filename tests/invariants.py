@@ -11,6 +11,8 @@
     I10 a fenced attempt changes nothing
     I11 no key of another partition or namespace was touched
     I12 no more items of a map run at a time than may
+    I14 in an execution that failed or was cancelled, every node that succeeded and has an undo is undone once, the last
+        to succeed first, and then its handler hears of a failure; in one that completed, none is
 
 `check` reads the store and the stream alone, so every test may call it, whatever it did before. The replay stands in
 `tests/replay.py`.
@@ -23,7 +25,7 @@ from dataclasses import dataclass
 
 from spane.errors import UnknownExecution
 from spane.model import items
-from spane.model.plan import PlanNode
+from spane.model.plan import PlanNode, is_step
 from spane.model.state import ExecutionState
 from spane.runtime.store import Store
 from tests.replay import Replay, Violation, replay
@@ -126,10 +128,10 @@ def _size(store: Store, key: str) -> int:
 
 def _plan(store: Store, plan_hash: str, known: dict[str, dict[str, PlanNode]]) -> dict[str, PlanNode]:
     if plan_hash not in known:
-        pages = range(store.plan_head(plan_hash).pages)
-        known[plan_hash] = {
-            name: node for page in pages for name, node in store.plan_page(plan_hash, page).by_id.items()
-        }
+        # The page behind the last one is that of the handler, if there is one.
+        pages = range(store.plan_head(plan_hash).pages + 1)
+        found = [store.plan_page(plan_hash, page) for page in pages]
+        known[plan_hash] = {name: node for page in found if page is not None for name, node in page.by_id.items()}
     return known[plan_hash]
 
 
@@ -159,12 +161,13 @@ def _check_execution(store: Store, story: Replay, pending: Pending, *, ended: bo
         if problem:
             bad("I8", problem)
         if entry is not None:
+            may_start = status == "running" or (status == "compensating" and is_step(node))
             lost = _orphaned(store, story.execution, node, entry, pending)
             # What was queued when an execution began to end may have lost its hint: nobody will start it.
             if (
                 lost
                 and not ExecutionState(status).ended
-                and (status == "running" or entry[0] == "R" or (status == "paused" and entry[0] == "P"))
+                and (may_start or entry[0] == "R" or (status == "paused" and entry[0] == "P"))
             ):
                 bad("I5", lost)
         held = pending.leases.get(f"{story.execution}|{node}")

@@ -13,8 +13,9 @@ import msgspec
 
 from spane.model import items
 from spane.model.event import Event, EventKind
-from spane.model.plan import ITEMS_IN_FLIGHT, Each, PlanNode
+from spane.model.plan import ITEMS_IN_FLIGHT, Each, PlanNode, is_step
 from spane.model.waits import event_of
+from tests.aftermath import Aftermath
 
 #: What may stand in the store for a node whose events say so. A timer that comes due writes no event, and neither
 #: does putting aside what an ending execution will not start.
@@ -83,14 +84,17 @@ class Replay:
     kept: dict[str, int] = field(default_factory=dict)
     late: bool = False
     offered: bool = False
+    aftermath: Aftermath = field(init=False)
 
     def __post_init__(self) -> None:
         self.plan = dict(self.plan)
         self.nodes = {name: Told() for name in self.plan}
-        for name, node in self.plan.items():
+        self.aftermath = Aftermath(self.plan, self.bad, self._queue_step)
+        called = {name: node for name, node in self.plan.items() if not is_step(name)}
+        for name, node in called.items():
             for parent in node.awaited:
                 self.children.setdefault(parent, []).append(name)
-        for name, node in self.plan.items():
+        for name, node in called.items():
             if not node.awaited:
                 self._offer(name)
 
@@ -113,6 +117,12 @@ class Replay:
             self.bad("I8", f"{event.kind} names {event.node}, which its plan does not have")
             return
         getattr(self, f"_on_{event.kind.value}")(event)
+
+    def _queue_step(self, name: str) -> None:
+        told = self.nodes[name]
+        if told.state != "waiting":
+            self.bad("I14", f"{name} has its turn while it is {told.state}")
+        told.state = "queued"
 
     def _offer(self, name: str) -> None:
         told = self.nodes[name]
@@ -137,12 +147,17 @@ class Replay:
         told = self.nodes[name]
         if told.state in ("succeeded", "skipped", "kept"):
             return True
-        return told.state == "failed" and self.plan[name].on_failure == "continue"
+        return told.state == "failed" and self.plan[name].on_failure != "fail"
+
+    def _skipped(self, name: str) -> bool:
+        """Tell whether a node counts as skipped for its children."""
+        told = self.nodes[name]
+        return told.state == "skipped" or (told.state == "failed" and self.plan[name].on_failure == "skip")
 
     def _runs(self, name: str) -> bool | None:
         """Tell whether a node whose parents have all arrived runs; None where only its values know."""
         node = self.plan[name]
-        if node.parents and not node.always_fed and all(self.nodes[name].state == "skipped" for name in node.parents):
+        if node.parents and not node.always_fed and all(map(self._skipped, node.parents)):
             return False
         opened = [self._opened(gate.node, gate.branch) for gate in node.gates]
         if False in opened:
@@ -173,9 +188,13 @@ class Replay:
 
     def _on_node_claimed(self, event: Event) -> None:
         told = self.nodes[event.node or ""]
-        if self.status not in ("scheduled", "running"):
+        if is_step(event.node or ""):
+            if self.status != "compensating":
+                self.bad("I14", f"{event.node} was claimed while the execution was {self.status}")
+        elif self.status not in ("scheduled", "running"):
             self.bad("I4", f"{event.node} was claimed while the execution was {self.status}")
-        self.status = "running"
+        else:
+            self.status = "running"
         if told.state == "waiting":
             self.bad("I3", f"{event.node} was claimed before its parents were done")
         elif told.state == "awaiting" and not told.timed:
@@ -211,12 +230,15 @@ class Replay:
 
     def _on_node_succeeded(self, event: Event) -> None:
         self._commit(event, "succeeded")
+        self.aftermath.succeeded(event.node or "")
         self._go_on_from(event.node or "")
 
     def _go_on_from(self, name: str) -> None:
         """Release children now, or when the execution goes on that is paused or ends."""
         self._rouse(name)
-        if self.status == "running":
+        if is_step(name):
+            self.aftermath.step_ended()
+        elif self.status == "running":
             self._release(name)
         elif self.status != "cancelling":
             self.deferred.append(name)
@@ -269,7 +291,7 @@ class Replay:
         policy = (event.data or {}).get("policy")
         if policy != self.plan[event.node or ""].on_failure:
             self.bad("I8", f"{event.node} failed by policy {policy}, its plan says otherwise")
-        if policy == "continue":
+        if policy != "fail":
             self._go_on_from(event.node or "")
 
     def _commit(self, event: Event, state: str) -> None:
@@ -351,12 +373,18 @@ class Replay:
 
     def _on_dead_letter_retried(self, event: Event) -> None:
         told = self.nodes[event.node or ""]
+        if is_step(event.node or ""):
+            self._on_step_retried(event, told)
+            return
         if told.state != "failed" or told.discarded or self.plan[event.node or ""].on_failure != "fail":
             self.bad("I8", f"{event.node} was retried as a dead letter while it was {told.state}")
         if self.status not in ("failed", "running", "scheduled", "paused"):
             self.bad("I4", f"{event.node} was retried as a dead letter while the execution was {self.status}")
         told.state, told.token, told.failures, told.crashes, told.commits = "queued", "", (0,), 0, 0
         if self.status == "failed":
+            self.aftermath.healed()
+            if self.aftermath.handler is not None:
+                self.nodes[self.aftermath.handler] = Told()
             self.generation += 1
             self.terminal_events = 0
             self.late = False
@@ -366,6 +394,17 @@ class Replay:
             told.state = "parked"
         if (event.data or {})["generation"] != self.generation:
             self.bad("I4", f"a retry names generation {(event.data or {})['generation']}, not {self.generation}")
+
+    def _on_step_retried(self, event: Event, told: Told) -> None:
+        if told.state != "failed" or told.discarded:
+            self.bad("I8", f"{event.node} was retried as a dead letter while it was {told.state}")
+        if self.status not in ("failed", "cancelled", "compensating"):
+            self.bad("I4", f"{event.node} was retried as a dead letter while the execution was {self.status}")
+        if self.ended:
+            self.generation += 1
+            self.terminal_events = 0
+        self.nodes[event.node or ""] = Told()
+        self.aftermath.retried(event.node or "")
 
     def _on_dead_letter_discarded(self, event: Event) -> None:
         told = self.nodes[event.node or ""]
@@ -401,10 +440,15 @@ class Replay:
         del event
         self._turn(("running", "failing", "scheduled", "cancelling", "paused"), "cancelling")
 
+    def _on_execution_compensating(self, event: Event) -> None:
+        before = ("scheduled", "running", "failing", "cancelling", "paused", "failed", "cancelled")
+        self._turn(before, "compensating")
+        self.aftermath.begin(str((event.data or {})["fate"]))
+
     def _on_execution_completed(self, event: Event) -> None:
         self._end(event, ("running",), "completed")
         done = ("succeeded", "failed", "skipped", "kept")
-        open_ = [name for name, told in self.nodes.items() if told.state not in done]
+        open_ = [name for name, told in self.nodes.items() if told.state not in done and not is_step(name)]
         if open_:
             self.bad("I4", f"it completed, but these have not ended: {', '.join(open_)}")
         failed = [name for name, told in self.nodes.items() if told.state == "failed" and not self._arrived(name)]
@@ -412,14 +456,15 @@ class Replay:
             self.bad("I4", f"it completed, but these failed it: {', '.join(failed)}")
 
     def _on_execution_failed(self, event: Event) -> None:
-        self._end(event, ("running", "failing", "paused") if self.late else ("running", "failing"), "failed")
+        before = ("running", "failing", "compensating", *(("paused",) if self.late else ()))
+        self._end(event, before, "failed")
         if event.node is None and self.late:
             return
         if event.node is None or self.nodes[event.node].state != "failed":
             self.bad("I4", f"it failed because of {event.node}, which has not failed")
 
     def _on_execution_cancelled(self, event: Event) -> None:
-        self._end(event, ("scheduled", "running", "cancelling", "failing", "paused"), "cancelled")
+        self._end(event, ("scheduled", "running", "cancelling", "failing", "paused", "compensating"), "cancelled")
 
     def _end(self, event: Event, before: tuple[str, ...], status: str) -> None:
         self.terminal_events += 1
@@ -430,6 +475,7 @@ class Replay:
         running = [name for name, told in self.nodes.items() if told.state == "running"]
         if running:
             self.bad("I4", f"{event.kind}, but these still run: {', '.join(running)}")
+        self.aftermath.ended(status, {name: told.state for name, told in self.nodes.items()})
         self._turn(before, status)
 
     def _turn(self, before: tuple[str, ...], status: str) -> None:

@@ -49,6 +49,8 @@ class Definition:
         self.is_async = inspect.iscoroutinefunction(self.called)
         self.fn: Callable[..., Any] = _instance_call(target, self.is_async) if self.is_class else target
         self.options = NodeOptions()
+        #: Gives the node type that takes back what it did; asked late, because hints resolve late.
+        self.undo: Callable[[], NodeType] | None = None
         # Only local names can be missing from the module, and a frame keeps all its locals alive.
         self._frame = frame if "<locals>" in target.__qualname__ else None
 
@@ -79,6 +81,7 @@ class Definition:
             qualname=self.target.__qualname__,
             was=self.was,
             routes=routes,
+            undo=None if self.undo is None else self.undo(),
         )
 
     def require_sound(self) -> None:

@@ -175,6 +175,10 @@ class Node(Written, Generic[P, R]):
         """Tell whether both are the same decorated function, whatever their ids and options."""
         return self._definition is other._definition
 
+    def as_type(self) -> NodeType:
+        """Return the node type with the options of this node."""
+        return replace(self.node_type, options=self._options)
+
     def placed(self) -> Placed:
         """Return what a body or `workflow.of` writes down of this node."""
         definition = self._definition
@@ -241,6 +245,7 @@ def node(
     delay_s: float = 0.0,
     on_failure: OnFailure = "fail",
     limit: int | str | Limit | None = None,
+    undo: Callable[..., Any] | None = None,
     version: str = "",
     was: str | Sequence[str] = (),
 ) -> _Decorator: ...
@@ -257,6 +262,7 @@ def node(
     delay_s: float = 0.0,
     on_failure: OnFailure = "fail",
     limit: int | str | Limit | None = None,
+    undo: Callable[..., Any] | None = None,
     version: str = "",
     was: str | Sequence[str] = (),
 ) -> Any:
@@ -270,9 +276,12 @@ def node(
         queue: the queue whose workers run it.
         priority: 1 (last) to 10 (first); None takes the execution's.
         delay_s: seconds to wait before it starts, once its parents are done.
-        on_failure: `"continue"` lets its children go on without it when its attempts are used up.
         limit: how many of its type run at once over all workers, 10, or start in a period, "20/second" or
             "20/second burst 40"; a `Limit` says both, or by a key. What is over it waits without a worker.
+        on_failure: what happens when its attempts are used up: `"fail"` fails the execution, `"continue"` lets its
+            children go on without it, and `"skip"` counts it as skipped for them.
+        undo: a function or node that takes back what it did, when the execution fails or is cancelled after it
+            succeeded. It takes parameters of this node by their names, and this node's result as `output`.
         version: pins the code; a plan made with another version waits for a worker that has it.
         was: names it had before, under which older plans still find it.
 
@@ -299,6 +308,8 @@ def node(
             limit=limit_of(limit),
             version=version,
         )
+        if undo is not None:
+            definition.undo = as_step(undo).as_type
         made: Node[Any, Any] = (AsyncNode if definition.is_async else Node)(definition)
         if trace is not None:
             trace.fault(
@@ -317,3 +328,8 @@ def node(
         return made
 
     return decorate if fn is None else decorate(fn)
+
+
+def as_step(given: Callable[..., Any]) -> Node[..., Any]:
+    """Return the node that follows a failure: the one given, or one made of a function."""
+    return given if isinstance(given, Node) else cast("Node[..., Any]", node(given))

@@ -16,16 +16,16 @@ from spane.authoring import assembly, body, inputs, locations, registry, running
 from spane.authoring.called import Called
 from spane.authoring.keywords import options_of
 from spane.authoring.limits import Limit, limit_of
-from spane.authoring.node import Node
+from spane.authoring.node import Node, as_step
 from spane.authoring.sources import Written
 from spane.authoring.tracing import ACTIVE
 from spane.errors import DefinitionError, Fault, InputError, ValueMismatch
 from spane.model import codec
-from spane.model.draft import Child, Draft
+from spane.model.draft import Call, Child, Draft
 from spane.model.ids import NAME_RULE, is_name
 from spane.model.node_type import Location
 from spane.model.outcome import NodeError
-from spane.model.plan import LimitRule, Plan
+from spane.model.plan import ON_FAILURE, LimitRule, Plan
 
 if TYPE_CHECKING:
     from networkx import DiGraph
@@ -276,7 +276,8 @@ class _WorkflowDecorator:
     The body runs once, when its graph is first needed, with references for its inputs; it must give the same
     graph every time. `workflow.of` wires nodes by their signatures instead. `limit` is how many of its executions run
     at once, or begin in a period (see `@node`); those over it stay `scheduled`. One that has not ended `deadline_s` after its
-    beginning fails with `DeadlineExceeded`.
+    beginning fails with `DeadlineExceeded`. `on_failure` is a function or node that runs when an execution fails, before it
+    has failed: it takes inputs by their names, and a `Failure`.
 
     >>> @workflow
     ... def fulfil(order_id: int) -> str:
@@ -295,6 +296,7 @@ class _WorkflowDecorator:
         name: str | None = None,
         limit: int | str | Limit | None = None,
         deadline_s: float | None = None,
+        on_failure: Callable[..., Any] | None = None,
     ) -> Callable[[Callable[P, R]], Workflow[P, R]]: ...
     @options_of("@workflow", advice="Rules like retry, timeout_s and queue are options of its nodes.")
     def __call__(
@@ -305,18 +307,20 @@ class _WorkflowDecorator:
         name: str | None = None,
         limit: int | str | Limit | None = None,
         deadline_s: float | None = None,
+        on_failure: Callable[..., Any] | None = None,
     ) -> Any:
         rule = _rule(limit)
 
         def decorate(target: Any) -> Workflow[Any, Any]:
             read = body.Body(target, name, locations.caller_frame())
 
-            def trace() -> Draft:
+            def limited() -> Draft:
                 draft = read.trace()
                 draft.limit = rule
                 draft.deadline_s = deadline_s
                 return draft
 
+            trace = _hearing(limited, on_failure)
             made: Workflow[Any, Any] = Workflow(read.name, trace, location=read.location, like=target)
             return _registered(made)
 
@@ -324,15 +328,33 @@ class _WorkflowDecorator:
 
     @overload
     def of(
-        self, name: str, /, *nodes: Node[..., Any], inputs: Mapping[str, Any] | None = None, returns: Node[..., R]
+        self,
+        name: str,
+        /,
+        *nodes: Node[..., Any],
+        inputs: Mapping[str, Any] | None = None,
+        returns: Node[..., R],
+        on_failure: Callable[..., Any] | None = None,
     ) -> Workflow[..., R]: ...
     @overload
     def of(
-        self, name: str, /, *nodes: Node[..., Any], inputs: Mapping[str, Any] | None = None, returns: Any = None
+        self,
+        name: str,
+        /,
+        *nodes: Node[..., Any],
+        inputs: Mapping[str, Any] | None = None,
+        returns: Any = None,
+        on_failure: Callable[..., Any] | None = None,
     ) -> Workflow[..., Any]: ...
     @options_of("workflow.of")
     def of(
-        self, name: str, /, *nodes: Node[..., Any], inputs: Mapping[str, Any] | None = None, returns: Any = None
+        self,
+        name: str,
+        /,
+        *nodes: Node[..., Any],
+        inputs: Mapping[str, Any] | None = None,
+        returns: Any = None,
+        on_failure: Callable[..., Any] | None = None,
     ) -> Workflow[..., Any]:
         """Make a workflow of nodes wired by their signatures, whatever the order they are given in.
 
@@ -344,6 +366,7 @@ class _WorkflowDecorator:
             inputs: annotations of inputs by name, `{"depth": int}`, or annotation and default, `{"depth": (int, 3)}`.
             returns: a node, or a list, tuple or dict of nodes; unless given, the result of the last node, or
                 `{node_id: result}` if there are several that no other takes.
+            on_failure: a function or node that runs when an execution fails.
 
         >>> report = workflow.of("report", fetch, parse, score)
 
@@ -357,7 +380,7 @@ class _WorkflowDecorator:
         def trace() -> Draft:
             return assembly.Assembly(name, nodes, inputs or {}, location).wire(returns)
 
-        made: Workflow[..., Any] = Workflow(name, trace, location=location)
+        made: Workflow[..., Any] = Workflow(name, _hearing(trace, on_failure), location=location)
         frame = locations.caller_frame()
         made.__module__ = "" if frame is None else frame.f_globals.get("__name__", "")
         return _registered(made)
@@ -366,6 +389,22 @@ class _WorkflowDecorator:
 def _rule(limit: int | str | Limit | None) -> LimitRule | None:
     found = limit_of(limit)
     return None if found is None else found.rule()
+
+
+def _hearing(trace: Callable[[], Draft], on_failure: Callable[..., Any] | None) -> Callable[[], Draft]:
+    """Return a trace whose draft has the step that hears of a failure."""
+    if on_failure is None:
+        return trace
+    handler = as_step(on_failure)
+
+    def traced() -> Draft:
+        draft, heard_by = trace(), handler.as_type()
+        draft.on_failure = Call(
+            heard_by.name + ON_FAILURE, heard_by.name, heard_by, options=heard_by.options, location=draft.location
+        )
+        return draft
+
+    return traced
 
 
 def _registered(made: Workflow[Any, Any]) -> Workflow[Any, Any]:

@@ -14,6 +14,7 @@ from rich.text import Text
 from spane.authoring.workflow import Workflow
 from spane.cli.watching import Row, Watch
 from spane.graph.draw import rows
+from spane.model.plan import is_step
 from spane.model.state import ExecutionState, NodeState
 
 _STYLES = {
@@ -58,17 +59,19 @@ class Picture:
     def draw(self, ended: ExecutionState | None) -> None:
         """Draw how things stand now."""
         self._status = ended or self._status
-        self._nodes = self._nodes or self._ordered()
+        if len(self._nodes) != len(self._watch.rows):
+            self._nodes = self._ordered()
         headline = self._headline()
         room = self._console.height - _HEADROOM - len(headline.wrap(self._console, self._console.width))
         self._live.update(Group(headline, *self._table(max(3, room))), refresh=True)
 
     def _ordered(self) -> list[tuple[str, str]]:
         """Return the nodes as (branch, id) in the order they are drawn."""
-        known = self._watch.rows
+        known = [node for node in self._watch.rows if not is_step(node)]
         # A followed execution may have a plan that the code has moved on from; its nodes then stand in plan order.
         drawn = [node for node in self._branches if node in known] if set(known) <= set(self._branches) else known
-        return [(self._branches.get(node, ""), node) for node in drawn]
+        steps = [("", node) for node in self._watch.rows if is_step(node)]
+        return [(self._branches.get(node, ""), node) for node in drawn] + steps
 
     def _headline(self) -> Text:
         watch = self._watch
@@ -76,7 +79,8 @@ class Picture:
         done = sum(count for state, count in states.items() if state.ended)
         style = {"completed": "green", "failed": "bold red", "cancelled": "magenta"}.get(self._status, "cyan")
         took = _seconds(watch.now_ms() - watch.began_ms)
-        status = (self._status, style) if watch.away is None else ("waiting for the store", "yellow")
+        state = self._status if self._status.ended or not watch.compensates else ExecutionState.COMPENSATING
+        status = (state, style) if watch.away is None else ("waiting for the store", "yellow")
         return Text.assemble(
             (self._name, "bold"),
             f" {watch.execution.id} ",

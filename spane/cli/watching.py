@@ -18,6 +18,7 @@ from spane.errors import (
     UnknownExecution,
 )
 from spane.model.event import Event, EventKind
+from spane.model.plan import is_step
 from spane.model.state import ExecutionState, NodeState
 
 #: How often a picture is renewed.
@@ -62,6 +63,7 @@ class Watch:
         self.began_ms = engine.store.clock.now_ms()
         #: By node, in plan order; nothing before the first turn.
         self.rows: dict[str, Row] = {}
+        self.compensates = False
         self.away: StoreUnavailable | None = None
         self._away_since = 0.0
         self._patience_s = patience_s
@@ -134,14 +136,19 @@ class Watch:
     def _take(self, event: Event) -> None:
         if event.kind is EventKind.EXECUTION_STARTED:
             self.began_ms = event.at_ms
-        row = self.rows.get(event.node or "")
+        self.compensates = self.compensates or event.kind is EventKind.EXECUTION_COMPENSATING
+        node = event.node or ""
+        row = self.rows.setdefault(node, Row()) if is_step(node) else self.rows.get(node)
         if row is not None:
             _move(row, event, event.data or {})
 
     def _take_states(self) -> None:
         """Take the states from the store: what was skipped or cancelled has no event of its own."""
         for view in self.execution.nodes().values():
-            self.rows[view.id].state = view.state
+            if view.id in self.rows:
+                self.rows[view.id].state = view.state
+            else:
+                self.rows[view.id] = Row(view.state, view.attempt, view.since_ms)
 
     def now_ms(self) -> int:
         """Return the time now, as far as this machine knows it."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from spane.control.options import is_storable
 from spane.control.verbs import only
-from spane.errors import DeadLetterPassed, IllegalTransition, StoreError, UnknownDeadLetter
+from spane.errors import DeadLetterPassed, DeadLetterUndone, IllegalTransition, StoreError, UnknownDeadLetter
 from spane.model.outcome import NodeError, decode_error
 from spane.model.state import ExecutionState
 from spane.runtime.layout import parts
@@ -87,7 +87,8 @@ class DeadLetters:
 
         Raises:
             UnknownDeadLetter: there is none of that id, or no longer.
-            DeadLetterPassed: the execution went on without the node (`on_failure="continue"`); discard it, or replay.
+            DeadLetterPassed: the execution went on without the node, as its `on_failure` says; discard it, or replay.
+            DeadLetterUndone: the execution has compensated; replay it. The dead letter of an undo itself can be retried.
             IllegalTransition: the execution was cancelled, or what it runs has yet to end.
         """
         only(self.retry_many([letter_id]))
@@ -162,6 +163,8 @@ def _outcome(letter_id: str, execution: str, reply: Reply | StoreError) -> Excep
         return UnknownDeadLetter(letter_id)
     if reply.code == "passed":
         return DeadLetterPassed(letter_id, execution, reply.detail)
+    if reply.code == "undone":
+        return DeadLetterUndone(letter_id, execution)
     if reply.code == "illegal":
         return IllegalTransition(execution, f"retry dead letter {letter_id!r} of", reply.detail)
     if reply.code == "noplan":

@@ -11,7 +11,7 @@ import msgspec
 from spane.errors import UnknownExecution
 from spane.model.event import Event
 from spane.model.outcome import NodeError, decode_error
-from spane.model.plan import PlanNode
+from spane.model.plan import UNDO, PlanNode, is_step
 from spane.model.state import NODE_STATE_OF, ExecutionState, NodeState
 from spane.runtime.layout import parts
 from spane.runtime.store import ERROR_MARK, Store
@@ -37,19 +37,29 @@ class NodeView:
 
 
 def nodes(store: Store, execution: str) -> dict[str, NodeView]:
-    """Return every node of the execution's plan, in plan order; the items of a map stand in its own view."""
-    status, plan = store.fields(execution, "@st", "@pl")
+    """Return every node of the execution's plan, in plan order, and behind them the steps that followed its failure.
+
+    The items of a map stand in its own view.
+    """
+    status, plan, fate = store.fields(execution, "@st", "@pl", "@fate")
     if status is None or plan is None:
         raise UnknownExecution(execution)
     known = plan_nodes(store, plan)
     states = states_of(store, execution, known.values())
-    failed = [name for name, text in states.items() if text[0] == "F"]
+    steps = {} if fate is None else store.steps(execution, plan)
+    failed = [name for name, text in (states | steps).items() if text[0] == "F"]
     errors = {
         name: decode_error(raw[1:])
         for name, raw in store.outputs(execution, failed).items()
         if raw.startswith(ERROR_MARK)
     }
-    return {name: _view(name, states, errors.get(name), ended=status) for name in known}
+    views = {name: _view(name, states, errors.get(name), ended=status) for name in known}
+    if fate is None:
+        return views
+    ran = sorted((_view(name, steps, errors.get(name), ended="") for name in steps), key=lambda view: view.since_ms)
+    left = store.to_be_undone(execution) if status == ExecutionState.COMPENSATING else []
+    waiting = [NodeView(node + UNDO, NodeState.WAITING) for node in left]
+    return views | {view.id: view for view in [*ran, *waiting]}
 
 
 def plan_nodes(store: Store, plan: str) -> dict[str, PlanNode]:
@@ -92,7 +102,8 @@ def _view(node: str, states: Mapping[str, str], error: NodeError | None, *, ende
 
 def outputs(store: Store, execution: str) -> dict[str, Any]:
     """Return the outputs of all nodes that succeeded, as plain JSON values by node id."""
-    succeeded = [name for name, view in nodes(store, execution).items() if view.state is NodeState.SUCCEEDED]
+    views = nodes(store, execution)
+    succeeded = [name for name, view in views.items() if view.state is NodeState.SUCCEEDED and not is_step(name)]
     return {name: value_of(raw) for name, raw in store.outputs(execution, succeeded).items()}
 
 

@@ -13,7 +13,7 @@ from spane.control.starting import check_names
 from spane.errors import InputError, StoreError, UnknownExecution
 from spane.graph.spelling import hint
 from spane.model.ids import new_execution_id
-from spane.model.plan import Plan, PlanNode
+from spane.model.plan import UNDO, Plan, PlanNode
 from spane.runtime.choices import Choices
 from spane.runtime.commands import listed
 from spane.runtime.layout import parts, route_field
@@ -81,7 +81,7 @@ def _prepare(store: Store, original: str, execution: str, from_node: str) -> int
     if plan is None or name is None:
         raise UnknownExecution(original)
     nodes = reading.plan_nodes(store, plan)
-    states = reading.states_of(store, original, nodes.values())
+    states = reading.states_of(store, original, nodes.values()) | store.steps(original, plan)
     if from_node not in nodes:
         problem = f"it has no node {from_node!r}. {hint(str(from_node), nodes, 'nodes')}"
         raise InputError(f"Execution {original!r} cannot be replayed so: {problem}", workflow=name, problems=(problem,))
@@ -110,7 +110,7 @@ def prepare(store: Store, original: str, execution: str, kept: Sequence[str], as
 def _cursor(node: PlanNode, states: Mapping[str, str], values: Mapping[str, bytes]) -> str:
     """Return what tells a kept node's children again what became of it: which branches it opened, and whom it chose."""
     letter = states[node.id][0]
-    if letter == "S":
+    if letter == "S" or (letter == "F" and node.on_failure == "skip"):
         return f"y:{node.id}|0"
     opened, route = "", ""
     if letter == "D":
@@ -142,8 +142,12 @@ def _children(nodes: Mapping[str, PlanNode]) -> dict[str, list[str]]:
 
 
 def _kept(nodes: Mapping[str, PlanNode], states: Mapping[str, str], from_node: str) -> dict[str, None]:
-    """Return the nodes whose results stay: those that ended and do not stand below `from_node`, in plan order."""
-    children, again, left = _children(nodes), {from_node}, [from_node]
+    """Return the nodes whose results stay: those that ended and do not stand below `from_node`, in plan order.
+
+    What was undone runs again, and so does all below it.
+    """
+    again = {from_node, *(name for name in nodes if name + UNDO in states)}
+    children, left = _children(nodes), list(again)
     while left:
         below = [child for child in children[left.pop()] if child not in again]
         again.update(below)
@@ -154,4 +158,4 @@ def _kept(nodes: Mapping[str, PlanNode], states: Mapping[str, str], from_node: s
 def has_result(node: PlanNode, states: Mapping[str, str]) -> bool:
     """Tell whether a node has ended so that those below it may run; `states` are the fields of `x:<execution>`."""
     letter = states.get(node.id, " ")[0]
-    return letter in "DS" or (letter == "F" and node.on_failure == "continue")
+    return letter in "DS" or (letter == "F" and node.on_failure != "fail")

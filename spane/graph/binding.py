@@ -12,6 +12,7 @@ from spane.graph.forms import Array
 from spane.graph.paths import NoSuchPart, spelled
 from spane.graph.shapes import Shapes, constant_problem, depth
 from spane.graph.spelling import hint
+from spane.graph.steps import steps
 from spane.graph.wiring import Wiring, bound
 from spane.model.draft import Call, Draft
 from spane.model.node_type import MISSING, NodeType, Parameter, ParameterKind
@@ -40,6 +41,8 @@ def bindings(draft: Draft, wiring: Wiring) -> Iterator[Fault]:
     examiner = _Examiner(draft, wiring)
     for call in draft.calls:
         yield from examiner.call(call)
+    for step in steps(draft):
+        yield from examiner.step(step)
     yield from examiner.returns()
 
 
@@ -73,6 +76,16 @@ class _Examiner:
                 yield from (self.no_list if listed else self.misfit)(call, parameter, name, source)
         yield from self.merged(call)
         yield from self.mapped(call)
+
+    def step(self, step: Call) -> Iterator[Fault]:
+        """Find what does not fit the parameters of what follows a failure."""
+        for name, source in bound(step):
+            taken = step.node_type
+            parameter = None if taken is None else taken.parameter(name) or taken.keywords
+            if parameter is not None and not any(
+                isinstance(problem, Fault) for problem in self.source(source, "", step.where)
+            ):
+                yield from self.misfit(step, parameter, name, source)
 
     def returns(self) -> Iterator[Fault]:
         source = self.draft.returns

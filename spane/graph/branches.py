@@ -13,6 +13,7 @@ from spane.graph.gates import WHEN, condition_of_gate, said_of_gate
 from spane.graph.presence import Needs, Presence, Success
 from spane.graph.shapes import Shapes
 from spane.graph.spelling import hint
+from spane.graph.steps import undo_of
 from spane.graph.wiring import Wiring, bound
 from spane.model.conditions import tips
 from spane.model.draft import Call, Draft
@@ -87,19 +88,9 @@ def absences(draft: Draft, wiring: Wiring) -> Iterator[Fault]:
     shapes = Shapes(wiring.calls, {parameter.name: parameter for parameter in draft.inputs})
     presence = Presence(wiring, shapes)
     for call in wiring.calls.values():
-        if call.location.line and call.node_type is not None:
-            taken = {parameter.name: parameter for parameter in call.node_type.parameters}
-            for name, source in bound(call):
-                parameter = taken.get(name)
-                missing = presence.of(source) - presence.behind(call.id)
-                if parameter is None or not parameter.required or takes_none(parameter.annotation):
-                    continue
-                if not missing or (parameter.annotation is MISSING and missing <= presence.successes):
-                    continue
-                if isinstance(source, Output) and missing <= presence.successes:
-                    yield _may_fail(call, parameter, source.node)
-                else:
-                    yield _narrower(call, parameter, source, missing, wiring)
+        yield from _absent(call, presence.behind(call.id), presence, wiring)
+        if (undo := undo_of(call)) is not None:
+            yield from _absent(undo, presence.of(Output(call.id)), presence, wiring)
     returned = draft.returns if draft.location.line else None
     missing = frozenset() if returned is None else presence.of(returned)
     if returned is not None and missing and not takes_none(draft.returns_annotation):
@@ -108,6 +99,23 @@ def absences(draft: Draft, wiring: Wiring) -> Iterator[Fault]:
             "return `... | None`, or return coalesce(..., default=...)."
         )
         yield Fault("may-be-skipped", message, draft.where)
+
+
+def _absent(call: Call, known: Needs, presence: Presence, wiring: Wiring) -> Iterator[Fault]:
+    """Find what code takes where `known` holds although more has to hold for it to be there."""
+    if not call.location.line or call.node_type is None:
+        return
+    for name, source in bound(call):
+        parameter = call.node_type.parameter(name)
+        missing = presence.of(source) - known
+        if parameter is None or not parameter.required or takes_none(parameter.annotation):
+            continue
+        if not missing or (parameter.annotation is MISSING and missing <= presence.successes):
+            continue
+        if isinstance(source, Output) and missing <= presence.successes:
+            yield _may_fail(call, parameter, source.node)
+        else:
+            yield _narrower(call, parameter, source, missing, wiring)
 
 
 def _may_fail(call: Call, parameter: Parameter, node: str) -> Fault:

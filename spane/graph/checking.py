@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from spane.errors import Fault
-from spane.graph import binding, branches, rules, structure, waits
+from spane.graph import binding, branches, rules, steps, structure, waits
 from spane.graph.wiring import Wiring, wire
 from spane.model.draft import Draft
 
@@ -31,5 +31,6 @@ def examine(draft: Draft, wiring: Wiring) -> tuple[list[Fault], list[Fault]]:
         *branches.absences(draft, wiring),
         *rules.options(draft),
         *waits.faults(draft),
+        *steps.faults(draft),
     ]
     return faults, [*draft.warnings, *structure.unreachable(draft, wiring), *waits.warnings(draft)]

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import json
 from functools import cache
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
 from spane.errors import DefinitionError
 from spane.graph.checking import examine
 from spane.graph.conditions import replaced
-from spane.graph.wiring import Wiring, wire
+from spane.graph.steps import handler_of, undo_of
+from spane.graph.wiring import Wiring, references, wire
 from spane.model.draft import Call, Draft
 from spane.model.freezing import canonical, freeze
 from spane.model.node_type import MISSING, Parameter
@@ -58,19 +59,35 @@ def lower(draft: Draft) -> Plan:
         accepts_any_input=draft.accepts_any_input,
         limit=draft.limit,
         deadline_ms=None if draft.deadline_s is None else max(1, round(draft.deadline_s * 1000)),
+        handler=None if (handler := handler_of(draft)) is None else _step(handler),
     )
 
 
 def _node(call: Call, wiring: Wiring) -> PlanNode:
     edges = wiring.incoming[call.id].values()
+    undo = undo_of(call)
+    return _planned(
+        call,
+        parents=tuple(edge.source for edge in edges if edge.bindings),
+        after=tuple(edge.source for edge in edges if edge.after and not edge.bindings),
+        routes=tuple(wiring.outgoing[call.id]) if _routes(call) else None,
+        on_failure=call.options.on_failure,
+        undo=None if undo is None else _step(undo),
+    )
+
+
+def _step(call: Call) -> PlanNode:
+    # Whatever becomes of one step, the next one follows.
+    return _planned(call, parents=tuple(dict.fromkeys(node for node, _, _ in references(call))), on_failure="continue")
+
+
+def _planned(call: Call, **ways: Any) -> PlanNode:
     options = call.options
     node = PlanNode(
         id=call.id,
         type=call.type,
         arguments=tuple((name, spelled_one_way(source)) for name, source in call.arguments.items()),
         args=tuple(spelled_one_way(source) for source in call.args),
-        parents=tuple(edge.source for edge in edges if edge.bindings),
-        after=tuple(edge.source for edge in edges if edge.after and not edge.bindings),
         gates=tuple(dict.fromkeys(call.gates)),
         decides=tuple(Branch(one.name, condition_spelled_one_way(one.condition)) for one in call.decides),
         always_fed=call.always_fed,
@@ -83,13 +100,12 @@ def _node(call: Call, wiring: Wiring) -> PlanNode:
         delay_ms=round(options.delay_s * 1000),
         timeout_ms=None if options.timeout_s is None else max(1, round(options.timeout_s * 1000)),
         retry=_without_copies_of_defaults(options.retry),
-        on_failure=options.on_failure,
-        routes=tuple(wiring.outgoing[call.id]) if _routes(call) else None,
         version=options.version,
         limit=options.limit,
         config=msgspec.Raw(
             json.dumps(call.config, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")).encode()
         ),
+        **ways,
     )
     return _without_copies_of_defaults(node)
 

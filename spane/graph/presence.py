@@ -109,7 +109,9 @@ class Presence:
         return frozenset(found)
 
     def _node(self, call: Call) -> Needs:
-        behind = self._behind[call.id]
+        # One that is skipped when it fails may be skipped on its own.
+        own: Needs = frozenset({call.id}) if call.options.on_failure == "skip" else _NOTHING
+        behind = self._behind[call.id] | own
         if is_always_fed(call) or _requires(call) or not self.may_be_unfed(call):
             return behind
         ways = [self.of(leaf) - self.successes for leaf in _leaves(call) if isinstance(leaf, Output)]

@@ -56,7 +56,7 @@ def problems(of: NodeOptions) -> Iterator[str]:
     if not isinstance(of.queue, str) or not is_name(of.queue):
         yield f"queue is {of.queue!r}; a queue's name has {NAME_RULE}."
     if of.on_failure not in get_args(OnFailure):
-        yield f"on_failure is {of.on_failure!r}; give 'fail' or 'continue'."
+        yield f"on_failure is {of.on_failure!r}; give 'fail', 'continue' or 'skip'."
     if not isinstance(of.version, str):
         yield f"version is {of.version!r}; give text."
     if isinstance(of.retry, RetryPolicy):

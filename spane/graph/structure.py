@@ -8,13 +8,14 @@ from typing import Any
 from spane.errors import DefinitionError, Fault, ResultNotSerialisable
 from spane.graph.annotations import render
 from spane.graph.spelling import MOST_HINTS, hint, listing
+from spane.graph.steps import steps
 from spane.graph.wiring import Wiring
 from spane.graph.writing import without_text_keys
 from spane.model.codec import Reader, dump, writer
 from spane.model.draft import Draft
 from spane.model.freezing import freeze
 from spane.model.ids import NAME_RULE, is_name
-from spane.model.node_type import MISSING, ParameterKind
+from spane.model.node_type import MISSING, NodeType, ParameterKind
 
 #: A cycle longer than this is named by its first nodes.
 _NAMED_IN_CYCLE = 30
@@ -91,9 +92,13 @@ def types(draft: Draft) -> Iterator[Fault]:
         yield Fault("unknown-type", message.replace("  ", " "), where[name])
 
 
+def _node_types(draft: Draft) -> list[NodeType]:
+    return list({call.node_type: None for call in (*draft.calls, *steps(draft)) if call.node_type is not None})
+
+
 def unreadable(draft: Draft) -> Iterator[Fault]:
     """Find annotations whose values could never cross from node to node, once for each node type."""
-    for node_type in {call.node_type: None for call in draft.calls if call.node_type is not None}:
+    for node_type in _node_types(draft):
         named = {f"parameter {p.name!r}": p.annotation for p in node_type.parameters if p.kind in _CARRIED}
         for place, annotation in (*named.items(), ("its result", node_type.returns)):
             try:
@@ -106,7 +111,7 @@ def unreadable(draft: Draft) -> Iterator[Fault]:
 
 def unwritable(draft: Draft) -> Iterator[Fault]:
     """Find results that could never become JSON, once for each node type."""
-    for node_type in {call.node_type: None for call in draft.calls if call.node_type is not None}:
+    for node_type in _node_types(draft):
         found = without_text_keys(node_type.returns)
         # An annotation with serialisers has its own way with keys.
         if found is not None and _written_plainly(node_type.returns):

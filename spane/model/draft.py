@@ -96,6 +96,8 @@ class Draft:
     faults: list[Fault] = field(default_factory=list)
     warnings: list[Fault] = field(default_factory=list)
     definition: dict[str, Any] = field(default_factory=dict)
+    #: The step that hears of a failure; what it is bound to follows from its parameters.
+    on_failure: Call | None = None
     #: Names of node types that somebody may have meant by one that is not registered.
     known_types: tuple[str, ...] = field(default=(), compare=False, repr=False)
 

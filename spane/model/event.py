@@ -12,6 +12,7 @@ An entry of the stream has one field: its name is the kind's letter, its value t
     D       deadline_passed       execution
     G       execution_failing     execution, node, '' for its deadline
     Y       execution_cancelling  execution, reason
+    U       execution_compensating  execution, what it will be: failed or cancelled
     p       execution_paused      execution, reason
     u       execution_resumed     execution
     i       execution_signalled   execution, event, the signal's id, node that takes it or ''
@@ -55,6 +56,7 @@ class EventKind(StrEnum):
     DEADLINE_PASSED = "deadline_passed"
     EXECUTION_FAILING = "execution_failing"
     EXECUTION_CANCELLING = "execution_cancelling"
+    EXECUTION_COMPENSATING = "execution_compensating"
     EXECUTION_PAUSED = "execution_paused"
     EXECUTION_RESUMED = "execution_resumed"
     EXECUTION_SIGNALLED = "execution_signalled"
@@ -106,6 +108,7 @@ _EXECUTION_KINDS: dict[str, tuple[EventKind, tuple[str, ...]]] = {
     "D": (EventKind.DEADLINE_PASSED, ()),
     "G": (EventKind.EXECUTION_FAILING, ("node",)),
     "Y": (EventKind.EXECUTION_CANCELLING, ("reason",)),
+    "U": (EventKind.EXECUTION_COMPENSATING, ("fate",)),
     "p": (EventKind.EXECUTION_PAUSED, ("reason",)),
     "u": (EventKind.EXECUTION_RESUMED, ()),
     "i": (EventKind.EXECUTION_SIGNALLED, ("event", "signal", "node")),

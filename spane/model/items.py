@@ -43,7 +43,7 @@ def listed(node: PlanNode) -> tuple[str, Source]:
 
 def counts_when_failed(node: PlanNode) -> bool:
     """Tell whether an item that used up its attempts counts as ended, so that the map goes on."""
-    return node.on_failure == "continue" or (node.each is not None and node.each.on_item_failure != "fail")
+    return node.on_failure != "fail" or (node.each is not None and node.each.on_item_failure != "fail")
 
 
 def parts_of(node: PlanNode) -> tuple[tuple[PlanNode, str], ...]:

@@ -77,7 +77,7 @@ class NodeType:
     `fn` is what a worker calls (an instance's `__call__` for classes); `parameters` are in signature order;
     `returns` is the resolved return annotation (an async function's awaited value), MISSING without one.
     `was` are earlier names under which plans may still know it; `routes` says that it may choose its children, `waits` that
-    it may return `Awaits` (and then runs again, with what came in `Context.came`).
+    it may return `Awaits` (and then runs again, with what came in `Context.came`). `undo` takes back what it did.
     """
 
     name: str
@@ -92,6 +92,7 @@ class NodeType:
     was: tuple[str, ...] = ()
     routes: bool = False
     waits: bool = False
+    undo: NodeType | None = None
 
     def parameter(self, name: str) -> Parameter | None:
         """Return the parameter of that name, or None."""

@@ -27,6 +27,23 @@ class NodeError:
         return f"{self.type.rpartition(':')[2]}: {self.message}" if self.message else self.type.rpartition(":")[2]
 
 
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What made an execution fail, as the handler of its workflow is given it.
+
+    `node` is the one that used up its attempts, `""` where it was none, and `error` is why.
+
+    >>> @node
+    ... def notify_failure(failure: Failure, order_id: int) -> None:
+    ...     print(f"Order {order_id}: {failure.node} failed with {failure.error}")
+    """
+
+    execution: str
+    workflow: str
+    node: str
+    error: NodeError
+
+
 def class_name(cls: type[BaseException]) -> str:
     """Return `module:qualname`, by which plans and errors name an exception class."""
     return f"{cls.__module__}:{cls.__qualname__}"

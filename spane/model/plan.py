@@ -22,11 +22,23 @@ from typing import Literal
 import msgspec
 
 Path = tuple[str | int, ...]
-OnFailure = Literal["fail", "continue"]
+OnFailure = Literal["fail", "continue", "skip"]
 OnItemFailure = Literal["fail", "collect", "skip"]
 
 #: How many items of a map are queued or running at a time unless it says otherwise.
 ITEMS_IN_FLIGHT = 1_000
+
+#: A step of a plan is what follows a failure: the undo of a node, `<node>~undo`, or the handler, `<type>~on_failure`.
+#: No name holds a `~`.
+UNDO = "~undo"
+ON_FAILURE = "~on_failure"
+#: Stands for what failed, as a node that feeds the handler.
+FAILED = "@failed"
+
+
+def is_step(node: str) -> bool:
+    """Tell whether this is the id of what follows a failure, and not of a node that a workflow calls."""
+    return "~" in node
 
 
 class Constant(msgspec.Struct, frozen=True, tag="c", array_like=True):
@@ -199,7 +211,8 @@ class PlanNode(msgspec.Struct, frozen=True, omit_defaults=True):
     output opens or closes; `routes` are the children that it may choose from, if it chooses. `config` is the JSON given to
     the node in a definition (for `Context.config`). `version` pins the code (see `@node(version=)`). One that `waits` is
     given what it waited for when it runs again. `child` is the hash of the plan that the node runs as a child execution.
-    `limit` is shared by all nodes of the type. With `each` it is a map: one of its `arguments` is a list, whose items it goes over.
+    `limit` is shared by all nodes of the type. With `each` it is a map: one of its `arguments` is a list, whose items it goes
+    over. `undo` is the step that takes back what the node did.
     """
 
     id: str
@@ -225,6 +238,7 @@ class PlanNode(msgspec.Struct, frozen=True, omit_defaults=True):
     on_failure: OnFailure = "fail"
     version: str = ""
     config: msgspec.Raw = msgspec.Raw(b"{}")
+    undo: PlanNode | None = None
 
     def sources(self) -> Iterator[Source]:
         """Yield every source bound to this node."""
@@ -260,10 +274,10 @@ class PlanInput(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """A compiled workflow. Nodes stand in topological order; `returns` is what the execution results in.
+    """A compiled workflow. Nodes stand in topological order; `handler` is the step that hears of a failure.
 
-    With `returns` None the result is the output of the only terminal node, or `{node_id: output}` of all. `limit` is
-    that of its executions, and `deadline_ms` how long after its beginning one that has not ended fails.
+    `returns` is what the execution results in: with None, the output of the only terminal node, or `{node_id: output}` of
+    all. `limit` is that of its executions, and `deadline_ms` how long after its beginning one that has not ended fails.
     """
 
     workflow: str
@@ -273,6 +287,18 @@ class Plan(msgspec.Struct, frozen=True):
     accepts_any_input: bool = False
     limit: LimitRule | None = None
     deadline_ms: int | None = None
+    handler: PlanNode | None = None
+
+    @property
+    def steps(self) -> tuple[PlanNode, ...]:
+        """What may follow a failure: the undo of each node that has one, and the handler."""
+        undos = [node.undo for node in self.nodes if node.undo is not None]
+        return (*undos, *([self.handler] if self.handler is not None else ()))
+
+    @property
+    def queues(self) -> frozenset[str]:
+        """Every queue that its nodes and steps run on."""
+        return frozenset(node.queue for node in (*self.nodes, *self.steps))
 
     def encode(self) -> bytes:
         """Return the canonical JSON of this plan, the text that is hashed."""

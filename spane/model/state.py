@@ -72,14 +72,18 @@ _E, _N = ExecutionState, NodeState
 
 EXECUTION_TRANSITIONS: dict[ExecutionState, frozenset[ExecutionState]] = {
     _E.SCHEDULED: frozenset({_E.RUNNING, _E.PAUSED, _E.CANCELLED}),
-    _E.RUNNING: frozenset({_E.PAUSED, _E.COMPLETED, _E.FAILING, _E.FAILED, _E.CANCELLING, _E.CANCELLED}),
-    _E.PAUSED: frozenset({_E.SCHEDULED, _E.RUNNING, _E.COMPLETED, _E.FAILING, _E.FAILED, _E.CANCELLING, _E.CANCELLED}),
+    _E.RUNNING: frozenset(
+        {_E.PAUSED, _E.COMPLETED, _E.FAILING, _E.FAILED, _E.CANCELLING, _E.CANCELLED, _E.COMPENSATING}
+    ),
+    _E.PAUSED: frozenset(
+        {_E.SCHEDULED, _E.RUNNING, _E.COMPLETED, _E.FAILING, _E.FAILED, _E.CANCELLING, _E.CANCELLED, _E.COMPENSATING}
+    ),
     _E.FAILING: frozenset({_E.FAILED, _E.COMPENSATING, _E.CANCELLING}),
     _E.CANCELLING: frozenset({_E.CANCELLED, _E.COMPENSATING}),
     _E.COMPENSATING: frozenset({_E.FAILED, _E.CANCELLED}),
     _E.COMPLETED: frozenset(),
-    _E.FAILED: frozenset({_E.RUNNING}),
-    _E.CANCELLED: frozenset(),
+    _E.FAILED: frozenset({_E.RUNNING, _E.COMPENSATING}),
+    _E.CANCELLED: frozenset({_E.COMPENSATING}),
 }
 
 NODE_TRANSITIONS: dict[NodeState, frozenset[NodeState]] = {

@@ -65,11 +65,14 @@ class AttemptBackend:
     def cancelled(self) -> bool:
         """Tell whether the execution is being cancelled, as far as this process has heard."""
         self._claim.polls = True
-        return self._why_cancelled(self._claim.execution) is not None
+        return self._why() is not None
 
     def cancel_reason(self) -> str:
         """Return why the execution is being cancelled, '' if it is not or nobody said."""
-        return self._why_cancelled(self._claim.execution) or ""
+        return self._why() or ""
+
+    def _why(self) -> str | None:
+        return None if self._claim.is_step else self._why_cancelled(self._claim.execution)
 
     def errors(self) -> Mapping[str, NodeError]:
         """Return why direct parents that may fail did fail."""

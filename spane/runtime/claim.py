@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from spane.model.outcome import Outcome, Parked
+from spane.model.plan import is_step
 
 if TYPE_CHECKING:
     from spane.runtime.watchdog import Seat
@@ -61,6 +62,11 @@ class Claim:
         self.came: bytes | None = None
         self.seat: Seat | None = None
         self.program: Any = None
+
+    @property
+    def is_step(self) -> bool:
+        """Whether it follows a failure, or a cancel: what is cancelled is everything but that."""
+        return is_step(self.node)
 
     def __repr__(self) -> str:
         return f"<{self.node} of {self.execution}, attempt {self.attempt}>"

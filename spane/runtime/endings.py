@@ -6,9 +6,9 @@ import msgspec
 
 from spane.errors import DeadlineExceeded, ExecutionCancelled, ExecutionFailed, UnknownExecution
 from spane.model.codec import evaluate
-from spane.model.outcome import decode_error
+from spane.model.outcome import NodeError, decode_error
 from spane.model.plan import Fields, Input, Output, Source, leaves
-from spane.model.state import ExecutionState
+from spane.model.state import ExecutionState, NodeState
 from spane.runtime.layout import PlanHead
 from spane.runtime.store import ERROR_MARK, Store
 
@@ -63,4 +63,15 @@ def failure(store: Store, execution: str, node: str | None) -> ExecutionFailed:
             f"Execution {execution!r} failed: node {node!r} failed after {error.attempt} "
             f"{'attempt' if error.attempt == 1 else 'attempts'} with {error}\n\n{error.traceback}"
         ).rstrip()
+    for step, reason in _failed_steps(store, execution).items():
+        message += f"\n\nAfter that {step!r} failed as well, with {reason}: dead letter '{execution}:{step}'."
     return ExecutionFailed(message, execution=execution, node=node, error=error)
+
+
+def _failed_steps(store: Store, execution: str) -> dict[str, NodeError]:
+    """Return which undos, or the handler, failed of an execution that has any, and why."""
+    plan, fate = store.fields(execution, "@pl", "@fate")
+    if plan is None or fate is None:
+        return {}
+    failed = [name for name, text in store.steps(execution, plan).items() if text[0] == NodeState.FAILED.letter]
+    return {name: decode_error(raw[1:]) for name, raw in store.outputs(execution, failed).items()}

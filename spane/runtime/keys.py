@@ -8,6 +8,7 @@ All keys of one partition share a hash tag, so that a partition fits one slot of
     b:<execution>           hash    values too large to stand inline                 until retired
     j:<execution>           bitmap  arrivals, a bit per (join group, parent)         until retired
     k:<execution>           list    nodes and cursors put aside, and why             until retired
+    u:<execution>           list    nodes to be undone, in order of completion       until retired
     d:<execution>           list    nodes that failed it and were not retried        until retired
     c:<execution>           list    its children `execution|node`, oldest first      until retired
     p:<plan>                hash    the plan, a field or three per node              while used + 24 h

@@ -135,7 +135,7 @@ class AsyncLane:
 
     def _cancel(self, execution: str, reason: str) -> None:
         for task, claim in self._tasks.items():
-            if claim.execution == execution:
+            if claim.execution == execution and not claim.is_step:
                 claim.cancelled = reason
                 task.cancel(reason)
 

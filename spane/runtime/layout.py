@@ -1,7 +1,7 @@
 """How a plan stands in Redis: small fields, so that a transition reads only what concerns its node.
 
     p:<node>    profile `page;type;queue;priority;flags;fields`: what a claim needs
-    c:<node>    targets released when the node ends, in chunks c:<node>, c:<node>:1, ...
+    c:<node>    targets released when the node ends, in chunks c:<node>, c:<node>:1, ...; `u;` first where it has an undo
     m:<group>   members of a join group, chunked alike
     roots       targets released at the start, chunked alike
     s:<page>    the full text of up to 64 nodes, for workers
@@ -9,6 +9,7 @@
     e:<event>   the nodes that wait for an event
     l:<node>    the rule of its type's limit (lua/include/limit.lua)
     limits      all such rules, and that of the workflow, `type=rule|@workflow=rule`
+    handler     the step that hears of a failure, where there is one; it has a page to itself
     head        workflow, inputs, returns and terminal nodes, for clients
     queue       the queue of the first entry node (whose worker a delayed start wakes)
     kids        hashes of the plans that its nodes run as sub-workflows, comma-separated; only where there are any
@@ -50,8 +51,9 @@ class PlanPage(msgspec.Struct, frozen=True):
 
     @property
     def by_id(self) -> Mapping[str, PlanNode]:
-        """The nodes by their ids."""
-        return {node.id: node for node in self.nodes}
+        """The nodes and their undos by their ids."""
+        undos = {node.undo.id: node.undo for node in self.nodes if node.undo is not None}
+        return {node.id: node for node in self.nodes} | undos
 
 
 class PlanHead(msgspec.Struct, frozen=True):
@@ -94,9 +96,13 @@ def fields_of(plan: Plan, *, chunk: int = CHUNK) -> Iterator[tuple[str, str | by
         yield f"s:{number}", msgspec.json.encode(PlanPage(plan.workflow, page))
     for index, node in enumerate(plan.nodes):
         for part, flags in items.parts_of(node):
-            yield f"p:{part.id}", _profile(part, index // PAGE, flags)
-            if part.limit is not None:
-                yield f"l:{part.id}", _rule(part.limit, queue_of(part))
+            yield from _claimed(part, index // PAGE, flags)
+        if node.undo is not None:
+            yield from _claimed(node.undo, index // PAGE)
+    if plan.handler is not None:
+        yield f"s:{len(pages)}", msgspec.json.encode(PlanPage(plan.workflow, (plan.handler,)))
+        yield from _claimed(plan.handler, len(pages))
+        yield "handler", plan.handler.id
     yield from _targets(plan, chunk)
     if plan.deadline_ms is not None:
         yield "deadline", str(plan.deadline_ms)
@@ -123,9 +129,19 @@ def _events(plan: Plan) -> dict[str, list[str]]:
     return events
 
 
-def _profile(node: PlanNode, page: int, flags: str = "") -> str:
+def _claimed(node: PlanNode, page: int, flags: str = "") -> Iterator[tuple[str, str]]:
+    """Yield what a claim needs of a node or step."""
+    yield f"p:{node.id}", _profile(node, page, flags)
+    if node.limit is not None:
+        yield f"l:{node.id}", _rule(node.limit, queue_of(node))
+
+
+_POLICIES = {"fail": "", "continue": "k", "skip": "s"}
+
+
+def _profile(node: PlanNode, page: int, flags: str) -> str:
     fields = merged_fields(node)
-    flags += ("k" if node.on_failure == "continue" else "") + ("b" if len(fields) > CARRIED_PARENTS else "")
+    flags += _POLICIES[node.on_failure] + ("b" if len(fields) > CARRIED_PARENTS else "")
     flags += "" if node.limit is None else "l" if node.limit.key is None else "y"
     carried = "" if "b" in flags else ",".join(fields)
     return f"{page};{node.type};{queue_of(node)};{node.priority or ''};{flags};{carried}"
@@ -133,7 +149,9 @@ def _profile(node: PlanNode, page: int, flags: str = "") -> str:
 
 def rules_of(plan: Plan) -> str:
     """Return the rules of all limits in a plan as a start takes them over; of two for one type, the last."""
-    rules = {node.type: _rule(node.limit, queue_of(node)) for node in plan.nodes if node.limit is not None}
+    rules = {
+        node.type: _rule(node.limit, queue_of(node)) for node in (*plan.nodes, *plan.steps) if node.limit is not None
+    }
     if plan.limit is not None:
         rules[f"@{plan.workflow}"] = _rule(plan.limit, queue_of(plan.nodes[0]))
     return "|".join(f"{name}={rule}" for name, rule in rules.items())
@@ -178,7 +196,8 @@ class _Join:
 def _targets(plan: Plan, chunk: int) -> Iterator[tuple[str, str]]:
     """Yield the fields roots, c: and m: with their chunks."""
     routers = {node.id for node in plan.nodes if node.routes is not None}
-    children: dict[str, list[str]] = {}
+    # What begins with this has an undo, children or not.
+    children: dict[str, list[str]] = {node.id: ["u;"] for node in plan.nodes if node.undo is not None}
     joins: dict[_Join, list[str]] = {}
     roots: list[str] = []
     for node in plan.nodes:

@@ -16,7 +16,7 @@ import redis
 
 from spane.errors import PlanGone, StoreError, UnknownExecution
 from spane.model.event import Event, read_entry
-from spane.model.plan import Plan
+from spane.model.plan import Plan, is_step
 from spane.runtime import layout, scripts
 from spane.runtime.clients import translate
 from spane.runtime.clock import Clock, RedisClock
@@ -285,6 +285,21 @@ class Store:
         if blob is None:
             raise UnknownExecution(execution)
         return bytes(blob)
+
+    def steps(self, execution: str, plan_hash: str) -> dict[str, str]:
+        """Return the fields of `x:<execution>` of the steps that followed its failure, for display."""
+        pages = (self.plan_page(plan_hash, number) for number in range(self.plan_head(plan_hash).pages + 1))
+        names = [name for page in pages if page is not None for name in page.by_id if is_step(name)]
+        found: dict[str, str] = {}
+        for part in layout.parts(names, 500):
+            values = zip(part, self.fields(execution, *part), strict=True)
+            found.update((name, text) for name, text in values if text is not None)
+        return found
+
+    def to_be_undone(self, execution: str) -> list[str]:
+        """Return the nodes whose undo is still to come, the next one first; grows with the graph, for display only."""
+        with translated():
+            return [name.decode() for name in reversed(self._read.lrange(f"{self.keys.prefix}u:{execution}", 0, -1))]
 
     def dead_letter_count(self) -> int:
         """Return how many dead letters there are."""

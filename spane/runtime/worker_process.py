@@ -159,7 +159,7 @@ class WorkerProcess:
         queues = {self.broker.default_queue}
         for workflow in self.registry.workflows():
             try:
-                queues.update(node.queue for node in workflow.plan.nodes)
+                queues.update(workflow.plan.queues)
             except SpaneError as error:
                 self._tell("Workflow %r cannot be planned, so it cannot be started: %s", workflow.name, error)
         return queues
@@ -191,7 +191,7 @@ class WorkerProcess:
         """Stop what runs of an execution that is cancelled."""
         self.lane.cancel(execution, reason)
         for claim in self.pump.holdings.running:
-            if claim.execution == execution and not claim.on_loop:
+            if claim.execution == execution and not (claim.on_loop or claim.is_step):
                 cancel(claim, reason)
 
     def _put_off(self, claim: Claim) -> None:

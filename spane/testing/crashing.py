@@ -93,7 +93,7 @@ class _Run:
         self.moment = moment
         self.clock = VirtualClock(frozen=True)
         self.store = Store(fakeredis.FakeRedis(protocol=2), Keys(), clock=self.clock, limits=Limits(), shebang=False)
-        self.queues = sorted({node.queue for node in workflow.plan.nodes})
+        self.queues = sorted(workflow.plan.queues)
         self.commits = 0
         self.crashed: Claim | None = None
         self.ran: list[str] = []

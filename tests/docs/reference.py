@@ -71,6 +71,7 @@ ROOMS: dict[str, dict[str, Any]] = {
         "ExecutionState": state.ExecutionState,
         "NodeState": state.NodeState,
         "NodeError": outcome.NodeError,
+        "Failure": outcome.Failure,
         "Settings": Settings,
     },
     "testing": {

@@ -17,6 +17,7 @@ from typing import Any
 
 from spane import (
     Context,
+    Failure,
     Limit,
     Parents,
     Retry,
@@ -875,3 +876,103 @@ def take_turns(label: str, gate: str, context: Context = current()) -> str:
 def turn_taking(label: str, gate: str) -> str:
     """Two nodes after each other that share one slot with those of other executions."""
     return take_turns.named("second")(take_turns.named("first")(label, gate), gate)
+
+
+# Failure policies.
+
+ONCE = Retry(attempts=1)
+
+
+@node(retry=Retry(attempts=2, base_s=0.01))
+def unreserve(order: int, output: str, gate: str = "", context: Context = current()) -> None:
+    saw(context, order=order, output=output, cancelled=context.cancelled, key=context.idempotency_key)
+    if gate:
+        wait_for(folder() / gate)
+
+
+@node(undo=unreserve)
+def reserve(order: int, gate: str = "") -> str:
+    return f"reserved {order}"
+
+
+@node(retry=Retry(attempts=2, base_s=0.01))
+def refund(receipt: str, context: Context = current()) -> None:
+    saw(context, receipt=receipt)
+    if receipt == "stuck" and not (folder() / f"{context.execution}.mended").exists():
+        raise ConnectionError("the bank is closed")
+
+
+async def uncharge(receipt: str, context: Context = current()) -> None:
+    saw(context, receipt=receipt)
+
+
+@node(undo=refund)
+def charge(card: str, reserved: str) -> str:
+    return "stuck" if card == "stuck" else f"charged {card} for {reserved}"
+
+
+@node(undo=uncharge)
+async def charge_later(reserved: str) -> str:
+    return f"later {reserved}"
+
+
+@node(retry=ONCE)
+def ship(how: str, receipt: str, context: Context = current()) -> str:
+    saw(context, receipt=receipt)
+    if how == "broken" and not (folder() / f"{context.execution}.road").exists():
+        raise LookupError("no truck")
+    if how not in ("broken", "well"):
+        wait_for(folder() / how)
+    return receipt
+
+
+@workflow
+def buying(order: int, card: str, how: str, gate: str = "") -> list[str]:
+    reserved = reserve(order, gate)
+    return [ship(how, charge(card, reserved)), charge_later(reserved)]
+
+
+@node
+def notify(failure: Failure, how: str, context: Context = current()) -> None:
+    error = failure.error
+    told = {"of": failure.node, "type": error.type, "message": error.message, "workflow": failure.workflow, "how": how}
+    saw(context, **told, same=failure.execution == context.execution)
+
+
+@workflow(on_failure=notify)
+def telling(how: str) -> str:
+    return ship(how, "parcel")
+
+
+@node(retry=ONCE)
+def mute(failure: Failure, context: Context = current()) -> None:
+    saw(context)
+    raise RuntimeError("nobody can be told")
+
+
+@workflow(on_failure=mute)
+def telling_nobody(how: str) -> str:
+    return ship(how, "parcel")
+
+
+@node(retry=ONCE, on_failure="skip")
+def wrap(paper: str) -> str:
+    if paper == "none":
+        raise LookupError("no paper")
+    return paper
+
+
+@node
+def tie(wrapped: str = "bare", context: Context = current()) -> str:
+    saw(context, wrapped=wrapped)
+    return f"tied {wrapped}"
+
+
+@node
+def hand_over(order: str, parcel: str | None, context: Context = current()) -> list[str | None]:
+    return [order, parcel, *(error.message for error in context.errors.values())]
+
+
+@workflow
+def wrapping(paper: str) -> list[str | None]:
+    return hand_over(relay.named("child")("order"), tie(wrap(paper)))

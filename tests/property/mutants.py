@@ -96,9 +96,14 @@ MUTANTS = (
         "if text then release(execution, plan, text, execution",
         "if false then release(execution, plan, text, execution",
     ),
-    Mutant("a node that skips itself runs its children", "or skipped and SKIPPED", "or skipped and RAN", "commit"),
+    Mutant(
+        "a node that skips itself runs its children",
+        "elseif skipped then came = SKIPPED",
+        "elseif skipped then came = RAN",
+        "commit",
+    ),
     Mutant("a duplicate hint is claimed", "if letter ~= 'Q' then return false end", "", "fetch"),
-    Mutant("an ending execution starts nodes", "if h[2] ~= 'running' then park", "if false then park", "fetch"),
+    Mutant("an ending execution starts nodes", "if not may_start(h[2], node) then park", "if false then park", "fetch"),
     Mutant("a failing execution releases children", "targets and status ~= 'running' then", "targets and false then"),
     Mutant(
         "completed one node early",
@@ -201,8 +206,8 @@ MUTANTS = (
     ),
     Mutant(
         "a dead letter is retried twice",
-        "redis.call('ZREM', P .. 'dl', hint)\nredis.call('HINCRBY'",
-        "redis.call('HINCRBY'",
+        "if redis.call('ZREM', P .. 'dl', execution .. '|' .. dead) == 1 then",
+        "if true then",
         "heal",
     ),
     Mutant("a retried node keeps its failures", "'Q', '', 0, 0, now, '')", "'Q', '', 7, 0, now, '')", "heal"),
@@ -254,4 +259,25 @@ MUTANTS = (
     Mutant("a lost holder keeps its slot", "  end_slot(execution, node, token, h.plan, now)\nend", "end", "rescue"),
     Mutant("a limited child is handed over", "      if limited(hand.profile) then return nil end\n", ""),
     Mutant("an execution that ends keeps its slot", "  if h[3] then leave_pool(h[3], execution, now) end\n", ""),
+    Mutant("what is skipped when it fails runs its children", "return 'skip', SKIPPED", "return 'skip', RAN"),
+    Mutant("the first to complete is undone first", "redis.call('RPOP', P .. 'u:'", "redis.call('LPOP', P .. 'u:'"),
+    Mutant(
+        "only one node is undone",
+        "and compensate(",
+        "and redis.call('HEXISTS', P .. 'x:' .. execution, '@fate') == 0 and compensate(",
+    ),
+    Mutant("a completed execution is undone", "if status ~= 'completed' and compensate", "if compensate"),
+    Mutant(
+        "what succeeds while it is cancelled is not undone",
+        "local undoable = kind == 's' and",
+        "local undoable = kind == 's' and r[2] ~= 'cancelling' and",
+        "commit",
+    ),
+    Mutant("what failed is undone", "local undoable = kind == 's' and", "local undoable = true and", "commit"),
+    Mutant("nobody hears of a failure", "redis.call('HGET', plan, 'handler'))", "false)"),
+    Mutant("no step may start", "(status == 'compensating' and is_step(node))", "false"),
+    Mutant("what has compensated is healed", "if h[5] then return {'undone', status} end", "", "heal"),
+    Mutant(
+        "a retried undo is not queued", "if status ~= 'compensating' then compensate(", "if false then type(", "heal"
+    ),
 )

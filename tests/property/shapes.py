@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
-from spane.model.plan import Each, Gate, Output, Plan, PlanNode, RetryPolicy
+from spane.model.plan import FAILED, ON_FAILURE, UNDO, Each, Gate, Output, Plan, PlanNode, RetryPolicy
 from spane.model.waits import WAIT_FOR_EVENT
 from tests.property.limits import strewn
 
@@ -122,9 +122,38 @@ def _waiting(node: PlanNode, rng: random.Random) -> PlanNode:
     return msgspec.structs.replace(node, type=WAIT_FOR_EVENT, waits=True, config=raw)
 
 
+def _with_steps(plan: Plan, rng: random.Random) -> Plan:
+    """Return a plan in which most nodes have an undo, some are skipped when they fail, and failures are heard of."""
+    nodes = []
+    for node in plan.nodes:
+        skips = node.on_failure == "continue" and rng.random() < 0.5
+        undo = _step(rng, f"{node.id}{UNDO}", node.id) if rng.random() < 0.7 else None
+        nodes.append(msgspec.structs.replace(node, undo=undo, on_failure="skip" if skips else node.on_failure))
+    handler = _step(rng, f"tell{ON_FAILURE}", FAILED) if rng.random() < 0.5 else None
+    return msgspec.structs.replace(plan, nodes=tuple(nodes), handler=handler)
+
+
+def _step(rng: random.Random, name: str, fed_by: str) -> PlanNode:
+    return PlanNode(
+        id=name,
+        type=name,
+        arguments=(("output", Output(fed_by)),),
+        parents=(fed_by,),
+        queue="side" if rng.random() < 0.15 else "default",
+        is_async=rng.random() < 0.2,
+        retry=RetryPolicy(attempts=rng.choice((1, 2, 3)), backoff="fixed", base_s=0.3),
+        on_failure="continue",
+        config=_config(rng, name),
+    )
+
+
 def _config(rng: random.Random, branch: str) -> msgspec.Raw:
     opens = [branch] if rng.random() < 0.6 else []
     return msgspec.Raw(json.dumps({**rng.choice(_BEHAVIOURS), "opens": opens}).encode())
+
+
+def _undone(edges_of: Callable[[random.Random], Edges]) -> Callable[[random.Random, str], Plan]:
+    return lambda rng, workflow: _with_steps(_plan(edges_of(rng), rng, workflow), rng)
 
 
 def _made(edges_of: Callable[[random.Random], Edges]) -> Callable[[random.Random, str], Plan]:
@@ -140,4 +169,6 @@ SHAPES: dict[str, Callable[[random.Random, str], Plan]] = {
     "tangle": _made(_tangle),
     "roots": _made(_roots),
     "maps": _maps,
+    "undone chain": _undone(_chain),
+    "undone tangle": _undone(_tangle),
 }

@@ -401,5 +401,5 @@ def _changed(scripts: Mapping[str, Script], mutate: Callable[[str, str], str] | 
 
 
 def nodes_of(plan: Plan) -> dict[str, PlanNode]:
-    """Return a plan's nodes by id."""
-    return {node.id: node for node in plan.nodes}
+    """Return a plan's nodes and steps by id."""
+    return {node.id: node for node in (*plan.nodes, *plan.steps)}

@@ -13,7 +13,7 @@ LUA = Path(scripts.__file__).parent / "lua"
 def test_every_script_has_a_file_of_tests():
     assert {path.stem for path in LUA.glob("*.lua")} == {
         path.stem.removeprefix("test_") for path in HERE.glob("test_*.py")
-    } - {"deadline", "faults", "limits", "scripts", "skipping"}
+    } - {"compensate", "deadline", "faults", "limits", "scripts", "skipping"}
 
 
 def test_every_script_says_its_keys_its_replies_and_its_events():

@@ -30,7 +30,7 @@ redis.call('HSET', X, '@l:' .. node, pool)
 if take_slot(pool, rule_for(pool, r[3], node), hint, token, now) then return 1 end
 redis.call('HDEL', P .. 'w:' .. string.match(token, '^[^.]*'), hint)
 if flag == 'm' then flag = 'a' end
-local aside = r[2] ~= 'running'
+local aside = not may_start(r[2], node)
 if aside then
   event('b', execution .. '|' .. node .. '|' .. token)
   put_aside(execution, 'node|' .. node, r[2])

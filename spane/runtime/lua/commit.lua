@@ -44,24 +44,23 @@ if kind == 's' and string.byte(payload) == 38 and redis.call('HEXISTS', P .. 'b:
   return {'noblob'}
 end
 -- Without the plan nobody could tell this node's children from none, and the execution would end here.
-local targets = false
-if r[2] ~= 'cancelling' then
-  targets = targets_of(r[3], node)
-  if targets == nil then
-    plan_is_gone(execution, node, r[3])
-    return {'noplan'}
-  end
+local targets = targets_of(r[3], node)
+if targets == nil and r[2] ~= 'cancelling' then
+  plan_is_gone(execution, node, r[3])
+  return {'noplan'}
 end
+local undoable = kind == 's' and has_undo(targets)
+if r[2] == 'cancelling' then targets = false end
 -- A worker that heard of a cancel that is no more (Redis has lost it) gives the node another try.
 if kind == 'x' and r[2] ~= 'cancelling' then kind = 'r' end
 local now = clock(ARGV[1])
 local h = {status = r[2], plan = r[3], priority = r[4], open = tonumber(r[5]), run = tonumber(r[6]), skips = r[7]}
 local facts = execution .. '|' .. node .. '|' .. token .. '|' .. attempt .. '|' .. duration
-local name, queue, own, lasting
+local name, queue, own, lasting, policy, came
 if kind ~= 's' and kind ~= 'k' then
   local _, t, q, o, flags = read_profile(redis.call('HGET', P .. 'p:' .. h.plan, profile_field(node)))
   name, queue, own = t, q, o ~= '' and o or h.priority
-  kind = kind == 'f' and string.find(flags, '[ik]') and 'continue' or kind
+  policy, came = policy_of(flags)
   lasting = not string.find(flags, 'i', 1, true)
 end
 -- Writes from here on.
@@ -72,7 +71,7 @@ if kind == 'r' or kind == 'u' or kind == 'x' then
   if ARGV[11] == '1' then failures = failures + 1 end
   if ARGV[11] == 'p' then rest(name, now + ARGV[10], queue) end
   if flag == 'm' then flag = 'a' end
-  local again = kind == 'x' and 'C' or h.status ~= 'running' and h.status ~= 'paused' and 'P' or kind == 'r' and 'T' or 'Q'
+  local again = kind == 'x' and 'C' or not may_start(h.status, node) and h.status ~= 'paused' and 'P' or kind == 'r' and 'T' or 'Q'
   local since = again == 'T' and now + tonumber(ARGV[10]) or now
   if kind == 'r' then event('r', facts .. '|' .. ARGV[10] .. '|' .. payload)
   elseif kind == 'x' then event('x', facts .. '|' .. payload)
@@ -93,10 +92,14 @@ local succeeded, skipped = kind == 's', kind == 'k'
 if not skipped then redis.call('HSET', P .. 'o:' .. execution, node, succeeded and payload or '!' .. payload) end
 -- Whom a router chose is kept for replays; what became of its children does not tell.
 if succeeded and ARGV[17] ~= '' then redis.call('HSET', P .. 'o:' .. execution, '@r:' .. node, ARGV[17]) end
+if undoable then
+  redis.call('RPUSH', P .. 'u:' .. execution, node)
+  redis.call('HSET', X, '@u', '1')
+end
 if skipped then
   event('v', execution .. '|' .. node .. '|' .. token .. '|' .. attempt .. '|' .. duration .. '|' .. payload)
 elseif not succeeded then
-  event('f', facts .. '|' .. (kind == 'continue' and 'continue' or 'fail') .. '|' .. payload)
+  event('f', facts .. '|' .. policy .. '|' .. payload)
   if lasting then
     redis.call('ZADD', P .. 'dl', int(now), execution .. '|' .. node)
     redis.call('HINCRBY', X, '@dl', 1)
@@ -106,8 +109,7 @@ end
 -- A session that was rescued meanwhile may get a child all the same: the sweep finds leases without a session.
 local hand = succeeded and ARGV[13] ~= '' and {token = ARGV[12], queues = ',' .. ARGV[13] .. ','} or nil
 local field = state(succeeded and 'D' or skipped and 'S' or 'F', token, failures, crashes, since, flag)
-local came = succeeded and {ran = true, open = ARGV[16], route = ARGV[17]} or skipped and SKIPPED
-  or kind == 'continue' and RAN
+if succeeded then came = {ran = true, open = ARGV[16], route = ARGV[17]} elseif skipped then came = SKIPPED end
 local fields, given, status, tail, queued, out = settle(execution, node, h, field, came, targets, now, hand)
 -- The child handed over stands in the same entry, unless it runs because of what was skipped: then it is told after that.
 local with = given and not out.told

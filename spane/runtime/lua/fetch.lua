@@ -47,7 +47,7 @@ local function claim(hint, alone)
   local letter, _, failures, crashes, _, flag = read_state(h[1])
   if letter ~= 'Q' then return false end
   local profile = redis.call('HGET', P .. 'p:' .. h[3], profile_field(node))
-  if h[2] ~= 'running' then
+  if not may_start(h[2], node) then
     park(execution, node, h[2], failures, crashes, flag, now)
     local pool = pool_of(execution, node, profile)
     if pool then free_slot(pool, hint, '', now) end

@@ -24,7 +24,7 @@ for i = #ARGV - 2, 5, -3 do
     redis.call('HDEL', P .. 'w:' .. session, execution .. '|' .. node)
     if flag == 'm' then flag = 'a' end
     event('b', execution .. '|' .. node .. '|' .. token)
-    local aside = h.status ~= 'running'
+    local aside = not may_start(h.status, node)
     if aside then
       put_aside(execution, 'node|' .. node, h.status)
     else

@@ -65,7 +65,7 @@ local function clear_lane(lane)
       if not hint then break end
       local execution, node = string.match(hint, '^([^|]+)|(.+)$')
       local h = redis.call('HMGET', P .. 'x:' .. execution, '@st', node)
-      if h[1] == 'running' or h[1] == 'paused' then break end
+      if may_start(h[1], node) or h[1] == 'paused' then break end
       redis.call('LPOP', list)
       local letter, _, failures, crashes, _, flag = read_state(h[2] or '')
       if letter == 'Q' then park(execution, node, h[1], failures, crashes, flag, now) end
@@ -122,7 +122,7 @@ local function is_held(member, token)
   if not h[1] then return false end
   local letter, holder = read_state(h[1])
   if token then return letter == 'R' and holder == token end
-  return letter == 'R' or (letter == 'Q' and h[2] == 'running')
+  return letter == 'R' or (letter == 'Q' and may_start(h[2], node))
 end
 
 -- Slots whose holders are gone come back; of many holders, a hundred picked at random are looked at.
@@ -150,7 +150,7 @@ local function mend(execution, X, node, text, h)
   local letter, token, failures, crashes, since, flag = read_state(text)
   since = tonumber(since)
   if letter == 'T' then
-    if h[1] == 'running' then mend_timer('n|' .. execution .. '|' .. node, since) end
+    if may_start(h[1], node) then mend_timer('n|' .. execution .. '|' .. node, since) end
     return
   end
   if letter == 'A' and flag == 'c' then return mend_child(execution, node, h) end
@@ -158,11 +158,11 @@ local function mend(execution, X, node, text, h)
     if flag == 't' and h[1] == 'running' then mend_timer('w|' .. execution .. '|' .. node, since) end
     return
   end
-  if letter == 'L' and h[1] == 'running' then return mend_waiter(execution, node, h) end
+  if letter == 'L' and may_start(h[1], node) then return mend_waiter(execution, node, h) end
   -- A time that is still to come was written before the clock was set back.
   if not letter or (since + patience > now and since <= now + 1000) then return end
   if letter == 'R' then return mend_lease(execution, node, token) end
-  if h[1] ~= 'running' then return end
+  if not may_start(h[1], node) then return end
   if letter ~= 'Q' then return end
   local profile = redis.call('HGET', P .. 'p:' .. h[2], profile_field(node))
   if not profile then return end

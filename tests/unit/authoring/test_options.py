@@ -22,7 +22,7 @@ from spane.errors import UnknownOption
         ({"priority": 11}, "priority is 11"),
         ({"queue": "a b"}, "queue is 'a b'; a queue's name has 1 to 200 letters"),
         ({"delay_s": -0.1}, "delay_s is -0.1; give seconds from 0 up."),
-        ({"on_failure": "ignore"}, "on_failure is 'ignore'; give 'fail' or 'continue'."),
+        ({"on_failure": "ignore"}, "on_failure is 'ignore'; give 'fail', 'continue' or 'skip'."),
         ({"retry": 3}, "retry is 3; give a Retry, for example Retry(attempts=5)."),
     ],
 )
@@ -58,7 +58,7 @@ def test_options_still_to_come_are_not_taken():
     @node
     def fetch(): ...
 
-    for name in ("undo", "breaker"):
+    for name in ("breaker",):
         with pytest.raises(TypeError, match=name):
             node(**{name: "x"})
         with pytest.raises(TypeError, match=name):
@@ -152,7 +152,7 @@ def fetch() -> int:
             "@node",
             (
                 "@node has no option 'after'. Its options are name, retry, timeout_s, queue, priority, delay_s, on_failure, "
-                "limit, version, was."
+                "limit, undo, version, was."
             ),
         ),
         (lambda: node(fetch, 3), "@node", "@node takes options by name only, and 3 has none. They are name, retry, "),
@@ -170,14 +170,14 @@ def fetch() -> int:
             lambda: workflow(retry=Retry()),
             "@workflow",
             (
-                "@workflow has no option 'retry'. Its options are name, limit. Rules like retry, timeout_s and queue are options "
+                "@workflow has no option 'retry'. Its options are name, limit, on_failure. Rules like retry, timeout_s and queue are options "
                 "of its nodes."
             ),
         ),
         (
             lambda: workflow.of("flow", node(fetch), output=None),
             "workflow.of",
-            "workflow.of has no option 'output'. Its options are inputs, returns.",
+            "workflow.of has no option 'output'. Its options are inputs, returns, on_failure.",
         ),
     ],
 )

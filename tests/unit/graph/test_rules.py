@@ -63,7 +63,7 @@ def test_a_queue_that_is_no_name(make, value):
 
 
 def test_other_options_of_the_wrong_kind(make):
-    assert ["Node 'load': on_failure is 'go on'; give 'fail' or 'continue'."] == check(make, on_failure="go on")
+    assert ["Node 'load': on_failure is 'go on'; give 'fail', 'continue' or 'skip'."] == check(make, on_failure="go on")
     assert ["Node 'load': version is 2; give text."] == check(make, version=2)
     assert ["Node 'load': retry is 3; give a Retry."] == check(make, retry=3)
 

@@ -10,7 +10,7 @@ local function ancestors_of(execution)
     local up = redis.call('HGET', P .. 'x:' .. execution, '@up')
     if not up then return found end
     local parent, node = string.match(up, '^([^|]+)|(.+)$')
-    local h = redis.call('HMGET', P .. 'x:' .. parent, node, '@st', '@c:' .. node, '@run', '@pl', '@pr')
+    local h = redis.call('HMGET', P .. 'x:' .. parent, node, '@st', '@c:' .. node, '@run', '@pl', '@pr', '@undone')
     local letter, status = string.sub(h[1] or 'D', 1, 1), h[2]
     local waits_for = string.match(h[3] or '', '^[^|]+')
     if not status or waits_for ~= execution or string.find('ADSC', letter, 1, true) then return found end
@@ -18,11 +18,12 @@ local function ancestors_of(execution)
       local profile = redis.call('HGET', P .. 'p:' .. h[5], profile_field(node))
       if not profile then return nil, {'noplan', h[5]} end
       local _, _, _, _, flags = read_profile(profile)
-      if string.find(flags, 'k', 1, true) or not redis.call('ZSCORE', P .. 'dl', up) then return found end
+      if string.find(flags, '[ks]') or not redis.call('ZSCORE', P .. 'dl', up) then return found end
     end
     if status ~= 'running' and status ~= 'paused' and status ~= 'failed' and (status ~= 'failing' or letter == 'F') then
       return nil, {'illegal', status}
     end
+    if letter == 'F' and h[7] then return nil, {'undone', status} end
     if letter ~= 'F' and status == 'failed' then
       -- Put aside, with how the child ended: it takes whatever comes of it by the time it is offered again.
       return found

@@ -4,6 +4,7 @@
 --@include holding
 --@include limit
 --@include tell_children
+--@include compensate
 -- How an execution ends that has nothing left to do: a dead letter that was left when another was retried fails it.
 local function end_of(X)
   local bad = redis.call('HGET', X, '@bad')
@@ -31,13 +32,14 @@ end
 
 local ascend
 
--- End an execution: its last write, one terminal event a generation, and the clocks of what it leaves behind.
+-- End an execution, once nothing is left to follow its failure; returns its status now. Its last write, one terminal event a generation, and the clocks of what it leaves behind.
 -- Touches a fixed number of keys at any graph size, and at each level above it. `fields` of x:<execution> are written
 -- along. Its keys stay for `kept_ms`, or `dead_kept_ms` where a dead letter may still need them; those of a child stay as
 -- long as its parent's.
 local function finish(execution, status, now, kept_ms, dead_kept_ms, fields, tail)
+  if status ~= 'completed' and compensate(execution, status, now, fields) then return 'compensating' end
   local X = P .. 'x:' .. execution
-  local h = redis.call('HMGET', X, '@g', '@up', '@lim', '@end', unpack(RETIRING))
+  local h = redis.call('HMGET', X, '@g', '@up', '@lim', '@end', '@u', unpack(RETIRING))
   fields[#fields + 1] = '@st'; fields[#fields + 1] = status
   fields[#fields + 1] = '@t1'; fields[#fields + 1] = int(now)
   write_fields(X, fields)
@@ -48,9 +50,11 @@ local function finish(execution, status, now, kept_ms, dead_kept_ms, fields, tai
   redis.call('RPUSH', P .. 'r:' .. execution, status)
   redis.call('PEXPIRE', P .. 'r:' .. execution, 60000)
   if h[3] then leave_pool(h[3], execution, now) end
-  if h[2] and not ascend(execution, h[2], status, now, kept_ms, dead_kept_ms) then return end
-  local has_dead = h[8] and h[8] ~= '0'
-  retire(execution, now, has_dead and dead_kept_ms or kept_ms, {unpack(h, 5, 11)})
+  if h[5] then redis.call('UNLINK', P .. 'u:' .. execution) end
+  if h[2] and not ascend(execution, h[2], status, now, kept_ms, dead_kept_ms) then return status end
+  local has_dead = h[9] and h[9] ~= '0'
+  retire(execution, now, has_dead and dead_kept_ms or kept_ms, {unpack(h, 6, 12)})
+  return status
 end
 
 -- Write the `fields` of an attempt that ended without an outcome and so runs no more. In an execution that is ending,

@@ -25,7 +25,7 @@ local function lose(execution, node, token, now, kept_ms, dead_kept_ms, lone)
   flag = (flag == '' and not lone) and 's' or 'a'
   event('l', execution .. '|' .. node .. '|' .. token .. '|' .. int(crashes))
   if tonumber(crashes) >= MOST_CRASHES then
-    local goes_on = string.find(flags, '[ik]') ~= nil
+    local policy, came = policy_of(flags)
     local payload = crash_error(node, crashes)
     redis.call('HSET', P .. 'o:' .. execution, node, '!' .. payload)
     if not string.find(flags, 'i', 1, true) then
@@ -33,17 +33,17 @@ local function lose(execution, node, token, now, kept_ms, dead_kept_ms, lone)
       redis.call('HINCRBY', X, '@dl', 1)
     end
     event('f', execution .. '|' .. node .. '|' .. token .. '|' .. int(failures + 1) .. '|0|'
-      .. (goes_on and 'continue' or 'fail') .. '|' .. payload)
+      .. policy .. '|' .. payload)
     local targets = h.status ~= 'cancelling' and targets_of(h.plan, node)
     local own_field = state('F', token, failures, crashes, since, '')
-    local fields, _, status, tail, _, out = settle(execution, node, h, own_field, goes_on and RAN, targets, now)
+    local fields, _, status, tail, _, out = settle(execution, node, h, own_field, came, targets, now)
     tell_skipped(execution, out)
     if status == h.status then write_fields(X, fields)
     else finish(execution, status, now, kept_ms, dead_kept_ms, fields, tail) end
     end_slot(execution, node, token, h.plan, now)
     return
   end
-  local aside = h.status ~= 'running'
+  local aside = not may_start(h.status, node)
   if aside then put_aside(execution, 'node|' .. node, h.status)
   else push(lane_of(queue, flag), own ~= '' and own or h.priority, execution .. '|' .. node) end
   run_no_more(execution, h, now, kept_ms, dead_kept_ms, {node, state(aside and 'P' or 'Q', '', failures, crashes, now, flag)})

@@ -6,6 +6,11 @@ local function plan_is_gone(execution, node, plan_hash)
   end
 end
 
+-- Whether a node has an undo, by its targets: then they begin with `u;`.
+local function has_undo(targets)
+  return targets and string.sub(targets, 1, 2) == 'u;'
+end
+
 -- What a node releases when it ends: its targets, false for none, or nil where the plan is not here.
 local function targets_of(plan_hash, node)
   local plan = P .. 'p:' .. plan_hash

@@ -31,11 +31,11 @@ local function promote_node(execution, node, now)
   if not h[1] then return end
   local letter, _, failures, crashes, _, flag = read_state(h[1])
   if letter ~= 'T' then return end
-  if h[2] == 'running' then
+  if may_start(h[2], node) then
     local _, _, queue, own = read_profile(redis.call('HGET', P .. 'p:' .. h[3], profile_field(node)))
     redis.call('HSET', X, node, state('Q', '', failures, crashes, now, flag))
     push(lane_of(queue, flag), own ~= '' and own or h[4], execution .. '|' .. node)
-  elseif h[2] == 'failing' or h[2] == 'failed' or h[2] == 'paused' then
+  elseif h[2] == 'failing' or h[2] == 'failed' or h[2] == 'paused' or h[2] == 'compensating' then
     redis.call('HSET', X, node, state('P', '', failures, crashes, now, flag))
     put_aside(execution, 'node|' .. node, h[2])
   end

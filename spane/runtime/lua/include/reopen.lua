@@ -1,10 +1,12 @@
--- Let an execution go on that had failed, in a new generation: it expires no more, holds its plan and its start key again,
--- and is offered what was put aside when it failed (by the caller, once its own node is queued). Its deadline counts anew.
+-- Let an execution go on that had ended, in a new generation: it expires no more, holds its plan and its start key again,
+-- and is offered what was put aside when it failed (by the caller, once its own node is queued). Its deadline counts anew,
+-- unless it only takes up `what_follows` its failure.
 --@include holding
 --@include limit
 --@include tell_children
 --@include deadline
-local function reopen(execution, now)
+--@include compensate
+local function reopen(execution, now, what_follows)
   local X = P .. 'x:' .. execution
   local h = redis.call('HMGET', X, '@pl', '@wf', '@key', '@ch', '@lim')
   -- A child that was not yet retired still holds its plan.
@@ -14,12 +16,12 @@ local function reopen(execution, now)
   if holder and string.match(holder, '^[^|]+') == execution then redis.call('PERSIST', start_key) end
   redis.call('ZADD', P .. 'active', int(now), execution)
   redis.call('DEL', P .. 'r:' .. execution)
-  redis.call('HDEL', X, '@t1')
+  redis.call('HDEL', X, '@t1', '@fate')
   redis.call('HSET', X, '@st', 'running')
   redis.call('HINCRBY', X, '@g', 1)
   local plan, fields = P .. 'p:' .. h[1], {}
   local deadline = redis.call('HGET', plan, 'deadline')
-  if deadline then
+  if deadline and not what_follows then
     set_deadline(execution, deadline, plan, now, fields)
     redis.call('HDEL', X, '@late')
     write_fields(X, fields)
@@ -32,11 +34,8 @@ end
 -- Take a node out of the dead letters. Another one of the execution that nobody has retried yet fails it in the end.
 local function revive(execution, node)
   local X = P .. 'x:' .. execution
-  redis.call('ZREM', P .. 'dl', execution .. '|' .. node)
-  redis.call('HINCRBY', X, '@dl', -1)
-  redis.call('HDEL', P .. 'o:' .. execution, node)
-  -- What it waited for it waits for anew; but the items of a map have ended, and only their results are joined again.
-  if redis.call('HEXISTS', X, '@m:' .. node) == 0 then redis.call('HDEL', P .. 'o:' .. execution, '@w:' .. node) end
+  forget_letter(execution, node)
+  forget_handler(execution)
   redis.call('LREM', P .. 'd:' .. execution, 1, node)
   local bad = redis.call('LINDEX', P .. 'd:' .. execution, 0)
   if bad then redis.call('HSET', X, '@bad', bad) else redis.call('HDEL', X, '@bad') end

@@ -26,8 +26,7 @@ local function resume(execution, now, kept_ms, dead_kept_ms)
   end
   if bad or open == '0' then
     local ended, tail = end_of(X)
-    finish(execution, ended, now, kept_ms, dead_kept_ms, {}, tail)
-    return {'ok', ended}
+    return {'ok', finish(execution, ended, now, kept_ms, dead_kept_ms, {}, tail)}
   end
   redis.call('HSET', X, '@st', 'running')
   if h[9] then tell_children(execution, plan) end

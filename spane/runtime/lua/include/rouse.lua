@@ -9,7 +9,8 @@ local function rouse(execution, node, came, now)
   if not h[1] then return false end
   local letter, _, failures, crashes, _, flag = read_state(h[1])
   if letter ~= 'A' then return false end
-  if h[2] ~= 'running' and h[2] ~= 'paused' and h[2] ~= 'failing' and h[2] ~= 'failed' then return false end
+  local ending = h[2] == 'failing' or h[2] == 'failed' or h[2] == 'compensating'
+  if h[2] ~= 'running' and h[2] ~= 'paused' and not ending then return false end
   if flag == 't' then redis.call('ZREM', P .. 't', 'w|' .. execution .. '|' .. node) end
   redis.call('HSET', P .. 'o:' .. execution, '@w:' .. node, came)
   if h[2] ~= 'running' then

@@ -34,6 +34,13 @@ local function choose(ready, hand, priority, plan)
   end
 end
 
+-- The policy of a node that failed for good, by its flags, and what its children are told.
+local function policy_of(flags)
+  if string.find(flags, '[ik]') then return 'continue', RAN end
+  if string.find(flags, 's', 1, true) then return 'skip', SKIPPED end
+  return 'fail', nil
+end
+
 local function settle(execution, node, h, own_field, came, targets, now, hand)
   local X = P .. 'x:' .. execution
   local status, priority, open, run = h.status, h.priority, h.open, h.run
@@ -81,6 +88,8 @@ local function settle(execution, node, h, own_field, came, targets, now, hand)
     status, tail = 'failed', redis.call('HGET', X, '@bad')
   elseif run == 0 and status == 'cancelling' then
     status, tail = 'cancelled', redis.call('HGET', X, '@why') or ''
+  elseif run == 0 and status == 'compensating' then
+    status, tail = fate_of(X)
   end
   return fields, given, status, tail, (#out.ready > 0 or #out.cursors > 0 or out.roused) and 1 or 0, out
 end

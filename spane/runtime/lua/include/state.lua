@@ -13,9 +13,10 @@ local function state(letter, token, failures, crashes, since, flag)
 end
 
 -- A node's field `p:<node>` in its plan is `page;type;queue;priority;flags;fields`: where its full text stands,
--- what to call, where it queues, its own priority or '', flags (k: children go on when it fails; b: too many
--- parents to carry; i: an item of a map whose failure counts as its end), and the fields of o:<execution> that are
--- merged for it. The items `pack#0`, ... of a map share the field `p:pack#`; no other node has a '#' in its id.
+-- what to call, where it queues, its own priority or '', flags (k: children go on when it fails, s: they are
+-- skipped then; b: too many parents to carry; i: an item of a map whose failure counts as its end), and the fields of
+-- o:<execution> that are merged for it. The items `pack#0`, ... of a map share the field `p:pack#`; no other node has a
+-- '#' in its id.
 local function profile_field(node)
   local mark = string.find(node, '#', 1, true)
   return 'p:' .. (mark and string.sub(node, 1, mark) or node)
@@ -25,6 +26,16 @@ end
 -- so that its message comes to a worker and `fetch` says so.
 local function read_profile(text)
   return string.match(text or '0;;default;;;', '^(%d+);([^;]*);([^;]*);([^;]*);([^;]*);(.*)$')
+end
+
+-- A step is what follows a failure: the undo of a node, `<node>~undo`, or the workflow's handler, `<type>~on_failure`.
+local function is_step(node)
+  return string.find(node, '~', 1, true) ~= nil
+end
+
+-- Whether a node may start: any in an execution that runs, steps in one that compensates.
+local function may_start(status, node)
+  return status == 'running' or (status == 'compensating' and is_step(node))
 end
 
 -- Write fields of x:<execution>, in parts that Lua's stack can carry.
