@@ -170,7 +170,7 @@ def fetch() -> int:
             lambda: workflow(retry=Retry()),
             "@workflow",
             (
-                "@workflow has no option 'retry'. Its options are name, limit, on_failure. Rules like retry, timeout_s and queue are options "
+                "@workflow has no option 'retry'. Its options are name, limit, deadline_s, on_failure. Rules like retry, timeout_s and queue are options "
                 "of its nodes."
             ),
         ),
