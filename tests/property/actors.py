@@ -255,7 +255,8 @@ def _commit(world: World, hands: Hands, rng: random.Random) -> Actor:
     hands.finished.pop(0)
     if reply[0] == b"ok" and len(reply) > 2:
         hands.accept([reply[2]], payload)
-        if hands.unstarted[-1].type in RULES:
+        # A map takes no slot; its items do.
+        if hands.unstarted[-1].type in RULES and _node(world, hands.unstarted[-1]).each is None:
             world.complain("I3", f"{hands.unstarted[-1]!r} was handed over without a slot of its limit")
 
 
