@@ -153,6 +153,8 @@ def _fault(loc: _Loc, details: list[ErrorDetails], loaded: Any) -> Fault:
             message = (
                 f"{place} is no key of a definition. {hint(str(loc[-1]), _keys_beside(detail['loc']), 'keys here')}"
             )
+        case "too_short" if detail["input"] == []:
+            message = f"{place} is empty. Name at least one, or leave out what it stands in."
         case "source" | "condition":
             message = f"{place} is {_short(detail['input'])}. {detail['msg']}."
         case _:

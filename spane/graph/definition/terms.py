@@ -92,7 +92,7 @@ class Compare(Extra):
 class OneOf(Extra):
     """Whether a value is one of some constants."""
 
-    one_of: list[Any] = Field(description="The constants.")
+    one_of: list[Any] = Field(description="The constants.", min_length=1)
     value: Source = Field(description="The source of the value.")
 
 
@@ -105,13 +105,13 @@ class IsNone(Extra):
 class All(Extra):
     """Whether all conditions hold."""
 
-    conditions: list[Condition] = Field(alias="all", description="The conditions.")
+    conditions: list[Condition] = Field(alias="all", description="The conditions.", min_length=1)
 
 
 class AnyOf(Extra):
     """Whether one of some conditions holds."""
 
-    conditions: list[Condition] = Field(alias="any", description="The conditions.")
+    conditions: list[Condition] = Field(alias="any", description="The conditions.", min_length=1)
 
 
 class Not(Extra):

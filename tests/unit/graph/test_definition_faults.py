@@ -275,3 +275,10 @@ def test_no_value_makes_reading_or_checking_crash(said):
     if not found:
         graph.lower(draft)
     definition.write(draft)
+
+
+@pytest.mark.parametrize("empty", [{"all": []}, {"any": []}, {"one_of": [], "value": {"output": "a"}}])
+def test_a_condition_that_looks_at_nothing_is_told(empty):
+    [kind] = [key for key, value in empty.items() if value == []]
+    expected = f"`nodes[0].spane.decides.b.{kind}` is empty. Name at least one, or leave out what it stands in."
+    assert expected in messages(with_node(spane={"decides": {"b": empty}}))
