@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from spane.authoring.limits import Limit
     from spane.authoring.node import Node, node
     from spane.authoring.parents import Parents
+    from spane.authoring.repeating import repeat_until
     from spane.authoring.resources import use
     from spane.authoring.retry import Retry
     from spane.authoring.waiting import sleep, wait_for_event
@@ -76,6 +77,7 @@ __all__ = [
     "node",
     "not_",
     "one_of",
+    "repeat_until",
     "sleep",
     "switch",
     "use",
@@ -92,6 +94,7 @@ _HOMES = {
     "spane.authoring.limits": ("Limit",),
     "spane.authoring.node": ("Node", "node"),
     "spane.authoring.parents": ("Parents",),
+    "spane.authoring.repeating": ("repeat_until",),
     "spane.authoring.resources": ("use",),
     "spane.authoring.retry": ("Retry",),
     "spane.authoring.waiting": ("sleep", "wait_for_event"),

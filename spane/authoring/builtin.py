@@ -3,6 +3,7 @@
     spane.when      tells whether the condition in its config holds for its arguments
     spane.switch    passes its one argument on, for branches to be chosen by
     spane.workflow  runs another workflow as a child execution
+    spane.repeat    runs another workflow on its own result until the condition in its config holds for that
 
 Names that begin with `spane.` are theirs alone; a type of the user's own that is called `delay` stands before ours.
 """
@@ -17,15 +18,19 @@ from typing import Any
 import msgspec
 
 from spane.authoring import children, waits
-from spane.authoring.context import Context
-from spane.errors import Skip
+from spane.authoring.context import Context, backend_of
+from spane.errors import Skip, Unrecoverable
 from spane.model.codec import dump
 from spane.model.conditions import Test, compile_condition, tips
 from spane.model.node_type import Location, NodeType, Parameter, ParameterKind
+from spane.model.paths import shorten
 from spane.model.plan import Input
 
 #: What names of built-in node types begin with.
 PREFIX = "spane."
+
+#: What the names of arguments begin with that the condition of a repeat looks at, beside the result.
+UNTIL = "until."
 
 #: A condition is compiled once for each text of a config; past this many the oldest are compiled again.
 _COMPILED = 4_096
@@ -41,6 +46,29 @@ def _when(context: Context, **values: Any) -> bool:
 
 def _switch(value: Any) -> Any:
     return value
+
+
+def _repeat(**inputs: Any) -> Any:
+    """Start a workflow, and start it again on its result until that is as it should be."""
+    context: Context = inputs.pop(children.CONTEXT)
+    looked_at = {name: inputs.pop(name) for name in list(inputs) if name.startswith(UNTIL)}
+    backend = backend_of(context)
+    if context.came is None:
+        return backend.descend(inputs, 1)
+    raw, number = children.ended(context)
+    test, _ = _compiled(json.dumps(context.config["until"]), context.node)
+    values = {name: msgspec.Raw(dump(value)) for name, value in looked_at.items()}
+    if test({}, msgspec.json.encode({"result": msgspec.Raw(raw), **values})):
+        return msgspec.Raw(raw)
+    most = context.config["most"]
+    if number >= most:
+        rounds = "1 round" if most == 1 else f"{most} rounds"
+        raise Unrecoverable(
+            f"Node {context.node!r} ran workflow {context.config['workflowId']!r} for {rounds}, and its condition does not hold "
+            f"for the last result, {shorten(json.loads(raw))}. Raise max_iterations, or look at the rounds: they are the "
+            "children of this execution."
+        )
+    return backend.descend({**inputs, context.config["state"]: json.loads(raw)}, number + 1)
 
 
 @lru_cache(_COMPILED)
@@ -83,6 +111,14 @@ WORKFLOW = _type(
     returns=Any,
     waits=True,
 )
+REPEAT = _type(
+    "repeat",
+    _repeat,
+    Parameter(children.CONTEXT, kind=ParameterKind.CONTEXT),
+    Parameter("inputs", Any, kind=ParameterKind.KEYWORDS),
+    returns=Any,
+    waits=True,
+)
 
 #: All of them by name.
-TYPES = MappingProxyType({made.name: made for made in (WHEN, SWITCH, WORKFLOW)} | waits.TYPES)
+TYPES = MappingProxyType({made.name: made for made in (WHEN, SWITCH, WORKFLOW, REPEAT)} | waits.TYPES)

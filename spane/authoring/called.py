@@ -18,7 +18,7 @@ from spane.authoring.tracing import ACTIVE, Placed
 from spane.errors import DefinitionError, Fault
 from spane.model.draft import Child
 from spane.model.ids import NAME_RULE, is_name
-from spane.model.node_type import MISSING, NodeOptions, Parameter
+from spane.model.node_type import MISSING, NodeOptions, NodeType, Parameter
 from spane.model.outcome import NodeError
 from spane.model.plan import OnFailure, OnItemFailure
 
@@ -57,7 +57,7 @@ class Called(Written, Generic[P, R]):
         trace = ACTIVE.get()
         if trace is None:
             return self._workflow(*args, **kwargs)
-        return cast("R", trace.call(self._placed(self._workflow.child), args, kwargs))
+        return cast("R", trace.call(self.placed(builtin.WORKFLOW), args, kwargs))
 
     def named(self, node_id: str, /) -> Self:
         """Return this workflow with an id of its own for one call: `ship.named("ship_eu")(order)`."""
@@ -127,10 +127,17 @@ class Called(Written, Generic[P, R]):
         if trace is None:
             call = partial(_plainly, self._workflow, rest, other)
             return mapping.plain(self._workflow.name, call, over, mapped)
-        return trace.call(replace(self._placed(self._workflow.child), mapped=mapped), (over, *rest), other)
+        return trace.call(replace(self.placed(builtin.WORKFLOW), mapped=mapped), (over, *rest), other)
 
-    def _placed(self, child: Child) -> Placed:
-        node_type = child.typed(builtin.WORKFLOW)
+    @property
+    def child(self) -> Child:
+        """What the workflow is to one that calls it."""
+        return self._workflow.child
+
+    def placed(self, base: NodeType) -> Placed:
+        """Return what a body writes down of this call, whose node is of a built-in type."""
+        child = self.child
+        node_type = child.typed(base)
         signature = Signature(node_type.parameters, child.returns, (), _inspected(self._workflow, child.inputs))
         return Placed(node_type, signature, self._workflow.name, self._id, self._rules, self._after, child)
 

@@ -40,18 +40,17 @@ def _inputs(context: Context, data: tuple[Any, ...], inputs: dict[str, Any]) -> 
     mapping = context.config.get("inputMapping")
     found: dict[str, Any] = {}
     for whole in data:
-        if mapping is not None:
-            found |= _mapped(mapping, whole)
-        elif isinstance(whole, dict):
+        if isinstance(whole, dict):
             found |= whole
-        else:
+        elif mapping is None:
             raise ValueMismatch(
                 f"Node {context.node!r} runs a workflow that takes its inputs by name, and is given {type(whole).__name__}. "
                 "Return an object from the node before it.",
                 node=context.node,
                 parameter="inputs",
             )
-    return found | inputs
+    found |= inputs
+    return found if mapping is None else _mapped(mapping, found)
 
 
 def _mapped(mapping: Mapping[str, str], whole: Any) -> dict[str, Any]:

@@ -197,7 +197,8 @@ class Workflow(Written, Generic[P, R]):
 
         Args:
             source: the definition as a dict, or as JSON text.
-            types: where its node types are looked up; what this process has imported unless given.
+            types: where its node types, and the workflows that its nodes run, are looked up; what this process has
+                imported unless given.
 
         Raises:
             DefinitionError: with everything that is wrong with it.
@@ -206,7 +207,11 @@ class Workflow(Written, Generic[P, R]):
         from spane.graph import definition  # noqa: PLC0415 - a worker reads plans
 
         known = registry.default if types is None else types
-        draft = definition.read(source, known.get, known.names())
+        workflows = definition.Workflows(
+            lambda name: None if (found := known.workflow(name)) is None else found.child,
+            [each.name for each in known.workflows()],
+        )
+        draft = definition.read(source, known.get, known.names(), workflows)
         made: Workflow[..., Any] = Workflow(draft.workflow, lambda: draft, location=draft.location)
         _ = made.plan
         return made

@@ -28,6 +28,7 @@ from spane import (
     coalesce,
     current,
     node,
+    repeat_until,
     switch,
     use,
     when,
@@ -720,6 +721,24 @@ def over_breaking(cure: str) -> Any:
 @workflow
 def without_breaking(cure: str) -> Any:
     return relay.named("outer")(breaking.options(on_failure="continue")(cure))
+
+
+@node
+def add_one(number: int, limit: int, context: Context = current()) -> int:
+    saw(context, number=number)
+    if number >= limit and not (folder() / f"cure-{limit}").exists():
+        raise Unrecoverable("it is too large")
+    return number + 1
+
+
+@workflow
+def one_more(number: int, limit: int) -> int:
+    return add_one(number, limit)
+
+
+@workflow
+def counting(number: int, to: int, limit: int = 1_000) -> int:
+    return relay.named("counted")(repeat_until(one_more, number, lambda n: n >= to, max_iterations=5, limit=limit))
 
 
 @workflow

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
-from spane import node, workflow
+from spane import Workflow, node, workflow
 from spane.errors import DefinitionError, ExecutionCancelled, ExecutionFailed, IllegalTransition
 from tests.flows import app
 from tests.flows.conftest import until
@@ -76,6 +78,43 @@ def test_53_a_parent_holds_no_worker_while_its_child_runs(place):
     ]
     place.open(gate)
     assert 7 == executions[0].result(timeout_s=WITHIN_S)
+
+
+def in_json(**config):
+    """Return a definition whose only node runs `packing`."""
+    nodes = [{"id": "call", "type": "sub-workflow", "config": {"workflowId": "packing", **config}}]
+    return Workflow.from_definition({"id": "in_json", "nodes": nodes})
+
+
+def test_54_mappings_rename_keys_and_missing_sources_are_left_out(place):
+    made = in_json(
+        inputMapping={"value": "order.lines", "gate": "nowhere.to.be.found"},
+        outputMapping={"first": "a", "gone": "b"},
+    )
+    execution, result = place.run(made, order={"lines": {"a": 1, "c": 2}})
+    assert {"first": 1} == result
+    [seen] = place.saw(execution.children()[0], "held_open")
+    assert {"a": 1, "c": 2} == seen["value"]
+
+
+def test_54_several_parents_are_looked_up_by_their_ids(place):
+    nodes = [
+        {"id": "left", "type": "receive", "outputs": ["call"]},
+        {"id": "right", "type": "receive", "outputs": ["call"]},
+        {
+            "id": "call",
+            "type": "sub-workflow",
+            "config": {"workflowId": "packing", "inputMapping": {"value": "right.n"}, "continueOnFail": True},
+        },
+    ]
+    made = Workflow.from_definition({"id": "several", "nodes": nodes})
+    assert 4 == place.run(made, n=4)[1]
+
+
+def test_58_an_unknown_child_is_refused_and_nothing_is_created(in_process):
+    with pytest.raises(DefinitionError, match="runs workflow 'pakcing', which is not registered"):
+        in_json(workflowId="pakcing")
+    assert [] == in_process.engine.store.active()
 
 
 def test_55_several_ends_are_a_mapping_by_node(place):
@@ -162,6 +201,31 @@ def test_57_the_tenth_level_is_refused_and_nothing_is_created(in_process):
     with pytest.raises(DefinitionError, match="at most 10 levels deep"):
         in_process.engine.start(wrapped(nested, 9), {"value": 5})
     assert [] == in_process.engine.store.active()
+
+
+def test_a_repeated_workflow_runs_on_its_own_result_until_the_condition_holds(place):
+    execution, result = place.run(app.counting, number=0, to=3)
+    rounds = execution.children()
+    assert (3, 3) == (result, len(rounds))
+    assert [0, 1, 2] == [place.saw(one, "add_one")[0]["number"] for one in rounds]
+    assert_holds(place.engine.store, [execution.id, *(one.id for one in rounds)])
+
+
+def test_running_out_of_rounds_is_an_error_that_says_so(place):
+    execution = place.fail(app.counting, number=0, to=100)
+    with pytest.raises(ExecutionFailed, match="for 5 rounds, and its condition does not hold for the last result, 5"):
+        execution.result()
+    assert 5 == len(execution.children())
+
+
+def test_a_round_that_failed_is_healed_and_the_others_follow(place):
+    limit = time.time_ns()
+    execution = place.fail(app.counting, number=limit - 1, to=limit + 2, limit=limit)
+    [_, failed] = execution.children()
+    place.open(f"cure-{limit}")
+    place.engine.dead_letters.retry(f"{failed.id}:add_one")
+    assert limit + 2 == execution.result(timeout_s=WITHIN_S)
+    assert 3 == len(execution.children())
 
 
 def test_a_child_that_has_ended_refuses_controls(place):

@@ -16,8 +16,9 @@ What the shape has no word for (paths, constants, `after`, queues, declared inpu
 
 from __future__ import annotations
 
+from spane.graph.definition.calling import Workflows
 from spane.graph.definition.reading import Lookup, read
 from spane.graph.definition.shape import json_schema
 from spane.graph.definition.writing import write
 
-__all__ = ["Lookup", "json_schema", "read", "write"]
+__all__ = ["Lookup", "Workflows", "json_schema", "read", "write"]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from spane.errors import Fault
-from spane.graph.definition import conditions, inputs, maps, plain, shape, soundness
+from spane.graph.definition import calling, conditions, inputs, maps, shape, soundness
 from spane.graph.definition.edges import parents_of
 from spane.graph.definition.sources import options_of, source_of
 from spane.graph.spelling import nearest
@@ -23,11 +23,15 @@ _NOWHERE = Location("definition", 0)
 
 
 def read(
-    definition: str | bytes | bytearray | Mapping[str, Any], types: Lookup, known_types: Sequence[str] = ()
+    definition: str | bytes | bytearray | Mapping[str, Any],
+    types: Lookup,
+    known_types: Sequence[str] = (),
+    workflows: calling.Workflows = calling.NONE,
 ) -> Draft:
     """Return the draft that a definition says; whatever is wrong with it stands in the draft's faults.
 
-    `known_types` are names that may be meant by one that `types` does not know. It never raises: what cannot be understood is left out, so that checking the draft finds all faults at once.
+    `known_types` are names that may be meant by one that `types` does not know; `workflows` are those that its nodes may
+    run. It never raises: what cannot be understood is left out, so that checking the draft finds all faults at once.
     """
     faults: list[Fault] = []
     shaped, loaded = soundness.shaped(soundness.load(definition, faults), faults)
@@ -37,7 +41,8 @@ def read(
         draft.limit = LimitRule(concurrency=shaped.max_concurrency)
     _read_extra(draft, shaped.spane)
     for node, parents in zip(shaped.nodes, parents_of(shaped.nodes, faults), strict=True):
-        draft.calls.append(_call(node, parents, types(node.type), draft))
+        type_name = calling.TYPE if node.type == calling.ALIAS and types(node.type) is None else node.type
+        draft.calls.append(_call(node, parents, type_name, types(type_name), draft, workflows))
     return draft
 
 
@@ -60,7 +65,14 @@ def _read_extra(draft: Draft, extra: shape.DefinitionExtra) -> None:
         draft.returns = source_of(extra.returns)
 
 
-def _call(node: shape.Node, parents: list[str], node_type: NodeType | None, draft: Draft) -> Call:
+def _call(
+    node: shape.Node,
+    parents: list[str],
+    type_name: str,
+    node_type: NodeType | None,
+    draft: Draft,
+    workflows: calling.Workflows,
+) -> Call:
     extra = node.spane
     own = node.config.model_extra or {}
     if "config" in extra.model_fields_set:
@@ -69,7 +81,7 @@ def _call(node: shape.Node, parents: list[str], node_type: NodeType | None, draf
         _near_misses(node, node_type, draft)
     call = Call(
         id=node.id,
-        type=node.type,
+        type=type_name,
         node_type=node_type,
         after=list(extra.after),
         gates=[Gate(gate.node, gate.branch) for gate in extra.gates],
@@ -81,6 +93,8 @@ def _call(node: shape.Node, parents: list[str], node_type: NodeType | None, draf
     )
     if "each" in extra.model_fields_set:
         call.each = maps.each_of(extra.each, node_type)
+    if type_name in calling.TYPES:
+        calling.fill(call, workflows, draft, extra.arguments)
     if extra.model_fields_set & {"arguments", "args", "merged"}:
         call.arguments = {name: source_of(source) for name, source in extra.arguments.items()}
         call.args = [source_of(source) for source in extra.args]
@@ -88,9 +102,8 @@ def _call(node: shape.Node, parents: list[str], node_type: NodeType | None, draf
         _compare(call, parents, draft)
     else:
         ordering = set(call.after)
-        bound = plain.binding(
-            node_type, [parent for parent in parents if parent not in ordering], own, inputs.only(draft)
-        )
+        data = [parent for parent in parents if parent not in ordering]
+        bound = calling.binding(call, call.node_type, data, own, inputs.only(draft))
         call.arguments, call.args, call.merged = bound.arguments, bound.args, bound.merged
     return call
 

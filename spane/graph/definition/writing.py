@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from spane.graph.definition import conditions, inputs, maps, plain, shape
+from spane.graph.definition import calling, conditions, inputs, maps, shape
 from spane.graph.definition.sources import as_json, options_as_json
 from spane.graph.lowering import spelled_one_way
 from spane.graph.wiring import Wiring, references, wire
@@ -86,7 +86,7 @@ def _bound(call: Call, parents: list[str], only: Collection[str] | None) -> dict
     """Return what a call is bound to, or nothing where it follows from its parents."""
     ordering = set(call.after)
     data = [parent for parent in parents if parent not in ordering]
-    follows = plain.binding(call.node_type, data, call.config, only)
+    follows = calling.binding(call, call.node_type, data, call.config, only)
     same = (
         _comparable(follows.arguments) == _comparable(call.arguments)
         and follows.args == call.args
