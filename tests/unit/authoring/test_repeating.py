@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from spane import Workflow, node, repeat_until, workflow
+from spane.authoring import registry
 from spane.errors import DefinitionError, ReferenceMisuse
 from spane.model.plan import Input
 
@@ -20,13 +21,18 @@ def growing(number: int, by: int = 1) -> int:
 
 
 @node
-def describe_number(number: int) -> str:
-    return str(number)
+def describe_number(number: int) -> list[str]:
+    return [str(number)]
 
 
 @workflow
-def describing(number: int) -> str:
+def describing(number: int) -> list[str]:
     return describe_number(number)
+
+
+@pytest.fixture(autouse=True)
+def registered():
+    registry.default.add_workflow(growing)
 
 
 def faults(flow):
@@ -59,10 +65,10 @@ def test_the_condition_may_look_at_other_values():
 
 def test_what_it_returns_must_fit_what_it_takes():
     @workflow
-    def outer(number: int) -> str:
-        return repeat_until(describing, number, lambda said: said == "7", max_iterations=2)
+    def outer(number: int) -> list[str]:
+        return repeat_until(describing, number, lambda said: said[0] == "7", max_iterations=2)
 
-    assert "returns str, but takes int as 'number', its first input" in faults(outer)["bad-repeat"]
+    assert "returns list[str], but takes int as 'number', its first input" in faults(outer)["bad-repeat"]
 
 
 @pytest.mark.parametrize("most", [0, -1, 2.5, True, None])
