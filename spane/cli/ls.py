@@ -32,13 +32,13 @@ def ls(
     with steering.engine_on(store) as engine:
         found = find(engine.store, which, limit)
     if as_json:
-        fields = ("execution", "workflow", "status", "started_at_ms", "ended_at_ms", "tenant", "replay_of")
+        fields = ("execution", "workflow", "status", "started_at_ms", "ended_at_ms", "tenant", "replay_of", "parent")
         reporting.print_document(
             {"executions": [{name: getattr(one, name) for name in fields} for one in found]}, line=False
         )
         return
     tables.show(
-        ("EXECUTION", "WORKFLOW", "STATUS", "STARTED", "ENDED", "TENANT"),
+        ("EXECUTION", "WORKFLOW", "STATUS", "STARTED", "ENDED", "TENANT", "PARENT"),
         (
             (
                 one.execution,
@@ -47,6 +47,7 @@ def ls(
                 tables.moment(one.started_at_ms),
                 tables.moment(one.ended_at_ms),
                 one.tenant or "",
+                one.parent or "",
             )
             for one in found
         ),

@@ -17,15 +17,16 @@ def show(
     """Show an execution: how it stands, and each of its nodes."""
     from spane.cli import reporting, tables
     from spane.control import reading
-    from spane.control.listing import look
+    from spane.control.listing import find_below, look
     from spane.runtime import endings
 
     with steering.engine_on(store) as engine:
         listed = look(engine.store, execution_id)
         views = reading.nodes(engine.store, execution_id)
+        below = find_below(engine.store, execution_id)
         result = endings.result(engine.store, execution_id) if listed.status == "completed" else None
     if as_json:
-        reporting.print_document(_document(listed, views, reading.value_of(result)), line=False)
+        reporting.print_document(_document(listed, views, below, reading.value_of(result)), line=False)
         return
     typer.echo(f"{listed.execution} of {listed.workflow} is {listed.status}.")
     about = {
@@ -33,6 +34,7 @@ def show(
         "ended": tables.moment(listed.ended_at_ms),
         "tenant": listed.tenant,
         "replay of": listed.replay_of,
+        "parent": listed.parent,
         "why": listed.reason,
     }
     for name, value in about.items():
@@ -45,13 +47,17 @@ def show(
             for one in views.values()
         ),
     )
+    if below:
+        typer.echo("")
+        rows = ((node, one.execution, one.workflow, one.status) for node, one in below)
+        tables.show(("NODE", "CHILD", "WORKFLOW", "STATUS"), rows)
 
 
 def _state(view: Any) -> str:
     return str(view.state) if view.total is None else f"{view.state}, {view.done:,} of {view.total:,} items"
 
 
-def _document(listed: Any, views: dict[str, Any], result: Any) -> dict[str, Any]:
+def _document(listed: Any, views: dict[str, Any], below: list[tuple[str, Any]], result: Any) -> dict[str, Any]:
     from spane.cli import reporting
 
     nodes = {
@@ -65,5 +71,20 @@ def _document(listed: Any, views: dict[str, Any], result: Any) -> dict[str, Any]
         }
         for one in views.values()
     }
-    names = ("execution", "workflow", "status", "started_at_ms", "ended_at_ms", "tenant", "replay_of", "reason")
-    return {**{name: getattr(listed, name) for name in names}, "result": result, "nodes": nodes}
+    names = (
+        "execution",
+        "workflow",
+        "status",
+        "started_at_ms",
+        "ended_at_ms",
+        "tenant",
+        "replay_of",
+        "reason",
+        "parent",
+    )
+    children = [
+        {"node": node, "execution": one.execution, "workflow": one.workflow, "status": one.status}
+        for node, one in below
+    ]
+    about = {name: getattr(listed, name) for name in names}
+    return {**about, "result": result, "nodes": nodes, "children": children}

@@ -197,6 +197,24 @@ class Items(Cause):
 
 
 @dataclass(frozen=True, slots=True)
+class Child(Cause):
+    """It runs a workflow as a child execution, and waits for its end; explain that one to see what it waits for.
+
+    `round` counts the children that the node has one after the other.
+    """
+
+    kind = "child"
+    execution: str
+    workflow: str
+    status: str
+    round: int
+
+    def __str__(self) -> str:
+        nth = "" if self.round == 1 else f", round {self.round}"
+        return f"It waits for execution {self.execution} of {self.workflow!r}{nth}, which is {self.status}."
+
+
+@dataclass(frozen=True, slots=True)
 class PutAside(Cause):
     """Its execution does not go on now: `status` says how it stands, `reason` why, `node` which one failed it."""
 

@@ -224,6 +224,10 @@ def _awaiting(look: _Look, node: PlanNode, state: _State) -> Cause:
     if node.id in look.maps:
         total, begun, done, *_ = (int(count) for count in look.maps[node.id].split("|"))
         return causes.Items(total, begun, done)
+    if state.flag == "c":
+        child, _, number = look.fields.get(f"@c:{node.id}", "").partition("|")
+        workflow, status = look.store.fields(child, "@wf", "@st")
+        return causes.Child(child, workflow or "", status or "gone", int(number or 1))
     return causes.Awaiting(state.since_ms if state.flag == "t" else None)
 
 

@@ -13,7 +13,7 @@ from spane.control.options import is_storable
 from spane.errors import InputError, UnknownExecution
 from spane.model.paths import shorten
 from spane.model.state import ExecutionState
-from spane.runtime import overview
+from spane.runtime import children, overview
 from spane.runtime.store import Store
 
 UNFINISHED = frozenset(state for state in ExecutionState if not state.ended)
@@ -76,6 +76,7 @@ class Listed:
     tenant: str | None = None
     replay_of: str | None = None
     reason: str | None = None
+    parent: str | None = None
 
 
 def look(store: Store, execution: str) -> Listed:
@@ -84,6 +85,12 @@ def look(store: Store, execution: str) -> Listed:
     if not found:
         raise UnknownExecution(execution)
     return found[0]
+
+
+def find_below(store: Store, execution: str) -> list[tuple[str, Listed]]:
+    """Return the children of an execution that are kept, the oldest first, each with the node that runs it."""
+    nodes = dict(children.of(store, execution))
+    return [(nodes[one.execution], one) for one in _read(store, list(nodes))]
 
 
 def find(store: Store, which: Filter, limit: int | None = None) -> list[Listed]:
@@ -104,9 +111,9 @@ def _ids(store: Store, which: Filter) -> Iterable[str]:
 
 def _read(store: Store, ids: Iterable[str]) -> Iterator[Listed]:
     for execution, values in overview.fields(
-        store, list(ids), "@st", "@wf", "@t0", "@t1", "@tn", "@of", "@why", "@pause"
+        store, list(ids), "@st", "@wf", "@t0", "@t1", "@tn", "@of", "@why", "@pause", "@up"
     ):
-        status, workflow, started, ended, tenant, of, why, pause = values
+        status, workflow, started, ended, tenant, of, why, pause, up = values
         yield Listed(
             execution,
             workflow or "",
@@ -116,6 +123,7 @@ def _read(store: Store, ids: Iterable[str]) -> Iterator[Listed]:
             tenant or None,
             of,
             (pause if status == ExecutionState.PAUSED else why) or None,
+            up.partition("|")[0] if up else None,
         )
 
 

@@ -71,6 +71,13 @@ class Call:
         return list[one | NodeError] if self.each.on_item_failure == "collect" else list[one]  # type: ignore[valid-type]
 
     @property
+    def kind(self) -> str:
+        """What the node is, for people: its type, or the workflow that it runs."""
+        if self.child is None:
+            return self.type
+        return f"{'repeats ' if self.type.endswith('.repeat') else ''}workflow {self.child.workflow}"
+
+    @property
     def where(self) -> str:
         """Where a fault of this call is to be looked for: its file and line, or its id when it was not written in code."""
         return str(self.location) if self.location.line else self.id

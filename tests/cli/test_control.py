@@ -97,6 +97,20 @@ def test_an_execution_is_shown_with_its_nodes(spane, failed):
     assert "Execution 'nobody' is not known here" in told
 
 
+def test_children_are_shown_with_their_execution_and_listed_with_their_parent(spane, folder):
+    (folder / "flows.py").write_text(
+        f"{FLOWS}\n\n@workflow\ndef around(n: int) -> int:\n    return adding(prepared(n))\n"
+    )
+    _, out, _ = spane("run", "flows.py:around", "n=1", "--json")
+    execution = json.loads(out)["execution"]
+    [child] = json.loads(spane("show", execution, "--json")[1])["children"]
+    assert ("adding", "adding", "failed") == (child["node"], child["workflow"], child["status"])
+    assert child["execution"] in spane("show", execution)[1]
+    assert f"parent: {execution}" in spane("show", child["execution"])[1]
+    listed = {one["execution"]: one["parent"] for one in json.loads(spane("ls", "--all", "--json")[1])["executions"]}
+    assert {execution: None, child["execution"]: execution} == listed
+
+
 def test_an_execution_that_waits_is_explained(spane, failed):
     code, out, _ = spane("explain", failed)
     assert 0 == code

@@ -35,6 +35,11 @@ TOLD = {
         "cyd is declined by eve",
         "dan is declined: nobody decided",
     ],
+    "sub_workflows": [
+        "class_1b failed",
+        "Marks: 2.0 and 3.0",
+        "7 children",
+    ],
     "bulk": [
         "50 started, 1 refused",
         "first: Dear reader 0, read on",

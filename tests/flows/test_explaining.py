@@ -24,6 +24,19 @@ def test_a_running_node_has_its_worker_and_those_below_wait_for_it(place):
     assert {} == execution.explain().nodes
 
 
+def test_a_node_that_runs_a_workflow_names_its_child(place):
+    gate = place.gate()
+    execution = place.start(app.shipping, {"value": 1, "gate": gate})
+    [child] = until("the child", execution.children)
+    until("its node runs", lambda: place.saw(child, "held_open"))
+    assert causes.Child(child.id, "packing", "running", 1) == execution.explain().nodes["packing"]
+    assert f"It waits for execution {child.id} of 'packing', which is running." == str(
+        execution.explain().nodes["packing"]
+    )
+    place.open(gate)
+    assert 1 == execution.result(timeout_s=20)
+
+
 def _serving(execution, name):
     found = execution.explain().nodes.get(name)
     return found if found and found.kind == "leased" and found.worker and found.worker.queues else None

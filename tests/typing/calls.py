@@ -21,6 +21,7 @@ from spane import (
     node,
     not_,
     one_of,
+    repeat_until,
     sleep,
     switch,
     use,
@@ -199,3 +200,23 @@ def refused() -> None:
     Retry(retry_on="ValueError")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     node(on_failure="ignore")  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType]
     node(limit=2.5)  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType]
+
+
+@workflow
+def settle(order: Order, times: int = 1) -> str:
+    return charge(order)
+
+
+@workflow
+def improve(order: Order) -> Order:
+    return load(order.id)
+
+
+@workflow
+def nested(order_id: int) -> None:
+    order = load(order_id)
+    assert_type(settle(order), str)
+    assert_type(settle.named("again")(order, times=2), str)
+    settle("no order")  # error
+    final = repeat_until(improve, order, lambda better: better.total > 10, max_iterations=3)
+    assert_type(final, Order)

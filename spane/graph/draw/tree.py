@@ -55,8 +55,8 @@ def title(draft: Draft) -> str:
 
 
 def kind_of(call: Call) -> str:
-    """Return what is said of a node beside its id: its type where it is another word, and that it is a map."""
-    kind = "" if call.type == call.id else call.type
+    """Return what is said of a node beside its id: its type where it is another word, the workflow that it runs, and that it is a map."""
+    kind = "" if call.kind == call.id else call.kind
     return kind if call.each is None else f"map of {kind}" if kind else "map"
 
 

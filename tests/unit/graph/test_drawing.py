@@ -6,6 +6,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from spane import node, repeat_until, workflow
 from spane.graph import draw
 from spane.model.node_type import Parameter
 from spane.model.plan import Input, Output
@@ -202,6 +203,25 @@ def test_svg_of_a_cycle_marks_the_edge_that_goes_back(make):
     draft = make.draft(make.call(step_type, "a", value=Output("b")), make.call(step_type, "b", value=Output("a")))
     edges = [one.get("class") for one in ET.fromstring(draw.svg(draft)).iter(f"{SVG}path")][1:]
     assert ["edge", "edge back"] == sorted(edges)
+
+
+@pytest.mark.parametrize("drawn", [draw.text, draw.mermaid, draw.svg])
+def test_a_node_that_runs_a_workflow_says_which(drawn):
+    @node
+    def step_once(n: int) -> int:
+        return n
+
+    @workflow
+    def inner(n: int) -> int:
+        return step_once(n)
+
+    @workflow
+    def outer(n: int) -> int:
+        return repeat_until(inner.named("again"), inner(n), lambda m: m > 1, 3)
+
+    said = drawn(outer.draft)
+    assert "workflow inner" in said
+    assert "repeats workflow inner" in said
 
 
 @pytest.mark.parametrize("drawn", [draw.text, draw.mermaid, draw.svg])
