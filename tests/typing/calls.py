@@ -217,6 +217,6 @@ def nested(order_id: int) -> None:
     order = load(order_id)
     assert_type(settle(order), str)
     assert_type(settle.named("again")(order, times=2), str)
-    settle("no order")  # error
+    settle("no order")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     final = repeat_until(improve, order, lambda better: better.total > 10, max_iterations=3)
     assert_type(final, Order)
