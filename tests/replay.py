@@ -422,6 +422,11 @@ class Replay:
         self._turn(("paused",), self.before_pause)
         self._offer_again()
 
+    def _on_execution_debounced(self, event: Event) -> None:
+        del event
+        if self.status not in ("scheduled", "paused"):
+            self.bad("I8", f"it was put off while it is {self.status}")
+
     def _on_execution_parked(self, event: Event) -> None:
         del event
         if self.status != "scheduled":

@@ -30,6 +30,8 @@ class StartOptions:
     delay_s: float = 0.0
     at: datetime | None = None
     key: str | None = None
+    throttle_s: float | None = None
+    debounce_s: float | None = None
     tenant: str | None = None
     tags: Sequence[str] = ()
     metadata: Mapping[str, Any] = field(default_factory=dict)
@@ -45,7 +47,7 @@ class StartOptions:
 
     def check(self, workflow: str) -> None:
         """Raise `InputError` naming everything that does not do; nothing is created then."""
-        problems = [*self._numbers(), *self._texts(), *self._labels()]
+        problems = [*self._numbers(), *self._periods(), *self._texts(), *self._labels()]
         if problems:
             lines = "\n".join(f"  - {problem}" for problem in problems)
             raise InputError(
@@ -65,6 +67,21 @@ class StartOptions:
             problems.append(f"at is {self.at!r}; it is a datetime with a time zone, as datetime.now(UTC) is.")
         elif self.at is not None and self.delay_s:
             problems.append("at and delay_s are both given; say one of the two.")
+        return problems
+
+    def _periods(self) -> list[str]:
+        """Return what is wrong with throttle and debounce, each of which says what the key means."""
+        problems = []
+        given = {name: getattr(self, name) for name in ("throttle_s", "debounce_s") if getattr(self, name) is not None}
+        for name, value in given.items():
+            if isinstance(value, bool) or not isinstance(value, int | float) or not 0.001 <= value <= _LONGEST_DELAY_S:
+                problems.append(f"{name} is {value!r}; it is seconds from 0.001 up, at most a hundred years.")
+            if self.key is None:
+                problems.append(f"{name} goes by a key; give key as well, such as key='customer-7'.")
+        if len(given) > 1:
+            problems.append("throttle_s and debounce_s are both given; say one of the two.")
+        if self.debounce_s is not None and (self.delay_s or self.at is not None):
+            problems.append("debounce_s says when it begins; leave out delay_s and at.")
         return problems
 
     def _texts(self) -> list[str]:

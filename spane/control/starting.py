@@ -115,12 +115,14 @@ class Starter:
             workflow=workflow.name,
             inputs=raw,
             priority=options.priority,
-            delay_ms=round(options.delay_s * 1000),
+            delay_ms=round((options.debounce_s or options.delay_s) * 1000),
             key=options.key or "",
             digest=hashlib.sha256(raw).hexdigest()[:32] if options.key else "",
             tenant=options.tenant or "",
             metadata=options.labels(),
             pool=_pool(workflow, raw),
+            key_means="t" if options.throttle_s else "d" if options.debounce_s else "",
+            period_ms=round((options.throttle_s or 0) * 1000),
             at_ms=None if options.at is None else round(options.at.timestamp() * 1000),
         )
 

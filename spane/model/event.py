@@ -17,6 +17,7 @@ An entry of the stream has one field: its name is the kind's letter, its value t
     u       execution_resumed     execution
     i       execution_signalled   execution, event, the signal's id, node that takes it or ''
     L       execution_parked      execution, reason
+    B       execution_debounced   execution, when it begins now, in ms, plan
     h       hint_dropped          (no execution), what stood in the queue, unreadable
     c       nodes_claimed         session, then `execution|node|token|attempt` for each, joined by `;`
     s       node_succeeded        execution, node, token, attempt, duration_us, child handed over, its token
@@ -61,6 +62,7 @@ class EventKind(StrEnum):
     EXECUTION_RESUMED = "execution_resumed"
     EXECUTION_SIGNALLED = "execution_signalled"
     EXECUTION_PARKED = "execution_parked"
+    EXECUTION_DEBOUNCED = "execution_debounced"
     HINT_DROPPED = "hint_dropped"
     NODE_CLAIMED = "node_claimed"
     NODE_SUCCEEDED = "node_succeeded"
@@ -113,6 +115,7 @@ _EXECUTION_KINDS: dict[str, tuple[EventKind, tuple[str, ...]]] = {
     "u": (EventKind.EXECUTION_RESUMED, ()),
     "i": (EventKind.EXECUTION_SIGNALLED, ("event", "signal", "node")),
     "L": (EventKind.EXECUTION_PARKED, ("reason",)),
+    "B": (EventKind.EXECUTION_DEBOUNCED, ("due_ms", "plan")),
     "h": (EventKind.HINT_DROPPED, ("hint",)),
 }
 
@@ -132,7 +135,7 @@ _NODE_KINDS: dict[str, tuple[EventKind, tuple[str, ...]]] = {
     "e": (EventKind.DEAD_LETTER_DISCARDED, ()),
 }
 
-_INTEGERS = frozenset({"attempt", "duration_us", "delay_ms", "priority", "generation", "crashes", "timer_ms"})
+_INTEGERS = frozenset({"due_ms", "attempt", "duration_us", "delay_ms", "priority", "generation", "crashes", "timer_ms"})
 _NUMBERS = frozenset({"done", "total"})
 
 

@@ -24,6 +24,8 @@ All keys of one partition share a hash tag, so that a partition fits one slot of
     unfit                   hash    lane `queue@fingerprint` -> why nobody fitted    until it is empty
     active                  zset    executions by when they were last swept          while they run
     ev, ctl                 stream  facts; notices to workers                        trimmed; 10 min
+    recent:<workflow>:<key> string  the start that throttles others, its id          the period
+    quiet:<workflow>:<key>  string  the start that is debounced, its id              its delay + 24 h
     lims                    hash    rule of every limit, by type or @workflow        -
     lim:<pool>              hash    who holds a slot of a limit, and its token       while held
     lim:<pool>:o, :w        set, zset  who was offered one; who waits for one        until claimed

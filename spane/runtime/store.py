@@ -58,6 +58,8 @@ class Start:
     tenant: str = ""
     metadata: bytes = b"{}"
     pool: str = ""
+    key_means: Literal["", "t", "d"] = ""
+    period_ms: int = 0
     at_ms: int | None = None
 
 
@@ -146,7 +148,7 @@ class Store:
         return (
             self.clock.injected, start.execution, start.plan, start.workflow, start.priority, start.delay_ms,
             start.inputs, start.key, start.digest, start.tenant, start.metadata, start.pool,
-            "" if start.at_ms is None else start.at_ms,
+            "" if start.at_ms is None else start.at_ms, start.key_means, start.period_ms,
         )  # fmt: skip
 
     def start_many(self, starts: Sequence[Start]) -> list[StartReply | StoreError]:

@@ -125,3 +125,33 @@ def test_a_start_with_a_key_may_be_repeated_when_its_time_is_past(stage):
     stage.start(at_ms=at_ms, key="k", digest="d")
     stage.clock.advance(2_000)
     assert StartReply("again", "x1") == stage.start(execution="x2", at_ms=at_ms, key="k", digest="d")
+
+
+def test_a_throttled_key_is_free_again_after_its_period(stage):
+    for number in range(2):
+        reply = stage.start(ONE, f"x{number}", key="k", key_means="t", period_ms=600_000)
+        assert ("ok" if number == 0 else "again", "x0") == (reply.status, reply.execution)
+    assert 600_000 < stage.kept_ms(f"{stage.keys.prefix}recent:staged:k") <= 610_000
+    stage.clock.advance(599_999)
+    assert "x0" == stage.start(ONE, "x2", key="k", key_means="t", period_ms=600_000).execution
+    stage.clock.advance(1)
+    assert "x2" == stage.start(ONE, "x2", key="k", key_means="t", period_ms=600_000).execution
+
+
+def test_a_debounced_start_takes_the_newest_plan_and_holds_no_other(stage):
+    stage.start(ONE, "x0", key="k", key_means="d", delay_ms=1000)
+    stage.clock.advance(900)
+    assert ("again", "x0") == tuple(
+        vars_of(stage.start(CHAIN, "x1", key="k", key_means="d", delay_ms=1000, inputs=b"2"))
+    )
+    assert (b"0", b"1") == tuple(stage.client.hget(stage.keys.plan(made.hash), "refs") for made in (ONE, CHAIN))
+    stage.clock.advance(900)
+    assert [] == stage.fetch()
+    stage.clock.advance(100)
+    assert ["first"] == [claim.node for claim in stage.fetch()]
+    assert b"2" == stage.client.hget(stage.keys.outputs("x0"), "@in")
+    assert "x2" == stage.start(ONE, "x2", key="k", key_means="d", delay_ms=1000).execution
+
+
+def vars_of(reply):
+    return reply.status, reply.execution

@@ -1,0 +1,21 @@
+-- Starts that a key holds together. `recent:<workflow>:<key>` names the start of a period that lets no other in (throttle),
+-- `quiet:<workflow>:<key>` the one that begins when nobody has asked for so long (debounce).
+--@include holding
+--@include event
+--@include timer
+
+-- Have a start that has not begun yet begin later, with what was asked for last. False where it has begun.
+local function put_off(execution, plan_hash, kids, inputs, priority, metadata, due, now)
+  local X = P .. 'x:' .. execution
+  local h = redis.call('HMGET', X, '@st', '@held', '@pl')
+  if h[1] ~= 'scheduled' and not (h[1] == 'paused' and h[2]) then return false end
+  if h[3] ~= plan_hash then
+    hold(plan_hash, kids)
+    let_go(h[3], now, 0)
+  end
+  redis.call('HSET', X, '@pl', plan_hash, '@pr', priority, '@meta', metadata, '@due', int(due))
+  redis.call('HSET', P .. 'o:' .. execution, '@in', inputs)
+  event('B', execution .. '|' .. int(due) .. '|' .. plan_hash)
+  if h[1] == 'scheduled' then set_timer('s|' .. execution, due, redis.call('HGET', P .. 'p:' .. plan_hash, 'queue')) end
+  return true
+end
