@@ -21,7 +21,8 @@ _MOST_S = 100 * 366 * 86_400.0
 
 def options(draft: Draft) -> Iterator[Fault]:
     """Find options that are out of their range or make no sense."""
-    for call in draft.calls:
+    handler = [] if draft.on_failure is None else [draft.on_failure]
+    for call in (*draft.calls, *handler):
         for problem in problems(call.options):
             yield Fault("bad-option", f"Node {call.id!r}: {problem}", call.where)
         limit, node_type = call.options.limit, call.node_type

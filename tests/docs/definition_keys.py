@@ -17,6 +17,7 @@ SHAPES: dict[str, type[BaseModel]] = {
     "spane in a node": shape.NodeExtra,
     "a gate": shape.Gate,
     "options in spane": shape.Options,
+    "handler of failures": shape.Handler,
     "spane in a definition": shape.DefinitionExtra,
     "a declared input": shape.DeclaredInput,
 }

@@ -16,6 +16,13 @@ from tests.examples.test_unchanged import worker
 ROOT = Path(__file__).parents[2]
 FERRY = "the ferry does not sail"
 TOLD = {
+    "compensation": [
+        "Vienna: flight to Vienna, hotel in Vienna after the flight to Vienna, car in Vienna",
+        "Venice: failed at rent_car",
+        "  book_hotel~undo succeeded",
+        "  book_flight~undo succeeded",
+        "  tell~on_failure succeeded",
+    ],
     "control": [
         "rye is paused",
         "rye goes on: baked rye dough",

@@ -13,7 +13,7 @@ from spane.graph.spelling import nearest
 from spane.graph.wiring import references
 from spane.model.draft import Call, Draft
 from spane.model.node_type import Location, NodeOptions, NodeType
-from spane.model.plan import Branch, Gate, LimitRule
+from spane.model.plan import ON_FAILURE, Branch, Gate, LimitRule
 
 #: Finds a node type by its name; None when it is not registered.
 Lookup = Callable[[str], NodeType | None]
@@ -39,7 +39,7 @@ def read(
     draft.definition = _starting(loaded)
     if "max_concurrency" in shaped.model_fields_set:
         draft.limit = LimitRule(concurrency=shaped.max_concurrency)
-    _read_extra(draft, shaped.spane)
+    _read_extra(draft, shaped.spane, types)
     for node, parents in zip(shaped.nodes, parents_of(shaped.nodes, faults), strict=True):
         type_name = calling.TYPE if node.type == calling.ALIAS and types(node.type) is None else node.type
         draft.calls.append(_call(node, parents, type_name, types(type_name), draft, workflows))
@@ -53,7 +53,7 @@ def _starting(loaded: dict[str, Any]) -> dict[str, Any]:
     return kept
 
 
-def _read_extra(draft: Draft, extra: shape.DefinitionExtra) -> None:
+def _read_extra(draft: Draft, extra: shape.DefinitionExtra, types: Lookup) -> None:
     given = extra.model_fields_set
     draft.inputs = tuple(inputs.parameter_of(declared) for declared in extra.inputs)
     draft.accepts_any_input = extra.accepts_any_input if "accepts_any_input" in given else "inputs" not in given
@@ -61,8 +61,22 @@ def _read_extra(draft: Draft, extra: shape.DefinitionExtra) -> None:
         draft.deadline_s = extra.deadline_s
     if "limit" in given:
         draft.limit = LimitRule(**extra.limit.model_dump())
+    if "on_failure" in given:
+        draft.on_failure = _handler(extra.on_failure, types(extra.on_failure.type))
     if "returns" in given:
         draft.returns = source_of(extra.returns)
+
+
+def _handler(shaped: shape.Handler, node_type: NodeType | None) -> Call:
+    base = node_type.options if node_type else NodeOptions()
+    return Call(
+        id=shaped.type + ON_FAILURE,
+        type=shaped.type,
+        node_type=node_type,
+        options=options_of(shaped.config, shaped.options, base),
+        location=_NOWHERE,
+        config=shaped.config.model_extra or {},
+    )
 
 
 def _call(

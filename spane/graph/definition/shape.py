@@ -14,6 +14,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from spane.graph.definition.terms import Condition, Constant, Extra, Source
+from spane.model.plan import OnFailure
 
 Milliseconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
@@ -43,6 +44,7 @@ class Options(Extra):
     queue: str = "default"
     priority: int | None = None
     delay_s: float = 0.0
+    on_failure: OnFailure = "fail"
     version: str = ""
 
 
@@ -162,6 +164,14 @@ class Limit(Extra):
     key: str | None = Field(default=None, pattern=r"^\w+(\.\w+)*$", description="An input, or a part of one.")
 
 
+class Handler(_Shape):
+    """The node that runs when an execution fails: its type, and its rules."""
+
+    type: str = Field(description="The name under which its node type is registered.")
+    config: Config = Field(default_factory=Config, description="Its rules, and beside them whatever is its own.")
+    options: Options = Field(default_factory=Options, description="Rules that `config` has no word for.")
+
+
 class DefinitionExtra(Extra):
     """What the workflow as a whole takes and returns; without `inputs` it takes any initial data."""
 
@@ -176,6 +186,10 @@ class DefinitionExtra(Extra):
     limit: Limit = Field(
         default_factory=Limit,
         description="How many of its executions run at once or begin in a period, or for each key.",
+    )
+    on_failure: Handler = Field(
+        default_factory=lambda: Handler(type=""),
+        description="The node that runs when an execution fails; none without it.",
     )
     returns: Source = Field(
         default_factory=lambda: Constant(constant=None),

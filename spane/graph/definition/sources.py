@@ -91,8 +91,8 @@ def options_as_json(options: NodeOptions, base: NodeOptions) -> tuple[dict[str, 
     if "timeout_s" in extra and (timeout := _milliseconds(options.timeout_s)):
         config["timeout"] = timeout
         del extra["timeout_s"]
-    if extra.pop("on_failure", None) is not None:
-        config["continueOnFail"] = options.on_failure == "continue"
+    if "on_failure" in extra and options.on_failure != "skip":
+        config["continueOnFail"] = extra.pop("on_failure") == "continue"
     return config, extra
 
 

@@ -46,9 +46,17 @@ def _extra(draft: Draft) -> dict[str, Any]:
         extra["limit"] = msgspec.to_builtins(draft.limit)
     if draft.deadline_s is not None:
         extra["deadline_s"] = draft.deadline_s
+    if draft.on_failure is not None:
+        extra["on_failure"] = _handler(draft.on_failure)
     if draft.returns is not None:
         extra["returns"] = as_json(draft.returns)
     return extra
+
+
+def _handler(call: Call) -> dict[str, Any]:
+    rules, options = options_as_json(call.options, call.node_type.options if call.node_type else NodeOptions())
+    written = {"type": call.type, "config": {**rules, **call.config}, "options": options}
+    return {key: value for key, value in written.items() if value}
 
 
 def _node(call: Call, wiring: Wiring, only: Collection[str] | None) -> dict[str, Any]:

@@ -139,6 +139,7 @@ def test_an_entry_with_nothing_bound_stays_so():
         ({"timeout_s": 1.1}, {"timeout": 1100}, {}),
         ({"timeout_s": 0.0125}, {}, {"timeout_s": 0.0125}),
         ({"on_failure": "continue"}, {"continueOnFail": True}, {}),
+        ({"on_failure": "skip"}, {}, {"on_failure": "skip"}),
         (
             {"queue": "q", "priority": 1, "delay_s": 2.0, "version": "v"},
             {},
@@ -254,7 +255,7 @@ def drafts(draw):
                 options=node_type.options.changed(
                     timeout_s=draw(st.none() | st.floats(0.001, 1e6)),
                     delay_s=draw(st.floats(0, 1e6)),
-                    on_failure=draw(st.sampled_from(["fail", "continue"])),
+                    on_failure=draw(st.sampled_from(["fail", "continue", "skip"])),
                     retry=RetryPolicy(attempts=draw(st.integers(1, 9)), base_s=draw(st.floats(0, 1e6))),
                 ),
             )
