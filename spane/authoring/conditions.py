@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 Operator = Literal["==", "!=", "<", "<=", ">", ">="]
 
 _TRUE = Constant(msgspec.Raw(b"true"))
-_NULL = Constant(msgspec.Raw(b"null"))
 
 
 class Condition:
@@ -73,7 +72,13 @@ def not_(condition: bool, /) -> bool:
 def is_none(value: object, /) -> bool:
     """Tell that a value is None. A value that was skipped is not None: it is not there."""
     trace, source = _looked_at(value, "is_none")
-    require_possible(trace, cast("Reference", value), _NULL)
+    kinds = domains.kinds(point(cast("Reference", value)).annotation)
+    if kinds is not None and "null" not in kinds:
+        message = (
+            f"{value!r} is never None. What was skipped, or failed and was gone on from, is not None but missing: ask "
+            "is_none(coalesce(..., default=None)) for that."
+        )
+        trace.fault("impossible-value", message)
     return cast("bool", Condition(trace, IsNone(source)))
 
 

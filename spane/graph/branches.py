@@ -93,12 +93,18 @@ def absences(draft: Draft, wiring: Wiring) -> Iterator[Fault]:
             yield from _absent(undo, presence.of(Output(call.id)), presence, wiring)
     returned = draft.returns if draft.location.line else None
     missing = frozenset() if returned is None else presence.of(returned)
-    if returned is not None and missing and not takes_none(draft.returns_annotation):
+    if returned is not None and missing and not takes_none(draft.returns_annotation) and not _is_told(draft, returned):
         message = (
             f"The workflow returns {said_of(returned)}, which is there only {_where(missing, wiring)}. Annotate it to "
             "return `... | None`, or return coalesce(..., default=...)."
         )
         yield Fault("may-be-skipped", message, draft.where)
+
+
+def _is_told(draft: Draft, returned: Source) -> bool:
+    """Tell whether the `coalesce` that is returned has a fault already."""
+    of_it = f"{said_of(returned)} finds nothing"
+    return any(fault.code == "coalesce-default" and fault.message.startswith(of_it) for fault in draft.faults)
 
 
 def _absent(call: Call, known: Needs, presence: Presence, wiring: Wiring) -> Iterator[Fault]:

@@ -477,7 +477,7 @@ def test_a_node_fed_by_branches_of_which_one_is_always_taken_is_never_skipped():
 
 def test_branches_of_a_node_that_may_fail_and_be_gone_on_from_may_all_be_skipped():
     @workflow
-    def flow(n: int) -> int | None:
+    def flow(n: int) -> int:
         with when(shaky(n) > 3) as large:
             one = make.named("one")()
         with large.otherwise():

@@ -206,7 +206,30 @@ def test_is_none_of_what_is_never_none_is_a_fault():
         _ = flow.plan
     [fault] = caught.value.faults
     assert "impossible-value" == fault.code
-    assert "can never be equal to None: in JSON that is a null, and int is a number." in fault.message
+    assert (
+        "is never None. What was skipped, or failed and was gone on from, is not None but missing: ask "
+        in fault.message
+    )
+
+
+def test_whether_a_node_that_may_fail_did_is_asked_through_coalesce():
+    @node(name="conditions.shaky", on_failure="continue", retry=Retry(attempts=1))
+    def shaky(n: int) -> int:
+        return 1 // n
+
+    @node(name="conditions.say")
+    def say(word: str) -> str:
+        return word
+
+    @workflow
+    def flow(n: int) -> str:
+        with when(is_none(coalesce(shaky(n), default=None))) as failed:
+            one = say.named("one")("failed")
+        with failed.otherwise():
+            two = say.named("two")("succeeded")
+        return coalesce(one, two)
+
+    assert ["failed", "succeeded"] == [flow(0), flow(1)]
 
 
 def test_a_condition_on_a_part_that_is_not_there_says_who_looked_and_what_to_ask_first():
