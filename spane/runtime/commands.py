@@ -23,7 +23,8 @@ from spane.runtime.store import BLOB_MARK, Store
 
 Command = tuple[Any, ...]
 
-_TIMERS_A_FETCH = 100
+#: Few enough that a fetch stays below some 5 ms, enough that 100,000 timers of one instant are queued within a second.
+_TIMERS_A_FETCH = 500
 
 
 class Commands:

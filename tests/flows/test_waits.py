@@ -372,6 +372,14 @@ def test_what_runs_at_the_deadline_is_told_to_stop(place):
     ]
 
 
+def test_a_sub_workflow_is_cancelled_at_the_deadline_of_its_parent(place):
+    execution = place.start(waits.calling_what_naps, {"value": 1})
+    with pytest.raises(DeadlineExceeded):
+        execution.result(timeout_s=20)
+    child = place.engine.executions(workflow="napping", status="cancelled")[0]
+    assert f"the deadline of {execution.id} has come" == place.engine.store.fields(child.id, "@why")[0]
+
+
 def test_an_execution_that_ends_in_time_has_nothing_of_its_deadline(place):
     execution, result = place.run(waits.quick, value=5)
     assert 5 == result

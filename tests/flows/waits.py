@@ -122,6 +122,16 @@ def too_slow(value: Any) -> Any:
     return shown(sleep(relay(value), 60))
 
 
+@workflow
+def napping(value: Any) -> Any:
+    return shown(sleep(relay(value), 60))
+
+
+@workflow(deadline_s=0.8)
+def calling_what_naps(value: Any) -> Any:
+    return napping(value)
+
+
 @node
 async def forever(context: Context = current()) -> None:
     saw(context)

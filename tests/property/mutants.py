@@ -147,7 +147,7 @@ MUTANTS = (
     ),
     Mutant(
         "a due timer is dropped",
-        "    push(lane_of(queue, flag), own ~= '' and own or h[4], execution .. '|' .. node)\n",
+        "    line_up(lane_of(queue, flag), own ~= '' and own or h[4], execution .. '|' .. node)\n",
         "",
         "fetch",
     ),
@@ -229,10 +229,9 @@ MUTANTS = (
     Mutant("a signal that was kept is not taken", "if signal then rouse(", "if false then rouse(", "await"),
     Mutant(
         "a node that is roused is not queued",
-        "  push(queue, own ~= '' and own or h[4], execution .. '|' .. node)\n  return true",
+        "  line(queue, own ~= '' and own or h[4], execution .. '|' .. node)\n  return true",
         "  return true",
     ),
-    Mutant("a wait has no timer", "    set_timer('w|' .. execution .. '|' .. node, due, queue)\n", "", "await"),
     Mutant("a slot is taken by everybody", "  if room(pool, rule, now) < 1 then return false end\n", ""),
     Mutant(
         "a slot comes never back",

@@ -104,7 +104,9 @@ def _plan(edges: Edges, rng: random.Random, workflow: str) -> Plan:
                 config=_config(rng, f"b{name}"),
             )
         )
-    return strewn(Plan(workflow, tuple(_waiting(node, rng) if rng.random() < 0.15 else node for node in nodes)), rng)
+    waiting = tuple(_waiting(node, rng) if rng.random() < 0.15 else node for node in nodes)
+    deadline_ms = rng.choice((None, None, None, None, None, None, None, 3_000))
+    return strewn(Plan(workflow, waiting, deadline_ms=deadline_ms), rng)
 
 
 def _waiting(node: PlanNode, rng: random.Random) -> PlanNode:

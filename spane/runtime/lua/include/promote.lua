@@ -8,6 +8,7 @@
 --@include plan
 --@include limit
 --@include deadline
+--@include due
 
 local function begin(execution, X, plan, priority, now)
   local out, fields = found(false), {}
@@ -32,38 +33,52 @@ local function promote_node(execution, node, now)
   local letter, _, failures, crashes, _, flag = read_state(h[1])
   if letter ~= 'T' then return end
   if may_start(h[2], node) then
-    local _, _, queue, own = read_profile(redis.call('HGET', P .. 'p:' .. h[3], profile_field(node)))
+    local _, _, queue, own = read_profile(profile_of(h[3], node))
     redis.call('HSET', X, node, state('Q', '', failures, crashes, now, flag))
-    push(lane_of(queue, flag), own ~= '' and own or h[4], execution .. '|' .. node)
+    line_up(lane_of(queue, flag), own ~= '' and own or h[4], execution .. '|' .. node)
   elseif h[2] == 'failing' or h[2] == 'failed' or h[2] == 'paused' or h[2] == 'compensating' then
     redis.call('HSET', X, node, state('P', '', failures, crashes, now, flag))
     put_aside(execution, 'node|' .. node, h[2])
   end
 end
 
+-- Do what a timer that is not a node's was set for; returns how many nodes that released.
+local function promote_other(timer, kind, execution, now, kept_ms, dead_kept_ms)
+  redis.call('ZREM', P .. 't', timer)
+  if kind == 's' then
+    local X = P .. 'x:' .. execution
+    local h = redis.call('HMGET', X, '@st', '@pl', '@pr', '@lim')
+    if h[1] == 'scheduled' and (not h[4] or may_begin(execution, h[4], h[3], now)) then
+      return begin(execution, X, P .. 'p:' .. h[2], h[3], now)
+    end
+  elseif kind == 'l' then
+    return end_rest(execution, now)
+  elseif kind == 'd' then
+    overrun(execution, now, kept_ms, dead_kept_ms)
+  elseif kind == 'c' then
+    redis.call('RPUSH', P .. 'sp', string.sub(timer, 3))
+  end
+  return 0
+end
+
 local function promote(now, most, kept_ms, dead_kept_ms)
   local due = redis.call('ZRANGEBYSCORE', P .. 't', '-inf', int(now), 'LIMIT', 0, most)
-  local released = 0
+  local released, of_nodes = 0, {}
   for _, timer in ipairs(due) do
-    if released >= CHUNK then break end
-    redis.call('ZREM', P .. 't', timer)
+    if string.find(timer, '^[nw]') then of_nodes[#of_nodes + 1] = timer end
+  end
+  if #of_nodes > 0 then redis.call('ZREM', P .. 't', unpack(of_nodes)) end
+  for _, timer in ipairs(due) do
     local kind, execution, node = string.match(timer, '^(%a)|([^|]+)|?(.*)$')
     if kind == 'n' then
       promote_node(execution, node, now)
     elseif kind == 'w' then
-      rouse(execution, node, 't', now)
-    elseif kind == 's' then
-      local X = P .. 'x:' .. execution
-      local h = redis.call('HMGET', X, '@st', '@pl', '@pr', '@lim')
-      if h[1] == 'scheduled' and (not h[4] or may_begin(execution, h[4], h[3], now)) then released = released + begin(execution, X, P .. 'p:' .. h[2], h[3], now) end
-    elseif kind == 'l' then
-      released = released + end_rest(execution, now)
-    elseif kind == 'd' then
-      overrun(execution, now, kept_ms, dead_kept_ms)
-    elseif kind == 'c' then
-      redis.call('RPUSH', P .. 'sp', string.sub(timer, 3))
+      rouse(execution, node, 't', now, line_up)
+    elseif released < CHUNK then
+      released = released + promote_other(timer, kind, execution, now, kept_ms, dead_kept_ms)
     end
   end
+  queue_all_due()
   local head = redis.call('ZRANGE', P .. 't', 0, 0, 'WITHSCORES')
   if not head[2] then return -1, #due end
   return math.max(0, tonumber(head[2]) - now), #due

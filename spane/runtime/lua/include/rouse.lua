@@ -1,9 +1,9 @@
 -- Let a node go on that awaits something: what came is put beside its inputs, and it is queued again. `came` begins with
 -- a letter: t its time is over, e an event came, whose data follows. Where nothing may start now, the node is put aside with what came.
--- Returns true if the node was waiting.
+-- Returns true if the node was waiting. `put` queues it, where many are roused together (include/due.lua).
 --@include queue
 --@include state
-local function rouse(execution, node, came, now)
+local function rouse(execution, node, came, now, put)
   local X = P .. 'x:' .. execution
   local h = redis.call('HMGET', X, node, '@st', '@pl', '@pr')
   if not h[1] then return false end
@@ -11,7 +11,7 @@ local function rouse(execution, node, came, now)
   if letter ~= 'A' then return false end
   local ending = h[2] == 'failing' or h[2] == 'failed' or h[2] == 'compensating'
   if h[2] ~= 'running' and h[2] ~= 'paused' and not ending then return false end
-  if flag == 't' then redis.call('ZREM', P .. 't', 'w|' .. execution .. '|' .. node) end
+  if flag == 't' and came ~= 't' then redis.call('ZREM', P .. 't', 'w|' .. execution .. '|' .. node) end
   redis.call('HSET', P .. 'o:' .. execution, '@w:' .. node, came)
   if h[2] ~= 'running' then
     redis.call('HSET', X, node, state('P', '', failures, crashes, now, ''))
@@ -20,6 +20,7 @@ local function rouse(execution, node, came, now)
   end
   local _, _, queue, own = read_profile(redis.call('HGET', P .. 'p:' .. h[3], profile_field(node)))
   redis.call('HSET', X, node, state('Q', '', failures, crashes, now, ''))
-  push(queue, own ~= '' and own or h[4], execution .. '|' .. node)
+  local line = put or push
+  line(queue, own ~= '' and own or h[4], execution .. '|' .. node)
   return true
 end
