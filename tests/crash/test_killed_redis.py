@@ -83,6 +83,17 @@ def _restart(cluster) -> float:
 
 
 def _charged_for_redis(cluster) -> list[str]:
-    """Return the nodes that failed a try because Redis was away, which is no fault of theirs."""
-    errors = [(event, event.error) for event in cluster.store.events() if event.error is not None]
-    return [f"{event.node}: {error}" for event, error in errors if error.type.startswith("spane.errors:Store")]
+    """Return the nodes that failed a try because Redis was away, which is no fault of theirs.
+
+    One that was put off, as a map is that could not keep its items, comes again as the same attempt.
+    """
+    charged, put_off = [], {}
+    for event in cluster.store.events():
+        node = event.execution, event.node
+        if event.kind is EventKind.NODE_CLAIMED and put_off.pop(node, event.attempt) != event.attempt:
+            charged.append(f"{event.node}, now attempt {event.attempt}")
+        elif event.kind is EventKind.NODE_RETRYING and event.error.type.startswith("spane.errors:Store"):
+            put_off[node] = event.attempt
+        elif event.error is not None and event.error.type.startswith("spane.errors:Store"):
+            charged.append(f"{event.node}: {event.error}")
+    return charged

@@ -178,7 +178,7 @@ def _told_to_rest(world: World, claim: Claim, rng: random.Random) -> tuple[Any, 
 
 def _outcome(world: World, hands: Hands, claim: Claim) -> tuple[Any, ...]:
     """Return (kind, payload, delay or reason, spends) of a node that behaves as its config says."""
-    if _node(world, claim).each is not None and not items.map_of(claim.node):
+    if _is_map(world, claim):
         return _of_map(world, claim)
     if _behaviour(world, claim)["newer"] and not hands.newer and not world.calm:
         return "u", NEWER.encode(), "it needs newer code", 0
@@ -204,6 +204,10 @@ def _outcome(world: World, hands: Hands, claim: Claim) -> tuple[Any, ...]:
         world.complain("I3", f"{claim.node} was given {own!r}, which is not its own")
     told["from"] = {name: digest(value) for name, value in values.items()}
     return "s", json.dumps(told).encode(), 0, 0
+
+
+def _is_map(world: World, claim: Claim) -> bool:
+    return _node(world, claim).each is not None and items.map_of(claim.node) is None
 
 
 def _of_map(world: World, claim: Claim) -> tuple[Any, ...]:
@@ -255,8 +259,8 @@ def _commit(world: World, hands: Hands, rng: random.Random) -> Actor:
     hands.finished.pop(0)
     if reply[0] == b"ok" and len(reply) > 2:
         hands.accept([reply[2]], payload)
-        # A map takes no slot; its items do.
-        if hands.unstarted[-1].type in RULES and _node(world, hands.unstarted[-1]).each is None:
+        # A map itself runs nothing of its type; its items do, and take the slots.
+        if hands.unstarted[-1].type in RULES and not _is_map(world, hands.unstarted[-1]):
             world.complain("I3", f"{hands.unstarted[-1]!r} was handed over without a slot of its limit")
 
 

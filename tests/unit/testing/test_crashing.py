@@ -110,3 +110,21 @@ def test_a_replaced_node_stays_replaced(spane, paying):
     replacement = spane.replace("charge", with_="free")
     assert {"free of 4"} == {crash.result for crash in spane.crash_everywhere(paying, {"amount": 2})}
     assert 8 == len(replacement.calls)
+
+
+def test_a_map_bears_a_crash_at_each_of_its_commits(spane):
+    @node
+    def upto(count: int) -> list[int]:
+        return list(range(count))
+
+    @node
+    def doubled(n: int) -> int:
+        return 2 * n
+
+    @workflow
+    def mapped(count: int) -> list[int]:
+        return doubled.map(upto(count))
+
+    crashes = list(spane.crash_everywhere(mapped, {"count": 2}))
+    assert {"doubled", "doubled#0", "doubled#1", "upto", None} == {crash.node for crash in crashes}
+    assert [[0, 2]] * len(crashes) == [crash.result for crash in crashes]
