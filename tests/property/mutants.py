@@ -244,9 +244,6 @@ MUTANTS = (
         "  redis.call('SREM', held .. ':o', member)\nend",
     ),
     Mutant(
-        "an offered slot is offered twice", "redis.call('SADD', P .. 'lim:' .. pool .. ':o', member)", "local _ = 0"
-    ),
-    Mutant(
         "a slot that was offered in vain is lost", "    if pool then free_slot(pool, hint, '', now) end\n", "", "fetch"
     ),
     Mutant("a rate has no timer", "  if at then set_timer('l|' .. pool, math.ceil(at), rule.queue) end\n", ""),
