@@ -14,6 +14,7 @@ from spane.model.plan import ITEMS_IN_FLIGHT, Each, Plan, PlanNode
 from spane.runtime.claim import Claim
 from spane.runtime.layout import came_field
 from tests.property.limits import RULES, key_of
+from tests.property.shapes import KIDS
 from tests.property.world import (
     LEASE_MS,
     LIMITS,
@@ -180,6 +181,8 @@ def _outcome(world: World, hands: Hands, claim: Claim) -> tuple[Any, ...]:
     """Return (kind, payload, delay or reason, spends) of a node that behaves as its config says."""
     if _is_map(world, claim):
         return _of_map(world, claim)
+    if _node(world, claim).child is not None:
+        return _of_child(claim)
     if _behaviour(world, claim)["newer"] and not hands.newer and not world.calm:
         return "u", NEWER.encode(), "it needs newer code", 0
     if claim.execution in world.cancelled and claim.node[-1] in "02468" and not world.calm:
@@ -210,6 +213,16 @@ def _is_map(world: World, claim: Claim) -> bool:
     return _node(world, claim).each is not None and items.map_of(claim.node) is None
 
 
+def _of_child(claim: Claim) -> tuple[Any, ...]:
+    """Start a child, or come to what it came to."""
+    came = dict(zip(claim.fields, claim.values or (), strict=True))[came_field(claim.node)]
+    if came is None:
+        return "d", None, 0, 0
+    if not came.startswith(b"ccompleted|"):
+        return "f", error_of(claim.node, claim.attempt), 0, 1
+    return "s", json.dumps({"by": claim.token}).encode(), 0, 0
+
+
 def _of_map(world: World, claim: Claim) -> tuple[Any, ...]:
     """Split a list of some length, or join what its items came to."""
     came = dict(zip(claim.fields, claim.values or (), strict=True))[f"@w:{claim.node}"]
@@ -222,7 +235,8 @@ def _of_map(world: World, claim: Claim) -> tuple[Any, ...]:
 
 
 def _node(world: World, claim: Claim) -> PlanNode:
-    return nodes_of(world.plans[int(claim.execution[1:].partition("-")[0])])[claim.node.partition(items.MARK)[0]]
+    plan = KIDS.get(claim.plan) or world.plans[int(claim.execution[1:].partition("-")[0])]
+    return nodes_of(plan)[claim.node.partition(items.MARK)[0]]
 
 
 def _behaviour(world: World, claim: Claim) -> Any:
@@ -247,6 +261,16 @@ def _commit(world: World, hands: Hands, rng: random.Random) -> Actor:
             "" if within_ms is None else within_ms, *_KEPT, event,
         )  # fmt: skip
         hands.finished.pop(0)
+        return
+    if kind == "d":
+        child, kid = f"{claim.execution}-{claim.token}", KIDS[_node(world, claim).child or ""]
+        reply = yield (
+            "descend", world.clock.injected, hands.session, claim.execution, claim.node, claim.token, child, kid.hash,
+            kid.workflow, b"{}", "", 1, *_KEPT,
+        )  # fmt: skip
+        hands.finished.pop(0)
+        if reply == [b"ok", 1] and child not in world.started:
+            world.started.append(child)
         return
     if kind == "m":
         yield from _expand(world, hands, claim, extra, again=rng.random() < 0.3)

@@ -14,6 +14,8 @@ from tests.replay import Violation
 
 def judge(world: World) -> list[Violation]:
     """Return all violations of a world that has come to its end."""
+    children = [event.execution for event in world.store.events() if (event.data or {}).get("parent")]
+    world.started += [child for child in children if child not in world.started]
     found = world.complaints + check(world.store, world.started) + _as_the_world_knows(world)
     return found or leftovers(world.idle())
 

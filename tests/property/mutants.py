@@ -103,7 +103,7 @@ MUTANTS = (
         "commit",
     ),
     Mutant("a duplicate hint is claimed", "if letter ~= 'Q' then return false end", "", "fetch"),
-    Mutant("an ending execution starts nodes", "if not may_start(h[2], node) then park", "if false then park", "fetch"),
+    Mutant("an ending execution starts nodes", "  if not may_start(h[2], node) then\n", "  if false then\n", "fetch"),
     Mutant("a failing execution releases children", "targets and status ~= 'running' then", "targets and false then"),
     Mutant(
         "completed one node early",
@@ -151,7 +151,11 @@ MUTANTS = (
         "",
         "fetch",
     ),
-    Mutant("an ended execution is kept for ever", "  redis.call('PEXPIRE', X, kept_ms)\n", ""),
+    Mutant(
+        "an ended execution is kept for ever",
+        "redis.call('PEXPIRE', P .. 'x:' .. execution, kept_ms)\n",
+        "local _ = 0\n",
+    ),
     Mutant("an ended execution holds its plan", "'refs', -1)", "'refs', 0)"),
     Mutant(
         "a dead letter is not kept",
@@ -193,7 +197,7 @@ MUTANTS = (
         "heal",
     ),
     Mutant(
-        "a healed execution does not hold its plan", "redis.call('HINCRBY', plan, 'refs', 1)", "local _ = 0", "heal"
+        "a healed execution does not hold its plan", "hold(plan_hash, redis.call", "type(plan_hash, redis.call", "heal"
     ),
     Mutant(
         "a healed execution is not looked over",
@@ -201,17 +205,15 @@ MUTANTS = (
         "local _ = 0",
         "heal",
     ),
-    Mutant(
-        "a healed execution keeps its generation", "generation = generation + 1", "generation = generation + 0", "heal"
-    ),
+    Mutant("a healed execution keeps its generation", "'HINCRBY', X, '@g', 1)", "'HINCRBY', X, '@g', 0)", "heal"),
     Mutant(
         "a dead letter is retried twice",
-        "if redis.call('ZREM', P .. 'dl', execution .. '|' .. dead) == 1 then",
+        "if redis.call('ZREM', P .. 'dl', execution .. '|' .. node) == 1 then",
         "if true then",
         "heal",
     ),
     Mutant("a retried node keeps its failures", "'Q', '', 0, 0, now, '')", "'Q', '', 7, 0, now, '')", "heal"),
-    Mutant("a retried node does not count", "int(h[5] + 1)", "int(h[5])", "heal"),
+    Mutant("a retried node does not count", "'HINCRBY', X, '@open', 1)", "'HINCRBY', X, '@open', 0)", "heal"),
     Mutant("a dead letter that is left does not matter", "if bad then return 'failed', bad end", ""),
     Mutant(
         "a cancelled attempt is cancelled in an execution that is not",
@@ -275,5 +277,15 @@ MUTANTS = (
     Mutant("what has compensated is healed", "if h[5] then return {'undone', status} end", "", "heal"),
     Mutant(
         "a retried undo is not queued", "if status ~= 'compensating' then compensate(", "if false then type(", "heal"
+    ),
+    Mutant(
+        "a parent does not hear that its child has ended",
+        "  if not rouse(parent, node, came, now) then fields =",
+        "  if false then fields =",
+    ),
+    Mutant(
+        "children are not retired with their parent",
+        "if left == -1 and parent[4] >= 0 and ended then",
+        "if false then",
     ),
 )

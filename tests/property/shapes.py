@@ -109,6 +109,59 @@ def _plan(edges: Edges, rng: random.Random, workflow: str) -> Plan:
     return strewn(Plan(workflow, waiting, deadline_ms=deadline_ms), rng)
 
 
+#: Plans that nodes of other plans run as child executions, by their hashes.
+KIDS: dict[str, Plan] = {}
+
+
+def below(plan: Plan) -> list[Plan]:
+    """Return the plans that a plan calls, and that those call, each before the one that calls it."""
+    return [each for kid in plan.kids for each in (*below(KIDS[kid]), KIDS[kid])]
+
+
+def _nested(rng: random.Random, workflow: str) -> Plan:
+    """A plan of which some nodes run a chain, whose last node may run another one."""
+    lowest = _chained(rng, f"{workflow}-low", None)
+    kid = _chained(rng, f"{workflow}-kid", lowest if rng.random() < 0.4 else None)
+    plan = _plan({"a": (), "b": ("a",), "c": ("a",), "d": ("b", "c"), "e": ("b",)}, rng, workflow)
+    callers = rng.sample(("a", "b", "c", "d"), rng.randrange(1, 4))
+    return msgspec.structs.replace(
+        plan, nodes=tuple(_calling(node, kid) if node.id in callers else node for node in plan.nodes)
+    )
+
+
+def _chained(rng: random.Random, workflow: str, kid: Plan | None) -> Plan:
+    names = [f"k{number}" for number in range(rng.randrange(1, 4))]
+    nodes = [
+        PlanNode(
+            id=name,
+            type=name,
+            arguments=tuple((parent, Output(parent)) for parent in names[max(0, at - 1) : at]),
+            parents=tuple(names[max(0, at - 1) : at]),
+            delay_ms=rng.choice((0, 0, 0, 700)),
+            retry=RetryPolicy(attempts=rng.choice((1, 2, 3)), backoff="fixed", base_s=0.3),
+            config=_config(rng, f"b{name}"),
+        )
+        for at, name in enumerate(names)
+    ]
+    if kid is not None:
+        nodes[-1] = _calling(nodes[-1], kid)
+    plan = Plan(workflow, tuple(nodes))
+    KIDS[plan.hash] = plan
+    return plan
+
+
+def _calling(node: PlanNode, kid: Plan) -> PlanNode:
+    config = {
+        "fails": 0,
+        "kills": False,
+        "newer": False,
+        "skips": False,
+        "opens": json.loads(bytes(node.config))["opens"],
+    }
+    raw = msgspec.Raw(json.dumps(config).encode())
+    return msgspec.structs.replace(node, type="calls", waits=True, child=kid.hash, limit=None, config=raw)
+
+
 def _waiting(node: PlanNode, rng: random.Random) -> PlanNode:
     """Return a node that waits for an event instead, half of them for a time at most."""
     config = {
@@ -171,6 +224,7 @@ SHAPES: dict[str, Callable[[random.Random, str], Plan]] = {
     "tangle": _made(_tangle),
     "roots": _made(_roots),
     "maps": _maps,
+    "nested": _nested,
     "undone chain": _undone(_chain),
     "undone tangle": _undone(_tangle),
 }

@@ -20,12 +20,13 @@ import redis
 
 from spane.model.outcome import NodeError, encode_error
 from spane.model.plan import Plan, PlanNode
+from spane.model.waits import WAIT_FOR_EVENT
 from spane.runtime import layout
 from spane.runtime.keys import Keys
 from spane.runtime.scripts import Script
 from spane.runtime.store import Limits, Start, Store
 from tests.property import limits
-from tests.property.shapes import SHAPES
+from tests.property.shapes import SHAPES, below
 from tests.replay import Violation
 
 LEASE_MS = 5_000
@@ -170,7 +171,8 @@ class World:
         shape = self.schedule.shape or rng.choice(sorted(SHAPES))
         for number in range(self.schedule.executions):
             plan = SHAPES[shape](random.Random(f"{self.schedule.seed}/{number}"), f"flow{number}")
-            self._put_plan(plan)
+            for each in (*below(plan), plan):
+                self._put_plan(each)
             self.plans.append(plan)
         self.limited = any(plan.limit or any(node.limit for node in plan.nodes) for plan in self.plans)
         self._people()
@@ -198,7 +200,7 @@ class World:
             self._add(f"worker{number}", lambda number=number: actors.worker(self, number), killable=True)
         self._add("rescuer", lambda: actors.rescuer(self))
         self._add("sweeper", lambda: actors.sweeper(self))
-        if any(node.waits for plan in self.plans for node in plan.nodes):
+        if any(node.type == WAIT_FOR_EVENT for plan in self.plans for node in plan.nodes):
             self._add("signaller", lambda: actors.signaller(self))
         if self._rng(-2).random() < 0.25:
             self._add("canceller", lambda: actors.canceller(self))
@@ -349,6 +351,7 @@ _TIMED = frozenset(
         "resume",
         "heal",
         "discard",
+        "descend",
         "await",
         "signal",
         "admit",
@@ -395,6 +398,7 @@ def make_store(
 def _changed(scripts: Mapping[str, Script], mutate: Callable[[str, str], str] | None) -> Iterator[tuple[str, Script]]:
     for name, script in scripts.items():
         text = script.text.replace("local CHUNK = 500", f"local CHUNK = {CHUNK}")
+        text = text.replace("local CHILDREN_A_STEP = 50", "local CHILDREN_A_STEP = 1")
         if mutate is not None:
             text = mutate(name, text)
         yield name, Script(name, text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
