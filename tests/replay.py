@@ -336,7 +336,9 @@ class Replay:
             told.state = "limited"
             return
         # A running node is parked by a worker whose code does not fit: it is queued for one that does.
-        told.state = "queued" if told.state == "running" and self.status in ("running", "paused", "compensating") else "parked"
+        told.state = (
+            "queued" if told.state == "running" and self.status in ("running", "paused", "compensating") else "parked"
+        )
 
     def _on_node_waiting(self, event: Event) -> None:
         """Take in what a node waits for: its child (again if that is healed, whatever it was), a time, or an event."""
