@@ -133,7 +133,8 @@ class Holdings:
     def room(self) -> tuple[int, int]:
         """Return how many more nodes to fetch: for threads, a little ahead of them, and for the event loop."""
         horizon = time.monotonic() - RECENT_S
-        recent = sum(1 for at in self._completed if at >= horizon)
+        # A copy is one operation; threads that end claims meanwhile would break off a count over the deque itself.
+        recent = sum(1 for at in self._completed.copy() if at >= horizon)
         held = len(self._unstarted) + len(self._running) - self._loop_claims
         loop_room = 0 if self._loop_blocked else self.on_loop - self._loop_claims
         return self.threads + recent - held, loop_room

@@ -172,8 +172,9 @@ class Pump:
             if self._unloaded:
                 self._load_scripts()
             self.give_back(self.holdings.stale)
-            batch = self._drain_outbox()
             room, loop_room = self._room()
+            # Last of all: what was taken out of the outbox is lost if anything raises before it is sent.
+            batch = self._drain_outbox()
             due = time.monotonic() >= self._looked_at + self._next_due_s
             wants = (room > 0 and (self._hot or due)) or (loop_room > 0 and (self._loop_hot or due))
             if batch or wants:
