@@ -20,7 +20,7 @@ from spane.control.many import ManyExecutions
 from spane.control.options import StartOptions, is_storable
 from spane.control.starting import Starter, split, split_many
 from spane.control.waiting import InProcess, Waiter
-from spane.errors import UnknownExecution
+from spane.errors import SubWorkflowFailed, UnknownExecution
 from spane.model.state import ExecutionState
 from spane.runtime.broker import SpaneBroker
 from spane.runtime.clients import blocking_client, command_client
@@ -326,6 +326,8 @@ def run_in_process(workflow: Workflow[..., R], inputs: Mapping[str, Any]) -> R:
         execution = engine.start(workflow, inputs)
         if execution.wait() is ExecutionState.FAILED:
             own = engine.broker.exception_of(execution.id)
+            while isinstance(own, SubWorkflowFailed) and (below := engine.broker.exception_of(own.child)):
+                own = below
             if own is not None:
                 raise own
         result: R = execution.result()

@@ -113,6 +113,21 @@ def test_outside_a_body_it_is_the_workflow_itself():
     assert 12 == workflow.of("alone", treble).named("once")(number=4)
 
 
+def test_called_as_a_function_it_raises_what_the_user_raised_below():
+    @node(retry=Retry(attempts=1))
+    def breaks(number: int) -> int:
+        raise ZeroDivisionError(number)
+
+    inner = workflow.of("inner_breaking", breaks)
+
+    @workflow
+    def outer(number: int) -> int:
+        return inner(number=number)
+
+    with pytest.raises(ZeroDivisionError, match="4"):
+        outer(4)
+
+
 def test_passed_without_a_call_it_is_refused():
     inner = inner_of()
 
