@@ -14,6 +14,8 @@ class Mutant:
     old: str
     new: str
     script: str | None = None
+    #: The shape of plans that it is looked for in; any without one.
+    shape: str | None = None
 
     def change(self, script: str, text: str) -> str:
         """Return the text of a script with the fault in it."""
@@ -32,6 +34,8 @@ class Mutant:
 
 
 _LEASE_CLEARED = "redis.call('HDEL', P .. 'w:' .. session, execution .. '|' .. node)\nif kind"
+
+UNDONE = "undone chain"
 
 MUTANTS = (
     Mutant("no fence", "if holder ~= token then", "if false then", "commit"),
@@ -257,27 +261,28 @@ MUTANTS = (
     Mutant("a lost holder keeps its slot", "  end_slot(execution, node, token, h.plan, now)\nend", "end", "rescue"),
     Mutant("a limited child is handed over", "      if limited(hand.profile) then return nil end\n", ""),
     Mutant("an execution that ends keeps its slot", "  if h[3] then leave_pool(h[3], execution, now) end\n", ""),
-    Mutant("what is skipped when it fails runs its children", "return 'skip', SKIPPED", "return 'skip', RAN"),
-    Mutant("the first to complete is undone first", "redis.call('RPOP', P .. 'u:'", "redis.call('LPOP', P .. 'u:'"),
+    Mutant(
+        "what is skipped when it fails runs its children", "return 'skip', SKIPPED", "return 'skip', RAN", shape=UNDONE
+    ),
+    Mutant("the first to complete is undone first", "'RPOP', P .. 'u:'", "'LPOP', P .. 'u:'", shape=UNDONE),
     Mutant(
         "only one node is undone",
         "and compensate(",
         "and redis.call('HEXISTS', P .. 'x:' .. execution, '@fate') == 0 and compensate(",
+        shape=UNDONE,
     ),
-    Mutant("a completed execution is undone", "if status ~= 'completed' and compensate", "if compensate"),
+    Mutant("a completed execution is undone", "if status ~= 'completed' and compensate", "if compensate", shape=UNDONE),
     Mutant(
         "what succeeds while it is cancelled is not undone",
         "local undoable = kind == 's' and",
         "local undoable = kind == 's' and r[2] ~= 'cancelling' and",
         "commit",
+        UNDONE,
     ),
-    Mutant("what failed is undone", "local undoable = kind == 's' and", "local undoable = true and", "commit"),
-    Mutant("nobody hears of a failure", "redis.call('HGET', plan, 'handler'))", "false)"),
-    Mutant("no step may start", "(status == 'compensating' and is_step(node))", "false"),
-    Mutant("what has compensated is healed", "if h[5] then return {'undone', status} end", "", "heal"),
-    Mutant(
-        "a retried undo is not queued", "if status ~= 'compensating' then compensate(", "if false then type(", "heal"
-    ),
+    Mutant("what failed is undone", "local undoable = kind == 's' and", "local undoable = true and", "commit", UNDONE),
+    Mutant("nobody hears of a failure", "redis.call('HGET', plan, 'handler'))", "false)", shape=UNDONE),
+    Mutant("no step may start", "(status == 'compensating' and is_step(node))", "false", shape=UNDONE),
+    Mutant("what has compensated is healed", "if h[5] then return {'undone', status} end", "", "heal", UNDONE),
     Mutant(
         "a parent does not hear that its child has ended",
         "  if not rouse(parent, node, came, now) then fields =",

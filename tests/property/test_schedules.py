@@ -66,7 +66,7 @@ def test_a_fault_in_a_transition_is_found(client, mutant: Mutant):
     changed: list[str] = []
     runner = Runner(client, mutate=mutant.applied(changed))
     assert changed, "the text that this mutant changes is gone; write it anew"
-    assert _first_found(runner) is not None, f"{mutant.name!r} lived through {_MUTANT_PATIENCE} schedules"
+    assert _first_found(runner, mutant.shape) is not None, f"{mutant.name!r} lived through {_MUTANT_PATIENCE} schedules"
 
 
 @pytest.mark.redis
@@ -80,9 +80,9 @@ def test_a_failing_schedule_is_shrunk_to_what_makes_it_fail(client):
     assert small.executions <= failing.executions
 
 
-def _first_found(runner: Runner) -> Schedule | None:
+def _first_found(runner: Runner, shape: str | None = None) -> Schedule | None:
     for seed in range(_MUTANT_PATIENCE):
-        schedule = Schedule(seed)
+        schedule = Schedule(seed, shape)
         # A script that cannot run at all (I13) is a mutant written badly, not one found.
         if any(violation.invariant != "I13" for violation in runner.run(schedule).violations):
             return schedule

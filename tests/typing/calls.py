@@ -9,6 +9,7 @@ from typing import Any, Literal, assert_type
 from spane import (
     Bound,
     Context,
+    Failure,
     Node,
     NodeError,
     Parents,
@@ -106,6 +107,34 @@ def fulfil(order_id: int, express: bool = False) -> str:
     return receipt
 
 
+def take_back(receipt: str) -> None:
+    raise NotImplementedError
+
+
+@node
+async def tell(failure: Failure, order_id: int) -> None:
+    assert_type(failure.error, NodeError)
+
+
+@node(undo=take_back, on_failure="skip")
+def pay(order: Order, times: int = 1) -> str:
+    raise NotImplementedError
+
+
+@node(undo=tell)
+async def pay_later(order: Order) -> bytes:
+    raise NotImplementedError
+
+
+@workflow(on_failure=tell)
+def paying(order_id: int) -> str:
+    assert_type(pay_later(load(order_id)), bytes)
+    return assert_type(pay(load(order_id), times=2), str)
+
+
+assert_type(workflow.of("paid", load, pay, returns=pay, on_failure=take_back), Workflow[..., str])
+
+
 @node
 def assess(order: Order) -> Literal["ok", "review"]:
     raise NotImplementedError
@@ -198,6 +227,8 @@ def refused() -> None:
     load.options(limit="20/second")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     Retry(attempts="five")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     Retry(retry_on="ValueError")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    node(undo=3)  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType]
+    workflow(on_failure="tell")  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
     node(on_failure="ignore")  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType]
     node(limit=2.5)  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType]
 
