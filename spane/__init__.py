@@ -10,6 +10,7 @@ from spane.authoring import running
 
 if TYPE_CHECKING:
     from spane.authoring.branches import in_order, switch, when
+    from spane.authoring.breaker import Breaker
     from spane.authoring.coalescing import coalesce
     from spane.authoring.conditions import is_none, not_, one_of
     from spane.authoring.context import Context, current
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from spane.authoring.workflow import Bound, Workflow, workflow
     from spane.engine import Engine, Execution
     from spane.errors import (
+        BreakerOpen,
         DefinitionError,
         EventTimeout,
         ExecutionCancelled,
@@ -44,6 +46,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Bound",
+    "Breaker",
+    "BreakerOpen",
     "Context",
     "DefinitionError",
     "Engine",
@@ -88,6 +92,7 @@ __all__ = [
 
 _HOMES = {
     "spane.authoring.branches": ("in_order", "switch", "when"),
+    "spane.authoring.breaker": ("Breaker",),
     "spane.authoring.coalescing": ("coalesce",),
     "spane.authoring.conditions": ("is_none", "not_", "one_of"),
     "spane.authoring.context": ("Context", "current"),

@@ -14,6 +14,7 @@ from spane.authoring.registry import Registry
 from spane.authoring.registry import default as default_registry
 from spane.authoring.workflow import Bound, Workflow
 from spane.control import one_node
+from spane.control.breakers import Breakers
 from spane.control.dead_letters import DeadLetters
 from spane.control.execution import Execution
 from spane.control.many import ManyExecutions
@@ -57,6 +58,7 @@ class Engine(ManyExecutions):
     registry: Registry
     store: Store
     broker: NodeBroker  #: the Dramatiq broker: for a worker in this process, and for a user's own actors
+    breakers: Breakers  #: circuit breakers: list, look, reset
     dead_letters: DeadLetters  #: nodes that used up their attempts: list, show, retry, discard
     server: EmbeddedServer | None  #: what the embedded store runs on
 
@@ -82,6 +84,7 @@ class Engine(ManyExecutions):
         self.store = broker.store
         self._waiter = waiter
         self._starter = Starter(self.store)
+        self.breakers = Breakers(self.store)
         self.dead_letters = DeadLetters(self.store)
         self._worker: Worker | None = None
         self._booting = threading.Lock()

@@ -25,8 +25,10 @@
     │   ├── ResultNotSerialisable  a node returned what JSON cannot carry (never retried)
     │   ├── ValueTooLarge        a value is past the size limit (never retried)
     │   ├── EventTimeout         the event that a node waits for did not come in time (never retried)
+    │   ├── BreakerOpen          a circuit breaker did not let an attempt through
     │   ├── NodeTimeout          an attempt ran past its timeout
     │   └── SubWorkflowFailed    the child execution that a node runs did not complete (never retried)
+    ├── UnknownBreaker           no circuit breaker of this name has seen a failure lately
     ├── StoreError
     │   ├── StoreUnavailable     Redis cannot be reached
     │   ├── PlanGone             the plan of an execution is not in the store any more
@@ -312,6 +314,33 @@ class EventTimeout(AttemptError, TimeoutError):
             "timeout_s, or go on without it: on_timeout=None.",
             event=event,
             node=node,
+        )
+
+
+class BreakerOpen(AttemptError):
+    """A circuit breaker did not let an attempt through. `breaker` is its name, `after_s` when it lets one try."""
+
+    breaker: str
+    after_s: float
+
+    def __init__(self, breaker: str, after_s: float) -> None:
+        when = f"it lets one attempt through in {after_s:.3g} s" if after_s > 0 else "one attempt is trying it out now"
+        super().__init__(
+            f"Circuit breaker {breaker!r} is open, because what it guards kept failing; {when}. "
+            '`when_open="wait"` lets nodes wait for it instead, and a `fallback` gives their value.',
+            breaker=breaker,
+            after_s=after_s,
+        )
+
+
+class UnknownBreaker(SpaneError, LookupError):
+    """There is no circuit breaker of this name; `breaker` is the name."""
+
+    def __init__(self, breaker: str) -> None:
+        super().__init__(
+            f"Circuit breaker {breaker!r} is not known here: nothing that it guards has failed within a day, or it has "
+            "another name. `engine.breakers.list()` has the names.",
+            breaker=breaker,
         )
 
 

@@ -30,7 +30,7 @@ from spane.model.state import ExecutionState
 from spane.runtime.store import Store
 from tests.replay import Replay, Violation, replay
 
-_LASTING = ("ev", "ctl", "dl", "active", "ses", "unfit", "lease", "lims")
+_LASTING = ("ev", "ctl", "dl", "active", "ses", "unfit", "lease", "lims", "brs")
 
 
 @dataclass(frozen=True)
@@ -218,6 +218,10 @@ def _orphaned(store: Store, execution: str, node: str, entry: list[str], pending
             return f"{node} runs as {token}, whose session is gone"
     if letter == "L" and hint not in pending.limited:
         return f"{node} waits for a limit that does not know of it"
+    if letter == "A" and entry[5] == "b":
+        breaker = store.keys.breaker(store.fields(execution, f"@b:{node}")[0] or "")
+        if hint.encode() not in store.client.lrange(f"{breaker}:w", 0, -1):
+            return f"{node} waits at a breaker that does not know of it"
     if letter == "P":
         parked = [item.decode() for item in store.client.lrange(f"{store.keys.prefix}k:{execution}", 0, -1)]
         if not any(item.split("|")[:2] == ["node", node] for item in parked):

@@ -38,6 +38,7 @@ _ALLOWED = {
     "cancelled": "C",
     "expanded": "A",
     "kept": "DFS",
+    "refused": "AQ",
 }
 
 
@@ -209,6 +210,7 @@ class Replay:
             "awaiting",
             "signalled",
             "limited",
+            "refused",
         ):
             self.bad("I8", f"{event.node} was claimed as {event.token} while it was {told.state} as {told.token}")
         if event.attempt is not None and event.attempt - 1 not in told.failures:
@@ -341,8 +343,11 @@ class Replay:
         )
 
     def _on_node_waiting(self, event: Event) -> None:
-        """Take in what a node waits for: its child (again if that is healed, whatever it was), a time, or an event."""
+        """Take in what a node waits for: its child (again if that is healed, whatever it was), a time, an event, or its breaker."""
         told = self.nodes[event.node or ""] if not event.token else self._held(event)
+        if "breaker" in str((event.data or {}).get("awaits")):
+            told.state = "refused"
+            return
         told.token, told.timed = event.token or "", (event.data or {})["timer_ms"] != ""
         name = event_of(self.plan[event.node or ""])
         told.state = "awaiting" if told.timed or name is not None else "below"
@@ -529,8 +534,8 @@ def replay(
     stories: dict[str, Replay] = {}
     last = (0, 0)
     for event in events:
-        if event.kind is EventKind.HINT_DROPPED:
-            continue  # It belongs to no execution.
+        if not event.execution:
+            continue  # A hint that was dropped, or a breaker.
         milliseconds, _, sequence = event.id.partition("-")
         position = (int(milliseconds), int(sequence))
         if position < last:

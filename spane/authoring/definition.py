@@ -11,6 +11,7 @@ from types import FrameType
 from typing import Any, get_args, get_origin
 
 from spane.authoring import locations, signatures
+from spane.authoring.breaker import Breaker
 from spane.authoring.sources import Written
 from spane.errors import DefinitionError, Fault
 from spane.model.ids import NAME_RULE, is_name
@@ -51,6 +52,7 @@ class Definition:
         self.options = NodeOptions()
         #: Gives the node type that takes back what it did; asked late, because hints resolve late.
         self.undo: Callable[[], NodeType] | None = None
+        self.breaker: Breaker | None = None
         # Only local names can be missing from the module, and a frame keeps all its locals alive.
         self._frame = frame if "<locals>" in target.__qualname__ else None
 
@@ -82,6 +84,7 @@ class Definition:
             was=self.was,
             routes=routes,
             undo=None if self.undo is None else self.undo(),
+            guard=None if self.breaker is None else self.breaker.code(),
         )
 
     def require_sound(self) -> None:
@@ -89,6 +92,14 @@ class Definition:
         if self.signature.problems:
             faults = [Fault("bad-annotation", problem, str(self.location)) for problem in self.signature.problems]
             raise DefinitionError(f"Node {self.name!r}", faults)
+
+    def guard_by(self, breaker: Breaker | None) -> None:
+        """Put a breaker before the node; DefinitionError if its functions do not take arguments of this one."""
+        names = [] if breaker is None else list(signatures.inspect_signature(self.called).parameters)
+        problems = () if breaker is None else breaker.misfits(names, is_async=self.is_async)
+        if faults := [Fault("bad-breaker", problem, str(self.location)) for problem in problems]:
+            raise DefinitionError(f"Node {self.name!r}", faults)
+        self.breaker = breaker
 
 
 def where_of(target: Any) -> Location:

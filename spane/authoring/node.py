@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any, Concatenate, Generic, Literal, ParamSpec, Protocol, Self, TypeVar, cast, overload
 
 from spane.authoring import calls, locations, mapping, options, registry
+from spane.authoring.breaker import Breaker
 from spane.authoring.definition import Definition
 from spane.authoring.keywords import MEANT_OF_NODE, options_of
 from spane.authoring.limits import Limit, limit_of
@@ -246,6 +247,7 @@ def node(
     on_failure: OnFailure = "fail",
     limit: int | str | Limit | None = None,
     undo: Callable[..., Any] | None = None,
+    breaker: Breaker | None = None,
     version: str = "",
     was: str | Sequence[str] = (),
 ) -> _Decorator: ...
@@ -263,6 +265,7 @@ def node(
     on_failure: OnFailure = "fail",
     limit: int | str | Limit | None = None,
     undo: Callable[..., Any] | None = None,
+    breaker: Breaker | None = None,
     version: str = "",
     was: str | Sequence[str] = (),
 ) -> Any:
@@ -282,6 +285,7 @@ def node(
             children go on without it, and `"skip"` counts it as skipped for them.
         undo: a function or node that takes back what it did, when the execution fails or is cancelled after it
             succeeded. It takes parameters of this node by their names, and this node's result as `output`.
+        breaker: stops calling it for a while when it keeps failing, over all workers (see `Breaker`).
         version: pins the code; a plan made with another version waits for a worker that has it.
         was: names it had before, under which older plans still find it.
 
@@ -306,10 +310,12 @@ def node(
             delay_s=delay_s,
             on_failure=on_failure,
             limit=limit_of(limit),
+            breaker=breaker,
             version=version,
         )
         if undo is not None:
             definition.undo = as_step(undo).as_type
+        definition.guard_by(breaker)
         made: Node[Any, Any] = (AsyncNode if definition.is_async else Node)(definition)
         if trace is not None:
             trace.fault(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from spane.authoring import locations
+from spane.authoring.breaker import Breaker
 from spane.authoring.limits import Limit
 from spane.authoring.references import Reference
 from spane.authoring.retry import Retry
@@ -33,7 +34,7 @@ def changed(options: NodeOptions, subject: str, **changes: Any) -> NodeOptions:
 def _lowered(value: Any) -> Any:
     if isinstance(value, Retry):
         return value.policy()
-    return value.rule() if isinstance(value, Limit) else value
+    return value.rule() if isinstance(value, Limit | Breaker) else value
 
 
 def _early_problems(given: dict[str, Any]) -> list[str]:
@@ -47,6 +48,8 @@ def _early_problems(given: dict[str, Any]) -> list[str]:
             )
         elif name == "retry" and not isinstance(value, Retry):
             problems.append(f"retry is {value!r}; give a Retry, for example Retry(attempts=5).")
+        elif name == "breaker" and not (value is None or isinstance(value, Breaker)):
+            problems.append(f"breaker is {value!r}; give a Breaker, for example Breaker(failure_threshold=5).")
         elif name == "version" and not (isinstance(value, str) and (value == "" or is_name(value))):
             problems.append(f"version is {value!r}; give text: {NAME_RULE}.")
     return problems

@@ -8,6 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from spane.cli import (
+    breakers,
     cancel,
     check,
     dlq,
@@ -74,6 +75,7 @@ app.command(short_help="Cancel executions.")(cancel.cancel)
 app.command(short_help="Send an event to an execution.")(signal.signal)
 app.command(short_help="Start an execution again, from its beginning or from a node on.")(replay.replay)
 app.add_typer(dlq.dlq, name="dlq", short_help="List, show, retry and discard dead letters.")
+app.add_typer(breakers.breakers, name="breakers", short_help="List and reset circuit breakers.")
 app.command(short_help="Count what is queued, runs and failed.")(stats.stats)
 app.command(short_help="Print the versions of SPANE and what it stands on.")(version.version)
 

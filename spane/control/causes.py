@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from spane.model.outcome import NodeError
+from spane.ops.breakers import BreakerState
 from spane.runtime.looking import LONGEST_LOOK, Worker
 
 _SHOWN = 5
@@ -149,14 +150,19 @@ class Timer(Cause):
 
 @dataclass(frozen=True, slots=True)
 class Awaiting(Cause):
-    """It waits, without a worker, for something outside of it; until `due_ms` in any case, None for as long as it takes."""
+    """It waits, without a worker, for `event`, or for its time: until `due_ms` in any case, None for as long as it takes."""
 
     kind = "awaits"
+    event: str | None
     due_ms: int | None
 
     def __str__(self) -> str:
-        until = "" if self.due_ms is None else f", until {moment(self.due_ms)} at the latest"
-        return f"It waits for something outside of it{until}, and holds no worker."
+        if self.event is not None:
+            until = "" if self.due_ms is None else f", until {moment(self.due_ms)} at the latest"
+            return f"It waits for event {self.event!r}{until}; signal it to let the node go on."
+        if self.due_ms is not None:
+            return f"It sleeps until {moment(self.due_ms)}."
+        return "It waits for something outside of it, and holds no worker."
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +218,25 @@ class Child(Cause):
     def __str__(self) -> str:
         nth = "" if self.round == 1 else f", round {self.round}"
         return f"It waits for execution {self.execution} of {self.workflow!r}{nth}, which is {self.status}."
+
+
+@dataclass(frozen=True, slots=True)
+class Refused(Cause):
+    """It waits at a circuit breaker, as `waiting` nodes do with it; `until_ms` is when an open one lets one attempt through."""
+
+    kind = "breaker"
+    breaker: str
+    state: BreakerState
+    until_ms: int | None
+    waiting: int
+
+    def __str__(self) -> str:
+        others = f"{self.waiting} {'node waits' if self.waiting == 1 else 'nodes wait'} at it"
+        if self.until_ms is not None:
+            return f"Circuit breaker {self.breaker!r} is open until {moment(self.until_ms)}; {others}."
+        if self.state is BreakerState.HALF_OPEN:
+            return f"Circuit breaker {self.breaker!r} is half-open: one attempt at a time tries; {others}."
+        return f"Circuit breaker {self.breaker!r} has closed; what waited at it goes on."
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,10 @@ from spane.errors import PlanGone, UnknownExecution
 from spane.model.outcome import decode_error
 from spane.model.plan import PlanNode
 from spane.model.state import ExecutionState
-from spane.runtime import looking, pools
-from spane.runtime.layout import queue_of
+from spane.model.waits import event_of
+from spane.ops.breakers import view
+from spane.runtime import breakers, looking, pools
+from spane.runtime.layout import parts, queue_of
 from spane.runtime.looking import Place, Worker
 from spane.runtime.store import ERROR_MARK, Store
 
@@ -69,6 +71,7 @@ class _State:
         return cls(letter, token, int(failures), int(since), flag)
 
 
+_NOTES_A_CALL = 600
 #: What is looked at of an execution besides its nodes.
 _ASKED = ("@st", "@pl", "@pr", "@wf", "@due", "@t0", "@pause", "@why", "@bad", "@held", "@lim")
 _WAITING = _State("W")
@@ -109,6 +112,17 @@ class _Look:
 
     def hint(self, node: str) -> str:
         return f"{self.execution}|{node}"
+
+    @cached_property
+    def notes(self) -> Mapping[str, str]:
+        """What stands beside nodes that wait for something: a breaker (`@b:`), a child (`@c:`), a limit (`@l:`)."""
+        waiting = (name for name, state in self.states.items() if state.letter in "AL")
+        asked = [f"@{kind}:{name}" for name in waiting for kind in "bcl"]
+        found: dict[str, str] = {}
+        for part in parts(asked, _NOTES_A_CALL):
+            texts = zip(part, self.store.fields(self.execution, *part), strict=True)
+            found.update((name, text) for name, text in texts if text is not None)
+        return found
 
     @cached_property
     def workers(self) -> Mapping[str, Worker]:
@@ -224,15 +238,20 @@ def _awaiting(look: _Look, node: PlanNode, state: _State) -> Cause:
     if node.id in look.maps:
         total, begun, done, *_ = (int(count) for count in look.maps[node.id].split("|"))
         return causes.Items(total, begun, done)
-    if state.flag == "c":
-        child, _, number = look.fields.get(f"@c:{node.id}", "").partition("|")
-        workflow, status = look.store.fields(child, "@wf", "@st")
-        return causes.Child(child, workflow or "", status or "gone", int(number or 1))
-    return causes.Awaiting(state.since_ms if state.flag == "t" else None)
+    breaker = look.notes.get(f"@b:{node.id}")
+    if state.flag == "b" and breaker is not None:
+        found = view(breaker, *breakers.read(look.store, [breaker]).get(breaker, ({}, 0, 0)))
+        return causes.Refused(breaker, found.state, found.until_ms, found.waiting)
+    child = look.notes.get(f"@c:{node.id}")
+    if state.flag == "c" and child is not None:
+        execution, _, number = child.partition("|")
+        workflow, status = look.store.fields(execution, "@wf", "@st")
+        return causes.Child(execution, workflow or "", status or "gone", int(number or 1))
+    return causes.Awaiting(event_of(node), state.since_ms if state.flag == "t" else None)
 
 
 def _limited(look: _Look, node: PlanNode, _state: _State) -> Cause:
-    return _of_limit(look, look.store.fields(look.execution, f"@l:{node.id}")[0] or node.type)
+    return _of_limit(look, look.notes.get(f"@l:{node.id}", node.type))
 
 
 def _of_limit(look: _Look, name: str) -> Cause:

@@ -24,6 +24,7 @@ from spane.model.plan import (
     All,
     AnyOf,
     Branch,
+    BreakerRule,
     Condition,
     Constant,
     Fields,
@@ -92,6 +93,7 @@ def _planned(call: Call, **ways: Any) -> PlanNode:
         decides=tuple(Branch(one.name, condition_spelled_one_way(one.condition)) for one in call.decides),
         always_fed=call.always_fed,
         each=call.each,
+        breaker=_breaker(call),
         waits=call.node_type is not None and call.node_type.waits,
         child=None if call.child is None else call.child.plan.hash,
         queue=options.queue,
@@ -112,6 +114,13 @@ def _planned(call: Call, **ways: Any) -> PlanNode:
 
 def _routes(call: Call) -> bool:
     return call.node_type is not None and call.node_type.routes and call.each is None
+
+
+def _breaker(call: Call) -> BreakerRule | None:
+    rule = call.options.breaker
+    if rule is None:
+        return None
+    return _without_copies_of_defaults(rule if rule.name else msgspec.structs.replace(rule, name=call.type))
 
 
 def _without_copies_of_defaults(made: S) -> S:

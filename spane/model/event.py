@@ -18,6 +18,9 @@ An entry of the stream has one field: its name is the kind's letter, its value t
     i       execution_signalled   execution, event, the signal's id, node that takes it or ''
     L       execution_parked      execution, reason
     B       execution_debounced   execution, when it begins now, in ms, plan
+    O       breaker_opened        (no execution), breaker, timeout_ms, failures, execution and node that opened it
+    H       breaker_half_opened   (no execution), breaker
+    K       breaker_closed        (no execution), breaker
     h       hint_dropped          (no execution), what stood in the queue, unreadable
     c       nodes_claimed         session, then `execution|node|token|attempt` for each, joined by `;`
     s       node_succeeded        execution, node, token, attempt, duration_us, child handed over, its token
@@ -63,6 +66,9 @@ class EventKind(StrEnum):
     EXECUTION_SIGNALLED = "execution_signalled"
     EXECUTION_PARKED = "execution_parked"
     EXECUTION_DEBOUNCED = "execution_debounced"
+    BREAKER_OPENED = "breaker_opened"
+    BREAKER_HALF_OPENED = "breaker_half_opened"
+    BREAKER_CLOSED = "breaker_closed"
     HINT_DROPPED = "hint_dropped"
     NODE_CLAIMED = "node_claimed"
     NODE_SUCCEEDED = "node_succeeded"
@@ -116,6 +122,9 @@ _EXECUTION_KINDS: dict[str, tuple[EventKind, tuple[str, ...]]] = {
     "i": (EventKind.EXECUTION_SIGNALLED, ("event", "signal", "node")),
     "L": (EventKind.EXECUTION_PARKED, ("reason",)),
     "B": (EventKind.EXECUTION_DEBOUNCED, ("due_ms", "plan")),
+    "O": (EventKind.BREAKER_OPENED, ("breaker", "timeout_ms", "failures", "by")),
+    "H": (EventKind.BREAKER_HALF_OPENED, ("breaker",)),
+    "K": (EventKind.BREAKER_CLOSED, ("breaker",)),
     "h": (EventKind.HINT_DROPPED, ("hint",)),
 }
 
@@ -135,7 +144,20 @@ _NODE_KINDS: dict[str, tuple[EventKind, tuple[str, ...]]] = {
     "e": (EventKind.DEAD_LETTER_DISCARDED, ()),
 }
 
-_INTEGERS = frozenset({"due_ms", "attempt", "duration_us", "delay_ms", "priority", "generation", "crashes", "timer_ms"})
+_INTEGERS = frozenset(
+    {
+        "attempt",
+        "crashes",
+        "delay_ms",
+        "due_ms",
+        "duration_us",
+        "failures",
+        "generation",
+        "priority",
+        "timeout_ms",
+        "timer_ms",
+    }
+)
 _NUMBERS = frozenset({"done", "total"})
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
-from spane.model.plan import LimitRule, OnFailure, RetryPolicy
+from spane.model.plan import BreakerRule, LimitRule, OnFailure, RetryPolicy
 
 #: Stands for "no default" and "no annotation".
 MISSING: Any = inspect.Parameter.empty
@@ -64,10 +64,24 @@ class NodeOptions:
     on_failure: OnFailure = "fail"
     version: str = ""
     limit: LimitRule | None = None
+    breaker: BreakerRule | None = None
 
     def changed(self, **changes: Any) -> NodeOptions:
         """Return these options with `changes` applied."""
         return replace(self, **changes)
+
+
+@dataclass(frozen=True, slots=True)
+class GuardCode:
+    """The functions of a node's breaker, each with the names of the node's arguments that it takes.
+
+    `key` gives the key under which the breaker stands, None without one; `fallback` the node's value while it is open.
+    """
+
+    key: Callable[..., Any] | None = None
+    key_names: tuple[str, ...] = ()
+    fallback: Callable[..., Any] | None = None
+    fallback_names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,7 +91,8 @@ class NodeType:
     `fn` is what a worker calls (an instance's `__call__` for classes); `parameters` are in signature order;
     `returns` is the resolved return annotation (an async function's awaited value), MISSING without one.
     `was` are earlier names under which plans may still know it; `routes` says that it may choose its children, `waits` that
-    it may return `Awaits` (and then runs again, with what came in `Context.came`). `undo` takes back what it did.
+    it may return `Awaits` (and then runs again, with what came in `Context.came`). `undo` takes back what it did, and
+    `guard` are the functions of its breaker.
     """
 
     name: str
@@ -93,6 +108,7 @@ class NodeType:
     routes: bool = False
     waits: bool = False
     undo: NodeType | None = None
+    guard: GuardCode | None = None
 
     def parameter(self, name: str) -> Parameter | None:
         """Return the parameter of that name, or None."""

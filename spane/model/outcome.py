@@ -159,12 +159,14 @@ class Awaits:
     """The node waits for something outside of it, holds no worker meanwhile, and then runs again with what came.
 
     `what` says in words what that is. It is roused after `delay_ms` in any case, None for never, and by a signal of
-    `event`. Only node types that are registered to wait (`NodeType.waits`) may return it.
+    `event`. Only node types that are registered to wait (`NodeType.waits`) may return it; `breaker` names the one that an
+    attempt was refused by.
     """
 
     what: str
     delay_ms: int | None = None
     event: str = ""
+    breaker: str = ""
 
 
 @dataclass(slots=True)

@@ -23,6 +23,7 @@ import msgspec
 
 Path = tuple[str | int, ...]
 OnFailure = Literal["fail", "continue", "skip"]
+WhenOpen = Literal["fail", "wait"]
 OnItemFailure = Literal["fail", "collect", "skip"]
 
 #: How many items of a map are queued or running at a time unless it says otherwise.
@@ -201,6 +202,23 @@ class LimitRule(msgspec.Struct, frozen=True, omit_defaults=True):
     key: str | None = None
 
 
+class BreakerRule(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A circuit breaker: `failures` within `window_ms` open it for `timeout_ms`; then one attempt at a time tries, and `successes` close it.
+
+    `name` is shared by all nodes that name it, '' for one of the node's type. With `keyed`, each value of the key
+    that the node's code gives has a breaker of its own. `counts` name exception classes as `RetryPolicy` does.
+    """
+
+    name: str = ""
+    failures: int = 5
+    successes: int = 2
+    timeout_ms: int = 60_000
+    window_ms: int = 120_000
+    when_open: WhenOpen = "fail"
+    keyed: bool = False
+    counts: tuple[str, ...] = ("builtins:Exception",)
+
+
 class PlanNode(msgspec.Struct, frozen=True, omit_defaults=True):
     """One node of a plan: what to call, with what, and by which rules.
 
@@ -229,6 +247,7 @@ class PlanNode(msgspec.Struct, frozen=True, omit_defaults=True):
     child: str | None = None
     limit: LimitRule | None = None
     each: Each | None = None
+    breaker: BreakerRule | None = None
     queue: str = "default"
     is_async: bool = False
     priority: int | None = None

@@ -10,6 +10,7 @@ from spane.model.outcome import Outcome, Parked
 from spane.model.plan import is_step
 
 if TYPE_CHECKING:
+    from spane.runtime.guard import Passed
     from spane.runtime.watchdog import Seat
 
 
@@ -24,7 +25,7 @@ class Claim:
     """
 
     __slots__ = (
-        "alone", "attempt", "came", "cancelled", "duration_us", "exception", "execution", "failures", "fetched_at", "fields", "flag", "handed_back", "interrupted",
+        "alone", "attempt", "breaker", "came", "cancelled", "duration_us", "exception", "execution", "failures", "fetched_at", "fields", "flag", "handed_back", "interrupted",
         "node", "on_loop", "outcome", "page", "plan", "polls", "program", "queue", "seat", "started_at", "token", "type", "values",
     )  # fmt: skip
 
@@ -60,6 +61,8 @@ class Claim:
         self.cancelled: str | None = None
         self.polls = False
         self.came: bytes | None = None
+        #: The breaker that let its attempt through, if one stands before its node.
+        self.breaker: Passed | None = None
         self.seat: Seat | None = None
         self.program: Any = None
 

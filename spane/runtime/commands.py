@@ -40,7 +40,7 @@ class Commands:
         return f"{self._session}.{self._number:x}"
 
     def commit(self, claim: Claim, outcome: Outcome, hand: str) -> list[Command]:
-        """Commit an outcome, the last command; a large value goes ahead of it. `hand` lists queues for `commit.lua`."""
+        """Commit an outcome, the last command; a large value, and what is told to a breaker, goes ahead of it. `hand` lists queues for `commit.lua`."""
         store, limits = self._store, self._store.limits
         if isinstance(outcome, Awaits):
             return [self._await(claim, outcome)]
@@ -48,14 +48,14 @@ class Commands:
             return [self._descend(claim, outcome)]
         if isinstance(outcome, Expanded):
             return [self._expand(claim, outcome)]
-        ahead: list[Command] = []
+        ahead: list[Command] = self._tell(claim, outcome)
         extra: Any = 0
         spends: Any = 0
         opened = route = ""
         if isinstance(outcome, Succeeded):
             kind, payload = "s", outcome.raw
             if len(payload) > limits.inline_value_bytes:
-                ahead = [store.command("put_blob", claim.execution, claim.node, claim.token, payload)]
+                ahead.append(store.command("put_blob", claim.execution, claim.node, claim.token, payload))
                 payload = BLOB_MARK + claim.token.encode()
             opened, route = listed(outcome.open), "" if outcome.route is None else listed(outcome.route) or ","
         elif isinstance(outcome, Skipped):
@@ -76,11 +76,25 @@ class Commands:
             ),
         ]  # fmt: skip
 
+    def _tell(self, claim: Claim, outcome: Outcome) -> list[Command]:
+        """Tell the breaker that let the attempt through how it went, where that matters to it."""
+        passed = claim.breaker
+        verdict = None if passed is None else passed.verdict(outcome)
+        if passed is None or verdict is None:
+            return []
+        rule = passed.rule
+        return [
+            self._store.command(
+                "tell_breaker", self._store.clock.injected, claim.execution, claim.node, claim.token, passed.breaker,
+                verdict, rule.failures, rule.window_ms, rule.successes, rule.timeout_ms,
+            )
+        ]  # fmt: skip
+
     def _await(self, claim: Claim, outcome: Awaits) -> Command:
         store, delay_ms = self._store, outcome.delay_ms
         return store.command(
             "await", store.clock.injected, self._session, claim.execution, claim.node, claim.token, outcome.what,
-            "" if delay_ms is None else delay_ms, *store.kept_ms, outcome.event,
+            "" if delay_ms is None else delay_ms, *store.kept_ms, outcome.event, outcome.breaker,
         )  # fmt: skip
 
     def _descend(self, claim: Claim, outcome: Descends) -> Command:

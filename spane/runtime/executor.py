@@ -21,12 +21,14 @@ from pydantic import ValidationError
 from spane.authoring.context import CURRENT, Context
 from spane.authoring.parents import Parents
 from spane.authoring.resources import Resources
-from spane.errors import ResultNotSerialisable, Skip, StoreError, StoreUnavailable, ValueTooLarge
+from spane.errors import BreakerOpen, ResultNotSerialisable, Skip, StoreError, StoreUnavailable, ValueTooLarge
 from spane.model import codec, items
 from spane.model.limit_keys import key_of
 from spane.model.outcome import Awaits, Descends, Parked, RetryAt, Succeeded, Unfit
+from spane.runtime import breakers
 from spane.runtime.attempt import AttemptBackend, AttemptLogger, LoopBackend
 from spane.runtime.choices import skipped
+from spane.runtime.guard import Guard, Passed
 from spane.runtime.mapping import MapProgram
 from spane.runtime.mishaps import absent, put_off, returned_by, stopped, timed_out
 from spane.runtime.programs import DoesNotFit, Program, Programs
@@ -85,19 +87,22 @@ class Executor:
             args, kwargs = self.bind(claim, program)
             if program.key is not None and not self.has_slot(claim, program):
                 return
+            fn = program.fn if program.guard is None else self.let_through(claim, program.guard, args, kwargs)
+            if fn is None:
+                return
             if program.context is not None or program.resources:
                 backend = AttemptBackend(self.store, claim, program, self.why_cancelled)
                 token = self._fill(self.context(claim, program, backend), program, kwargs)
             timeout_ms = program.node.timeout_ms
             if program.is_async:
                 with Seat(claim):
-                    result = asyncio.run(self._awaited(claim, program, args, kwargs))
+                    result = asyncio.run(self._awaited(claim, program, fn, args, kwargs))
             elif timeout_ms is None:
                 with Seat(claim):
-                    result = program.fn(*args, **kwargs)
+                    result = fn(*args, **kwargs)
             else:
                 with self.watchdog.guard(claim, timeout_ms):
-                    result = program.fn(*args, **kwargs)
+                    result = fn(*args, **kwargs)
             claim.outcome = self._returned(claim, program, result)
         except BaseException as error:  # noqa: BLE001 - user code was called, and whatever it raised is the outcome
             self.fail(claim, program, error)
@@ -133,12 +138,17 @@ class Executor:
             args, kwargs = await self._bound(claim, program)
             if program.key is not None and not await self._beside(self.has_slot, claim, program):
                 return
+            fn: Callable[..., Any] | None = program.fn
+            if program.guard is not None:
+                fn = await self._beside(self.let_through, claim, program.guard, args, kwargs)
+            if fn is None:
+                return
             for _, use in program.resources:
                 # A factory may block, and an async one waits for this very loop; from here on `get` only looks.
                 if not self.resources.made(use.factory):
                     await asyncio.to_thread(self.resources.get, use.factory)
             self._fill(self.context(claim, program, backend), program, kwargs)
-            result = await self._awaited(claim, program, args, kwargs)
+            result = await self._awaited(claim, program, fn, args, kwargs)
             claim.outcome = self._returned(claim, program, result)
         except BaseException as error:  # noqa: BLE001 - user code was called, and whatever it raised is the outcome
             self.fail(claim, program, error)
@@ -188,6 +198,34 @@ class Executor:
         except StoreError as error:
             claim.outcome = put_off(claim, error)
         return False
+
+    def let_through(
+        self, claim: Claim, guard: Guard, args: list[Any], kwargs: dict[str, Any]
+    ) -> Callable[..., Any] | None:
+        """Ask the breaker before a node; returns what to call, None where the attempt ends here.
+
+        Raises:
+            BreakerOpen: it is open, and the node neither waits nor has a fallback.
+        """
+        name = guard.name(args, kwargs)
+        try:
+            stands, left_ms = breakers.ask(self.store, claim.execution, claim.node, claim.token, name)
+        except StoreError as error:
+            claim.outcome = put_off(claim, error)
+            return None
+        if stands == "fenced":
+            claim.outcome = put_off(claim, StoreUnavailable("Another attempt has the node now."))
+            return None
+        if stands != "open":
+            claim.breaker = Passed(name, guard.rule, stands == "probe")
+            fn: Callable[..., Any] = claim.program.fn
+            return fn
+        if guard.rule.when_open == "wait":
+            claim.outcome = Awaits(f"circuit breaker {name}", breaker=name)
+            return None
+        if guard.fallback is not None:
+            return guard.fallback
+        raise BreakerOpen(name, left_ms / 1000)
 
     def prepare(self, claim: Claim) -> Program | MapProgram | None:
         """Find the claim's program and read what was not carried along.
@@ -283,15 +321,17 @@ class Executor:
             came=claim.came,
         )
 
-    async def _awaited(self, claim: Claim, program: Program, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    async def _awaited(
+        self, claim: Claim, program: Program, fn: Callable[..., Any], args: list[Any], kwargs: dict[str, Any]
+    ) -> Any:
         """Await the function, cancelling it at its timeout. One that swallows its cancellation is left behind."""
         timeout_ms = program.node.timeout_ms
         if not program.is_async:
             # The plan knew it as async; the code of today runs beside the loop.
-            return await asyncio.to_thread(program.fn, *args, **kwargs)
+            return await asyncio.to_thread(fn, *args, **kwargs)
         if timeout_ms is None:
-            return await program.fn(*args, **kwargs)
-        task = asyncio.ensure_future(program.fn(*args, **kwargs))
+            return await fn(*args, **kwargs)
+        task = asyncio.ensure_future(fn(*args, **kwargs))
         try:
             done, _ = await asyncio.wait({task}, timeout=timeout_ms / 1000)
         except asyncio.CancelledError:

@@ -22,6 +22,9 @@ All keys of one partition share a hash tag, so that a partition fits one slot of
     key:<workflow>:<key>    string  execution and digest of its inputs               run + 24 h
     lease                   hash    session -> length of its lease, what it serves   the session
     unfit                   hash    lane `queue@fingerprint` -> why nobody fitted    until it is empty
+    br:<name>               hash    how a circuit breaker stands, unless closed      a day after its last change
+    br:<name>:f, :w         zset, list  failures of its window; who waits at it      the window; until roused
+    brs                     zset    breakers by their last change                    -
     active                  zset    executions by when they were last swept          while they run
     ev, ctl                 stream  facts; notices to workers                        trimmed; 10 min
     recent:<workflow>:<key> string  the start that throttles others, its id          the period
@@ -116,6 +119,15 @@ class Keys:
     def unfit(self) -> str:
         """Lanes whose nodes no worker has fitted."""
         return f"{self.prefix}unfit"
+
+    def breaker(self, name: str) -> str:
+        """Return the key of a circuit breaker."""
+        return f"{self.prefix}br:{name}"
+
+    @property
+    def breakers(self) -> str:
+        """Names of circuit breakers by their last change."""
+        return f"{self.prefix}brs"
 
     @property
     def active(self) -> str:

@@ -21,6 +21,7 @@ from spane.model.node_type import MISSING, NodeType, ParameterKind
 from spane.model.plan import Constant, First, PlanNode, Source
 from spane.model.waits import WAIT_FOR_EVENT
 from spane.runtime.choices import Choices
+from spane.runtime.guard import Guard
 from spane.runtime.inheritance import Inheritance
 from spane.runtime.layout import came_field, merged_fields
 from spane.runtime.mapping import MapProgram
@@ -72,7 +73,7 @@ class Program:
     """One plan node, ready to be called."""
 
     __slots__ = (
-        "arguments", "came", "choices", "config", "context", "dump", "fields", "fn", "is_async", "key", "node", "parents", "positional",
+        "arguments", "came", "choices", "config", "context", "dump", "fields", "fn", "guard", "is_async", "key", "node", "parents", "positional",
         "resources", "variadic", "variadic_name", "variadic_reader", "workflow",
     )  # fmt: skip
 
@@ -103,6 +104,8 @@ class Program:
         self.positional = (
             shape.leading if node.args else [p.name for p in shape.node_type.parameters if p.positional_only]
         )
+        breaker = node.breaker
+        self.guard = None if breaker is None else Guard(breaker, shape.node_type, self.positional)
         self.dump = shape.result.dump_for(called)
         self.choices = Choices(node)
         self.config = msgspec.json.decode(node.config)

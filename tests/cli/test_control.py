@@ -126,6 +126,24 @@ def test_an_execution_that_waits_is_explained(spane, failed):
     assert "Execution 'nobody' is not known here" in told
 
 
+def test_a_breaker_is_listed_and_reset(spane, folder):
+    (folder / "bank.py").write_text(
+        "from spane import Breaker, Retry, node, workflow\n\n\n"
+        "@node(retry=Retry(attempts=1), breaker=Breaker(name='bank', failure_threshold=1))\n"
+        "def pay(n: int) -> int:\n    raise ConnectionError('no answer')\n\n\n"
+        "@workflow\ndef paying(n: int) -> int:\n    return pay(n)\n"
+    )
+    assert {"breakers": []} == json.loads(spane("breakers", "ls", "--json")[1])
+    spane("run", "bank.py", "n=1")
+    assert ["bank", "open", "1"] == spane("breakers", "ls")[1].splitlines()[1].split()[:3]
+    assert (0, "bank is closed\n", "") == spane("breakers", "reset", "bank")
+    [listed] = json.loads(spane("breakers", "ls", "--json")[1])["breakers"]
+    assert ("bank", "closed", 1) == (listed["name"], listed["state"], listed["opened"])
+    code, _, told = spane("breakers", "reset", "nobody")
+    assert 2 == code
+    assert "Circuit breaker 'nobody' is not known here" in told
+
+
 def test_one_that_goes_on_is_paused_resumed_and_cancelled(spane, failed):
     spane("dlq", "retry", f"{failed}:risky")
     assert (0, f"{failed} paused; attempts that may still end: 0\n", "") == spane("pause", failed, "--reason", "lunch")

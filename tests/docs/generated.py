@@ -75,7 +75,7 @@ def options(verb: str) -> str:
 
 VERBS = (
     "run", "graph", "check", "worker", "ls", "show", "explain", "pause", "resume", "cancel", "signal", "replay", "dlq ls", "dlq show",
-    "dlq retry", "dlq discard", "stats",
+    "dlq retry", "dlq discard", "breakers ls", "breakers reset", "stats",
 )  # fmt: skip
 
 PARTS: dict[str, Callable[[], str]] = {

@@ -11,6 +11,7 @@ from typing import Any
 from spane import errors
 from spane.authoring import (
     branches,
+    breaker,
     coalescing,
     conditions,
     context,
@@ -23,9 +24,10 @@ from spane.authoring import (
     waiting,
     workflow,
 )
-from spane.control import causes, dead_letters, execution, explaining, many, reading
+from spane.control import breakers, causes, dead_letters, execution, explaining, many, reading
 from spane.engine import Engine
 from spane.model import event, outcome, route, state
+from spane.ops import breakers as views
 from spane.runtime import pools
 from spane.settings import Settings
 from spane.testing import crashing, replacing, story, workbench
@@ -51,6 +53,7 @@ ROOMS: dict[str, dict[str, Any]] = {
         "Workflow": workflow.Workflow,
         "Bound": workflow.Bound,
         "Retry": retry.Retry,
+        "Breaker": breaker.Breaker,
         "Limit": limits.Limit,
         "Context": context.Context,
         "current": context.current,
@@ -64,6 +67,9 @@ ROOMS: dict[str, dict[str, Any]] = {
         "NodeView": reading.NodeView,
         "Explanation": explaining.Explanation,
         "Cause": causes.Cause,
+        "Breakers": breakers.Breakers,
+        "BreakerView": views.BreakerView,
+        "BreakerState": views.BreakerState,
         "DeadLetters": dead_letters.DeadLetters,
         "DeadLetter": dead_letters.DeadLetter,
         "Stats": many.Stats,

@@ -23,6 +23,12 @@ TOLD = {
         "  book_flight~undo succeeded",
         "  tell~on_failure succeeded",
     ],
+    "breaker": [
+        *(f"order {order} failed" for order in range(3)),
+        "3 orders wait, for a breaker",
+        *(f"order {order} is paid" for order in range(3, 6)),
+        "the breaker of the bank is closed",
+    ],
     "control": [
         "rye is paused",
         "rye goes on: baked rye dough",

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from spane import (
+    Breaker,
     Context,
     Failure,
     Limit,
@@ -995,3 +996,55 @@ def hand_over(order: str, parcel: str | None, context: Context = current()) -> l
 @workflow
 def wrapping(paper: str) -> list[str | None]:
     return hand_over(relay.named("child")("order"), tie(wrap(paper)))
+
+
+# Circuit breakers: each place has one of its own, and its node fails until somebody has opened the gate.
+
+_SHAKY = {"failure_threshold": 2, "success_threshold": 1, "timeout_s": 1.0, "key": "spot"}
+
+
+def _shake(spot: str, gate: str, context: Context) -> str:
+    saw(context, spot=spot)
+    if not (folder() / gate).exists():
+        raise Declined(f"{spot} shakes")
+    return f"{spot} holds"
+
+
+@node(retry=Retry(attempts=1), breaker=Breaker(name="shaky", **_SHAKY))
+def shaky(spot: str, gate: str, context: Context = current()) -> str:
+    return _shake(spot, gate, context)
+
+
+@workflow
+def shaking(spot: str, gate: str) -> str:
+    return shaky(spot, gate)
+
+
+@node(retry=Retry(attempts=1), breaker=Breaker(name="patient", when_open="wait", **_SHAKY))
+def patient(spot: str, gate: str, context: Context = current()) -> str:
+    return _shake(spot, gate, context)
+
+
+@workflow
+def waiting_for_it(spot: str, gate: str) -> str:
+    return patient(spot, gate)
+
+
+@node(retry=Retry(attempts=1), breaker=Breaker(when_open="wait", **_SHAKY))
+async def patient_async(spot: str, gate: str, context: Context = current()) -> str:
+    return _shake(spot, gate, context)
+
+
+@workflow
+def waiting_for_it_async(spot: str, gate: str) -> str:
+    return patient_async(spot, gate)
+
+
+@node(retry=Retry(attempts=1), breaker=Breaker(fallback=lambda spot: f"{spot} as it was", **_SHAKY))
+def remembered(spot: str, gate: str, context: Context = current()) -> str:
+    return _shake(spot, gate, context)
+
+
+@workflow
+def remembering(spot: str, gate: str) -> str:
+    return relay(remembered(spot, gate))

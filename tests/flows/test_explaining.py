@@ -55,3 +55,31 @@ def test_a_retry_has_its_time_and_a_pause_its_reason(place):
 def _timer(execution, name):
     found = execution.explain().nodes.get(name)
     return found if found and found.kind == "timer" else None
+
+
+def test_a_node_that_waits_for_its_child_names_it(place):
+    gate = place.gate()
+    execution = place.start(app.around, {"value": 7, "gate": gate})
+    [child] = until("the child has started", execution.children)
+    found = until("its node waits", lambda: _of_kind(execution, "child"))
+    assert (child.id, "running", 1) == (found.execution, found.status, found.round)
+    assert f"It waits for execution {child.id} of {found.workflow!r}, which is running." == str(found)
+    place.open(gate)
+    assert 7 == execution.result(timeout_s=20)
+
+
+def _of_kind(execution, kind):
+    return next((cause for cause in execution.explain().nodes.values() if cause.kind == kind), None)
+
+
+def test_a_node_that_waits_for_a_limit_by_key_names_the_key(place):
+    gate, customer = place.gate(), place.gate()
+    inputs = {"order": {"customer": customer}, "gate": gate}
+    first = place.start(app.ordering, inputs)
+    until("the first runs", lambda: place.saw(first, "one_per_customer"))
+    second = place.start(app.ordering, inputs)
+    found = until("the second waits", lambda: _of_kind(second, "limit"))
+    assert customer in found.limit
+    assert [f"{first.id}|one_per_customer"] == list(found.holders)
+    place.open(gate)
+    assert [customer] * 2 == [one.result(timeout_s=20) for one in (first, second)]

@@ -14,7 +14,7 @@ from spane.model.plan import ITEMS_IN_FLIGHT, Each, Plan, PlanNode
 from spane.runtime.claim import Claim
 from spane.runtime.layout import came_field
 from tests.property.limits import RULES, key_of
-from tests.property.shapes import KIDS
+from tests.property.shapes import BREAKER, KIDS
 from tests.property.world import (
     LEASE_MS,
     LIMITS,
@@ -66,6 +66,8 @@ class Hands:
     unstarted: list[Claim] = field(default_factory=list)
     running: list[Claim] = field(default_factory=list)
     finished: list[tuple[Claim, tuple[Any, ...]]] = field(default_factory=list)
+    #: What a breaker said to attempts that it let pass, by token.
+    passed: dict[str, bytes] = field(default_factory=dict)
     newer: bool = False
     sequence: int = 0
     broken: bool = False
@@ -165,6 +167,16 @@ def _begin(world: World, hands: Hands) -> Actor:
         hands.finished.remove(next(entry for entry in hands.finished if entry[0] is claim))
         if not admitted:
             return
+    rule = _node(world, claim).breaker
+    if rule is not None and (_node(world, claim).each is None or items.map_of(claim.node)):
+        # Where the reply is lost, the attempt is adopted again and asks once more.
+        (code, *_) = yield ("ask_breaker", world.clock.injected, claim.execution, claim.node, claim.token, rule.name)
+        if code == b"fenced":
+            return
+        if code == b"open":
+            hands.finished.append((claim, ("await", rule.name)))
+            return
+        hands.passed[claim.token] = code
     if _behaviour(world, claim)["kills"]:
         yield Death()
     hands.running.append(claim)
@@ -253,7 +265,7 @@ def digest(value: bytes | None) -> str | None:
 
 
 def _commit(world: World, hands: Hands, rng: random.Random) -> Actor:
-    claim, (kind, payload, extra, spends) = hands.finished[0]
+    claim, (kind, payload, *more) = hands.finished[0]
     if kind == "a":
         within_ms, event = (_behaviour(world, claim)[key] for key in ("within_ms", "event"))
         yield (
@@ -273,8 +285,18 @@ def _commit(world: World, hands: Hands, rng: random.Random) -> Actor:
             world.started.append(child)
         return
     if kind == "m":
-        yield from _expand(world, hands, claim, extra, again=rng.random() < 0.3)
+        yield from _expand(world, hands, claim, more[0], again=rng.random() < 0.3)
         return
+    if kind == "await":
+        yield (
+            "await", world.clock.injected, hands.session, claim.execution, claim.node, claim.token, "a breaker", "",
+            *_KEPT, "", payload,
+        )  # fmt: skip
+        hands.finished.pop(0)
+        return
+    extra, spends = more
+    if claim.token in hands.passed:
+        yield from _tell(world, hands, claim, "good" if kind in "sk" else "bad" if spends else "none")
     hand = rng.choice(("", "default", "default,side,default~,side~"))
     reply = yield (
         "commit", world.clock.injected, hands.session, claim.execution, claim.node, claim.token, kind, payload,
@@ -300,6 +322,17 @@ def _expand(world: World, hands: Hands, claim: Claim, total: int, *, again: bool
     if again:
         yield call
     hands.finished.pop(0)
+
+
+def _tell(world: World, hands: Hands, claim: Claim, how: str) -> Actor:
+    """Tell the breaker how an attempt went; what it was let through for, a probe says in any case."""
+    if how == "bad" or hands.passed[claim.token] == b"probe":
+        rule = BREAKER
+        yield (
+            "tell_breaker", world.clock.injected, claim.execution, claim.node, claim.token, rule.name, how,
+            rule.failures, rule.window_ms, rule.successes, rule.timeout_ms,
+        )  # fmt: skip
+    del hands.passed[claim.token]
 
 
 def rescuer(world: World) -> Actor:

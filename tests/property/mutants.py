@@ -106,6 +106,12 @@ MUTANTS = (
         "elseif skipped then came = RAN",
         "commit",
     ),
+    Mutant(
+        "a breaker forgets who waits at it",
+        "  redis.call('RPUSH', P .. 'br:' .. name .. ':w', execution .. '|' .. node)\n",
+        "",
+        "await",
+    ),
     Mutant("a duplicate hint is claimed", "if letter ~= 'Q' then return false end", "", "fetch"),
     Mutant("an ending execution starts nodes", "  if not may_start(h[2], node) then\n", "  if false then\n", "fetch"),
     Mutant("a failing execution releases children", "targets and status ~= 'running' then", "targets and false then"),

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
-from spane.model.plan import FAILED, ON_FAILURE, UNDO, Each, Gate, Output, Plan, PlanNode, RetryPolicy
+from spane.model.plan import FAILED, ON_FAILURE, UNDO, BreakerRule, Each, Gate, Output, Plan, PlanNode, RetryPolicy
 from spane.model.waits import WAIT_FOR_EVENT
 from tests.property.limits import strewn
 
@@ -26,6 +26,9 @@ _BEHAVIOURS = tuple(
     )
     for _ in range(weight)
 )
+
+#: Shared by all nodes that have one.
+BREAKER = BreakerRule("b", failures=1, successes=2, timeout_ms=1_500, window_ms=5_000, when_open="wait")
 
 Edges = Mapping[str, tuple[str, ...]]
 
@@ -102,6 +105,7 @@ def _plan(edges: Edges, rng: random.Random, workflow: str) -> Plan:
                 retry=RetryPolicy(attempts=rng.choice((1, 2, 3)), backoff="fixed", base_s=0.3),
                 on_failure="continue" if rng.random() < 0.3 else "fail",
                 config=_config(rng, f"b{name}"),
+                breaker=_breaker(rng, name),
             )
         )
     waiting = tuple(_waiting(node, rng) if rng.random() < 0.15 else node for node in nodes)
@@ -174,7 +178,13 @@ def _waiting(node: PlanNode, rng: random.Random) -> PlanNode:
     config |= {"event": rng.choice(("said", "shouted")), "within_ms": rng.choice((None, 300, 4_000))}
     config["or_null"] = rng.random() < 0.5
     raw = msgspec.Raw(json.dumps(config).encode())
-    return msgspec.structs.replace(node, type=WAIT_FOR_EVENT, waits=True, config=raw)
+    return msgspec.structs.replace(node, type=WAIT_FOR_EVENT, waits=True, config=raw, breaker=None)
+
+
+def _breaker(rng: random.Random, name: str) -> BreakerRule | None:
+    """Put the one breaker before some nodes, without drawing from the generator: what else a seed says stays."""
+    own = random.Random(f"{rng.getstate()[1][:8]}/{rng.getstate()[1][-1]}/{name}")
+    return BREAKER if own.random() < 0.35 else None
 
 
 def _with_steps(plan: Plan, rng: random.Random) -> Plan:

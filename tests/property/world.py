@@ -339,6 +339,8 @@ class World:
 _TIMED = frozenset(
     {
         "start",
+        "ask_breaker",
+        "tell_breaker",
         "fetch",
         "commit",
         "expand",
@@ -399,6 +401,7 @@ def _changed(scripts: Mapping[str, Script], mutate: Callable[[str, str], str] | 
     for name, script in scripts.items():
         text = script.text.replace("local CHUNK = 500", f"local CHUNK = {CHUNK}")
         text = text.replace("local CHILDREN_A_STEP = 50", "local CHILDREN_A_STEP = 1")
+        text = text.replace("BREAKER_KEPT_MS = 100,", f"BREAKER_KEPT_MS = {CHUNK},")
         if mutate is not None:
             text = mutate(name, text)
         yield name, Script(name, text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())

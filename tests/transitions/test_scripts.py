@@ -28,6 +28,7 @@ def test_every_script_says_its_keys_its_replies_and_its_events():
 def test_scripts_that_end_work_run_when_memory_is_full_and_those_that_begin_it_do_not():
     ends = {path.stem for path in LUA.glob("*.lua") if "allow-oom" in path.read_text().split("\n")[0]}
     known = {
+        "ask_breaker",
         "await",
         "admit",
         "cancel",
@@ -42,7 +43,9 @@ def test_scripts_that_end_work_run_when_memory_is_full_and_those_that_begin_it_d
         "put_blob",
         "renew",
         "rescue",
+        "reset_breaker",
         "resync",
         "sweep",
+        "tell_breaker",
     }
     assert known == ends

@@ -5,9 +5,10 @@
 -- ARGV  1 now or ''   2 session   3 execution   4 node   5 token   6 what it waits for, in words   7 after how many
 --       milliseconds it is roused in any case, or ''   8 retention in ms   9 the same where a dead letter is left
 --       10 the event that it waits for, or nothing: the oldest signal that was kept for it rouses it at once
+--       11 the breaker that it waits at, or nothing
 -- Returns {'ok', 0} | {'again'} this attempt's commit is already in | {'fenced'} another attempt has the node
 --         | {'gone'} no such execution here
--- Events  a, k, z; F, X. Bound: a fixed number of keys.
+-- Events  a, k, z; F, X, H. Bound: a fixed number of keys.
 local P = KEYS[1]
 --@include clock
 --@include event
@@ -17,6 +18,7 @@ local P = KEYS[1]
 --@include timer
 --@include rouse
 --@include signals
+--@include breaker
 local session, execution, node, token = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local X = P .. 'x:' .. execution
 local r = redis.call('HMGET', X, node, '@st', '@pl', '@run')
@@ -35,10 +37,12 @@ if letter ~= 'R' then return {'again'} end
 -- Writes from here on.
 local now = clock(ARGV[1])
 redis.call('HDEL', P .. 'w:' .. session, execution .. '|' .. node)
-local aside = r[2] ~= 'running' and r[2] ~= 'paused'
+local at = (ARGV[11] or '') ~= '' and ARGV[11]
+local aside = not may_start(r[2], node) and (r[2] ~= 'paused' or at)
 local field
 if aside then
-  -- An execution that is ending waits for nothing; one that is healed begins this wait anew.
+  -- An execution that is ending waits for nothing; one that is healed begins this wait anew. What waits at a breaker
+  -- asks it anew after a pause.
   put_aside(execution, 'node|' .. node, r[2])
   event('k', execution .. '|' .. node .. '|the execution is ' .. r[2])
   field = state('P', token, failures, crashes, now, '')
@@ -49,11 +53,12 @@ else
     set_timer('w|' .. execution .. '|' .. node, due, queue)
   end
   event('a', execution .. '|' .. node .. '|' .. token .. '|' .. ARGV[7] .. '|' .. ARGV[6])
-  field = state('A', token, failures, crashes, due, ARGV[7] ~= '' and 't' or '')
+  field = state('A', token, failures, crashes, due, ARGV[7] ~= '' and 't' or at and 'b' or '')
 end
 run_no_more(execution, {status = r[2], run = tonumber(r[4])}, now, ARGV[8], ARGV[9], {node, field})
 local awaited = ARGV[10] or ''
 local signal = awaited ~= '' and not aside and take_signal(execution, awaited)
 if signal then rouse(execution, node, 'e' .. signal, now) end
 end_slot(execution, node, token, r[3], now)
+if at and not aside then wait_at(at, execution, node, now) end
 return {'ok', 0}

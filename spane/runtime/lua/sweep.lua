@@ -21,6 +21,7 @@ local P = KEYS[1]
 --@include children
 --@include settle
 --@include lose
+--@include breaker
 local now = clock(ARGV[1])
 stamp(ARGV[1])
 local patience = tonumber(ARGV[2])
@@ -146,6 +147,15 @@ local function look_over_pool(pool)
   else redis.call('ZADD', P .. 'pools', int(now), pool) end
 end
 
+-- A node that waits at a breaker stands in its list, and the breaker has a timer; if not, the node asks it again.
+local function mend_waiting(execution, X, node)
+  local name = redis.call('HGET', X, '@b:' .. node) or ''
+  local list = P .. 'br:' .. name .. ':w'
+  if redis.call('ZSCORE', P .. 't', 'b|' .. name) and may_hold(list, execution .. '|' .. node) then return end
+  rouse(execution, node, nil, now)
+  mended = mended + 1
+end
+
 local function mend(execution, X, node, text, h)
   local letter, token, failures, crashes, since, flag = read_state(text)
   since = tonumber(since)
@@ -154,15 +164,15 @@ local function mend(execution, X, node, text, h)
     return
   end
   if letter == 'A' and flag == 'c' then return mend_child(execution, node, h) end
-  if letter == 'A' then
-    if flag == 't' and h[1] == 'running' then mend_timer('w|' .. execution .. '|' .. node, since) end
-    return
+  if letter == 'A' and flag == 't' and h[1] == 'running' then
+    return mend_timer('w|' .. execution .. '|' .. node, since)
   end
   if letter == 'L' and may_start(h[1], node) then return mend_waiter(execution, node, h) end
   -- A time that is still to come was written before the clock was set back.
   if not letter or (since + patience > now and since <= now + 1000) then return end
   if letter == 'R' then return mend_lease(execution, node, token) end
   if not may_start(h[1], node) then return end
+  if flag == 'b' then return mend_waiting(execution, X, node) end
   if letter ~= 'Q' then return end
   local profile = redis.call('HGET', P .. 'p:' .. h[2], profile_field(node))
   if not profile then return end

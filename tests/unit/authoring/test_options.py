@@ -54,17 +54,6 @@ def test_a_version_is_a_name():
         def fetch(): ...
 
 
-def test_options_still_to_come_are_not_taken():
-    @node
-    def fetch(): ...
-
-    for name in ("breaker",):
-        with pytest.raises(TypeError, match=name):
-            node(**{name: "x"})
-        with pytest.raises(TypeError, match=name):
-            fetch.options(**{name: "x"})
-
-
 def test_given_options_change_and_the_rest_stays():
     @node(retry=Retry(attempts=9), queue="slow", timeout_s=5)
     def fetch() -> int: ...
@@ -152,7 +141,7 @@ def fetch() -> int:
             "@node",
             (
                 "@node has no option 'after'. Its options are name, retry, timeout_s, queue, priority, delay_s, on_failure, "
-                "limit, undo, version, was."
+                "limit, undo, breaker, version, was."
             ),
         ),
         (lambda: node(fetch, 3), "@node", "@node takes options by name only, and 3 has none. They are name, retry, "),

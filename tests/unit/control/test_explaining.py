@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 
 import fakeredis
+import msgspec
 import pytest
 
 from spane.control import causes
 from spane.control.explaining import explain
 from spane.errors import UnknownExecution
+from spane.model.waits import WAIT_FOR_EVENT
 from tests.transitions.conftest import CHAIN, DIAMOND, ONE, PAIR, Stage, node, plan
 
 
@@ -228,8 +230,17 @@ def test_a_node_that_awaits_something_says_until_when(stage):
     [claim] = stage.fetch()
     stage.call("await", stage.now_ms, "w1", "x1", "only", claim.token, "rain", 1000, 60_000, 600_000)
     due = stage.now_ms + 1000
-    assert causes.Awaiting(due) == cause(stage)
-    assert f"until {causes.moment(due)} at the latest" in str(cause(stage))
+    assert causes.Awaiting(None, due) == cause(stage)
+    assert f"It sleeps until {causes.moment(due)}." == str(cause(stage))
+
+
+def test_a_node_that_waits_for_an_event_names_it(stage):
+    config = msgspec.Raw(b'{"event":"approved"}')
+    stage.start(plan(node("only", type=WAIT_FOR_EVENT, waits=True, config=config)))
+    [claim] = stage.fetch()
+    stage.call("await", stage.now_ms, "w1", "x1", "only", claim.token, "it", "", 60_000, 600_000, "approved")
+    assert causes.Awaiting("approved", None) == cause(stage)
+    assert "It waits for event 'approved'; signal it to let the node go on." == str(cause(stage))
 
 
 def test_a_scheduled_execution_has_its_time_also_when_it_is_paused(stage):

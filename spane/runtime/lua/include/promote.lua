@@ -1,10 +1,11 @@
 -- Queue what is due: retries and delays (`n|execution|node`), nodes that await something no longer (`w|execution|node`),
--- scheduled starts (`s|execution`), cursors that found no plan (`c|cursor`), what a limit lets go on (`l|pool`), and
--- deadlines (`d|execution`).
+-- scheduled starts (`s|execution`), cursors that found no plan (`c|cursor`), what a limit lets go on (`l|pool`),
+-- deadlines (`d|execution`), and breakers (`b|name`).
 -- Starts that came due together stop at about one chunk of entry nodes; what is left stays due.
 -- Returns the milliseconds until the next timer, or -1.
 --@include release
 --@include rouse
+--@include breaker
 --@include plan
 --@include limit
 --@include deadline
@@ -55,6 +56,8 @@ local function promote_other(timer, kind, execution, now, kept_ms, dead_kept_ms)
     return end_rest(execution, now)
   elseif kind == 'd' then
     overrun(execution, now, kept_ms, dead_kept_ms)
+  elseif kind == 'b' then
+    tend_breaker(execution, now)
   elseif kind == 'c' then
     redis.call('RPUSH', P .. 'sp', string.sub(timer, 3))
   end

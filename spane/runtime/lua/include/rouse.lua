@@ -1,5 +1,6 @@
 -- Let a node go on that awaits something: what came is put beside its inputs, and it is queued again. `came` begins with
--- a letter: t its time is over, e an event came, whose data follows. Where nothing may start now, the node is put aside with what came.
+-- a letter: t its time is over, e an event came, whose data follows; nil comes from
+-- a breaker, and is for nobody. Where nothing may start now, the node is put aside with what came.
 -- Returns true if the node was waiting. `put` queues it, where many are roused together (include/due.lua).
 --@include queue
 --@include state
@@ -12,8 +13,9 @@ local function rouse(execution, node, came, now, put)
   local ending = h[2] == 'failing' or h[2] == 'failed' or h[2] == 'compensating'
   if h[2] ~= 'running' and h[2] ~= 'paused' and not ending then return false end
   if flag == 't' and came ~= 't' then redis.call('ZREM', P .. 't', 'w|' .. execution .. '|' .. node) end
-  redis.call('HSET', P .. 'o:' .. execution, '@w:' .. node, came)
-  if h[2] ~= 'running' then
+  if flag == 'b' then redis.call('HDEL', X, '@b:' .. node) end
+  if came then redis.call('HSET', P .. 'o:' .. execution, '@w:' .. node, came) end
+  if not may_start(h[2], node) then
     redis.call('HSET', X, node, state('P', '', failures, crashes, now, ''))
     put_aside(execution, 'node|' .. node, h[2])
     return true

@@ -1,7 +1,7 @@
 -- A node's field in x:<execution> is `letter|token|failures|crashes|since|flag` (letters: spane/model/state.py).
 -- The flag is '' at first, 's' once a worker died holding the node (a suspect), 'a' once a second one did (it runs
 -- alone from then on), and 'm' while it runs alone and has written its mark.
--- One that awaits something (A) has 't' while a timer will rouse it.
+-- One that awaits something (A) has 't' while a timer will rouse it, and 'b' where it waits at a breaker.
 -- `since` is when it came into the state; for a node with a timer (T, or A with 't'), when that is due.
 --@include clock
 local function read_state(text)
