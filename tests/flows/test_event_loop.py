@@ -81,7 +81,7 @@ async def loop_takes(text: str, first: str) -> int:
 
 
 @workflow
-def telling() -> list[object]:
+def telling_loop() -> list[object]:
     return [loop_ticks(), loop_tells(loop_second(loop_first()))]
 
 
@@ -117,7 +117,7 @@ def ran_through(engine: Engine, flow, inputs=None):
 
 
 def test_progress_that_redis_is_slow_to_take_holds_up_no_other_node(engine):
-    execution = ran_through(engine, telling)
+    execution = ran_through(engine, telling_loop)
     assert "first second" == execution.result()[1]
     told = [event for event in execution.events() if event.node == "loop_tells"]
     assert EventKind.NODE_PROGRESS in {event.kind for event in told}

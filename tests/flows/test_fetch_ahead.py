@@ -75,7 +75,7 @@ def spins_once(n: int) -> int:
 
 
 @workflow
-def quick(n: int) -> int:
+def ahead_one(n: int) -> int:
     return ahead_quick(n)
 
 
@@ -108,7 +108,7 @@ def engines(redis_url):
 
 def fill(engine: Engine):
     """Leave a worker of two threads with two nodes that wait for one that it has fetched ahead."""
-    engine.start_many(quick, [{"n": number} for number in range(40)])
+    engine.start_many(ahead_one, [{"n": number} for number in range(40)])
     waiting = engine.start_many(waits, [{"n": 1}, {"n": 2}])
     return waiting, engine.start(tells, {"n": 3})
 
@@ -166,7 +166,7 @@ def test_async_nodes_behind_one_that_blocks_the_event_loop_go_to_another_worker(
             until("their return", lambda: {"queued"} == {one.nodes()["ahead_spins"].state for one in behind})
             claimed_before = claims(behind)
             for number in range(20):
-                assert number == one.start(quick, {"n": number}).result(timeout_s=5)
+                assert number == one.start(ahead_one, {"n": number}).result(timeout_s=5)
             assert claimed_before == claims(behind), "a worker whose event loop is blocked fetches for it"
             with two.work(threads=1):
                 assert list(range(1, 41)) == [execution.result(timeout_s=5) for execution in behind]

@@ -13,7 +13,7 @@ def load(n: int) -> int:
 
 
 @node
-def ship(n: int) -> str:
+def dispatch(n: int) -> str:
     return str(n)
 
 
@@ -24,7 +24,7 @@ def nodes(made):
 def test_a_sleep_of_a_known_time_is_a_delay_of_the_plan():
     @workflow
     def flow(n: int) -> str:
-        return ship(sleep(load(n), 1.5))
+        return dispatch(sleep(load(n), 1.5))
 
     found = nodes(flow)["sleep"]
     assert ("spane.sleep", 1_500, False) == (found.type, found.delay_ms, found.waits)
@@ -34,7 +34,7 @@ def test_a_sleep_of_a_known_time_is_a_delay_of_the_plan():
 def test_a_sleep_of_a_time_known_at_run_time_waits():
     @workflow
     def flow(n: int) -> str:
-        return ship(sleep(load(n), n))
+        return dispatch(sleep(load(n), n))
 
     found = nodes(flow)["sleep"]
     assert ("spane.sleep_for", 0, True) == (found.type, found.delay_ms, found.waits)
@@ -45,10 +45,10 @@ def test_calls_in_order_come_after_each_other():
     def flow(n: int) -> str:
         first = load(n)
         with in_order():
-            ship.named("one")(first)
+            dispatch.named("one")(first)
             sleep(first, 5)
-            ship.named("two")(first)
-            return ship.named("three")(first)
+            dispatch.named("two")(first)
+            return dispatch.named("three")(first)
 
     assert {"load": (), "one": (), "sleep": ("one",), "two": ("sleep",), "three": ("two",)} == {
         name: found.after for name, found in nodes(flow).items()
@@ -58,7 +58,7 @@ def test_calls_in_order_come_after_each_other():
 def test_an_event_wait_is_named_after_its_event():
     @workflow
     def flow(n: int) -> str:
-        return ship(wait_for_event("approved", int, timeout_s=60, after=load(n)))
+        return dispatch(wait_for_event("approved", int, timeout_s=60, after=load(n)))
 
     found = nodes(flow)["approved"]
     assert ("spane.wait_for_event", ("load",), True) == (found.type, found.after, found.waits)
@@ -69,7 +69,7 @@ def test_a_wait_that_nothing_waits_for_is_a_fault(wait):
     @workflow
     def flow(n: int) -> str:
         wait(load.named("first")(n))
-        return ship(n)
+        return dispatch(n)
 
     with pytest.raises(DefinitionError, match=r"gives, so nothing waits for it\. Pass its result on, name it in"):
         _ = flow.plan
@@ -99,7 +99,7 @@ def test_a_wait_that_nothing_waits_for_is_a_fault(wait):
 def test_what_cannot_be_waited_for_is_refused(misuse, message):
     @workflow
     def flow(n: int) -> str:
-        return ship(misuse(n))
+        return dispatch(misuse(n))
 
     with pytest.raises(ReferenceMisuse) as raised:
         _ = flow.plan
@@ -133,7 +133,7 @@ def test_more_waits_for_one_event_than_a_signal_looks_at_are_a_fault():
 def test_a_deadline_is_a_time(deadline_s):
     @workflow(deadline_s=deadline_s)
     def flow(n: int) -> str:
-        return ship(n)
+        return dispatch(n)
 
     with pytest.raises(DefinitionError, match=r"give seconds above 0, or None for no deadline\."):
         _ = flow.plan
