@@ -310,6 +310,7 @@ def limits_of(settings: Settings) -> Limits:
         inline_value_bytes=settings.inline_value_bytes,
         max_value_bytes=settings.max_value_bytes,
         events_kept=settings.events_kept,
+        ageing_ms=round((settings.priority_ageing_s or 0) * 1000),
     )
 
 

@@ -66,6 +66,9 @@ class Settings(BaseSettings):
     shutdown_grace_s: Seconds = Field(default=25.0, description="how long running nodes may finish at shutdown")
     retention_s: Seconds = Field(default=86_400.0, description="how long an ended execution is kept in Redis")
     dead_letter_retention_s: Seconds = Field(default=604_800.0, description="how long a dead letter is kept in Redis")
+    priority_ageing_s: Seconds | None = Field(
+        default=None, description="how long a queued node waits for each priority that it gains; unset for never"
+    )
     events_kept: Count = Field(default=100_000, description="how many events the stream keeps")
 
     inline_value_bytes: ByteSize = Field(default=ByteSize(262_144), ge=0, description="the largest value kept inline")

@@ -442,6 +442,8 @@ class Replay:
     def _on_deadline_passed(self, event: Event) -> None:
         del event
         self.late = True
+        if self.status == "scheduled":  # Its deadline runs since it began, of which nothing else tells before a claim.
+            self.status = "running"
 
     def _on_execution_failing(self, event: Event) -> None:
         if event.node is None and not self.late:

@@ -136,7 +136,7 @@ class Commands:
         return store.command(
             "fetch", store.clock.injected, self._session, store.limits.lease_ms, self._token() + ".",
             ",".join(threads), room, ",".join(loop), loop_room, ",".join(lone), 1, _TIMERS_A_FETCH,
-            *store.kept_ms,
+            *store.kept_ms, store.limits.ageing_ms,
         )  # fmt: skip
 
     def give_back(self, claims: Iterable[Claim]) -> Command:

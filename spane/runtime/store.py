@@ -41,6 +41,8 @@ class Limits:
     max_value_bytes: int = 67_108_864
     events_kept: int = 100_000
     patience_ms: int = 5_000
+    #: How long a queued node waits for each priority that it gains; 0 where none ages.
+    ageing_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,6 +106,7 @@ class Stage:
         loop: int = 10,
         alone: int = 1,
         timers: int = 100,
+        ageing_ms: int = 0,
     ) -> Any:
         self._sequence += 1
         names = queues.split(",")
@@ -113,7 +114,7 @@ class Stage:
         lone = ",".join(f"{name}{lane}!!" for name in names for lane in ("", "~"))
         return self.store.call(
             "fetch", self.now_ms, session, LIMITS.lease_ms, f"{session}.{self._sequence:x}.", lanes, threads, loops,
-            loop, lone, alone, timers, LIMITS.retention_ms, LIMITS.dead_letter_retention_ms,
+            loop, lone, alone, timers, LIMITS.retention_ms, LIMITS.dead_letter_retention_ms, ageing_ms,
         )  # fmt: skip
 
     def commit(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.transitions.conftest import CHAIN, DIAMOND, ONE, PAIR, node, plan
+from tests.transitions.conftest import CHAIN, DIAMOND, ONE, PAIR, Claimed, node, plan
 
 
 def test_a_row_carries_all_that_a_worker_needs(stage):
@@ -48,6 +48,27 @@ def test_the_highest_priority_comes_first_whatever_the_order_of_starts(stage):
     for priority in (1, 10, 5):
         stage.start(execution=f"x{priority}", priority=priority)
     assert ["x10", "x5", "x1"] == [claim.execution for claim in stage.fetch()]
+
+
+def test_where_nodes_age_the_one_that_waited_long_goes_before_a_higher_one(stage):
+    stage.start(execution="old", priority=1)
+    stage.clock.advance(9 * 60_000)
+    stage.start(execution="young", priority=10)
+    stage.start(execution="middle", priority=5)
+    assert ["young", "old", "middle"] == [claim.execution for claim in aged(stage, "w1")]
+
+
+def test_where_nodes_age_ten_steps_lift_the_lowest_over_the_highest(stage):
+    stage.start(execution="old", priority=1)
+    stage.clock.advance(10 * 60_000)
+    stage.start(execution="young", priority=10)
+    assert ["old", "young"] == [claim.execution for claim in aged(stage, "w1")]
+
+
+def aged(stage, session):
+    """Fetch where a node gains a priority each minute."""
+    reply = stage.fetch_reply(session, ageing_ms=60_000)
+    return [Claimed.of(row) for row in reply[3:]]
 
 
 def test_the_priority_of_a_node_beats_that_of_its_execution(stage):

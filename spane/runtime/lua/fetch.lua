@@ -6,7 +6,8 @@
 --       5 queues of the threads, comma-separated   6 how many nodes for the threads
 --       7 queues of the event loop   8 how many nodes for the event loop
 --       9 queues of suspects that run alone   10 how many of those (0 or 1)   11 how many timers at most
---       12 retention in ms   13 the same where a dead letter is left
+--       12 retention in ms   13 the same where a dead letter is left   14 how long a node waits, in ms, for each
+--       priority that it gains; 0 or none where nodes do not age
 -- Returns {milliseconds to the next timer or -1, 1 if work was left for threads else 0, the same for the event loop,
 --         row, row, ...}
 -- Events  c (one for the batch), v, k, h; C. Bound: the nodes asked for or 500 hints, their parents up to 500 each, the timers, 500 children.
@@ -16,6 +17,7 @@ local P = KEYS[1]
 --@include queue
 --@include state
 --@include park
+--@include ageing
 --@include merge
 --@include release
 --@include plan
@@ -33,6 +35,7 @@ local moved = spread(now, ARGV[12], ARGV[13])
 local next_due = promote(now, ARGV[11], ARGV[12], ARGV[13])
 local rows, claimed, number = {}, {}, 0
 local MOST_HINTS = 500
+local ageing_ms = tonumber(ARGV[14] or 0)
 
 local function claim(hint, alone)
   local execution, node = string.match(hint, '^([^|]+)|(.+)$')
@@ -80,11 +83,16 @@ local function take(queues, most, alone)
     for _, queue in ipairs(names) do n = n + 1; command[n + 2] = queue_key(queue, p) end
   end
   command[2] = n
+  local lists = ageing_ms > 0 and {unpack(command, 3)}
   command[n + 3], command[n + 4] = 'LEFT', 'COUNT'
   -- Hints of executions that have ended may stand in the lists by the thousand; a call drops so many of them.
   local left = MOST_HINTS
   while most > 0 and left > 0 do
     command[n + 5] = math.min(most, left)
+    if lists then
+      for i, list in ipairs(by_age(lists, #names, ageing_ms, now)) do command[i + 2] = list end
+      command[n + 5] = 1
+    end
     local popped = redis.call(unpack(command))
     if not popped then
       for _, queue in ipairs(names) do
