@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from spane import Execution, InputError
+from spane import Engine, Execution, InputError, node, workflow
+from spane.settings import Settings
 from tests.flows import app
 from tests.flows.conftest import until
 from tests.invariants import assert_holds
@@ -39,6 +40,29 @@ def test_60_a_priority_out_of_range_is_refused_and_nothing_is_created(place, pri
     assert f"priority is {priority!r}; it goes from 1 (last) to 10 (first)." in str(caught.value)
     assert before == (store.client.xlen(store.keys.events), len(store.client.keys(store.keys.execution("*"))))
     assert not store.client.exists(store.keys.start_key("relaying", "out of range"))
+
+
+@pytest.mark.redis
+def test_where_nodes_age_even_the_lowest_priority_gets_its_turn(redis_url):
+    with Engine(settings=Settings(redis_url=redis_url, priority_ageing_s=0.1)) as engine:
+        old = engine.start(aged, {"label": "old"}, priority=1)
+        due_ms = engine.store.clock.now_ms() + 1_100
+        until("it has aged", lambda: engine.store.clock.now_ms() >= due_ms)
+        young = engine.start(aged, {"label": "young"}, priority=10)
+        with engine.work(threads=1):
+            assert ["old", "young"] == [one.result(timeout_s=20) for one in (old, young)]
+        claimed = [event.execution for event in engine.store.events() if event.kind == "node_claimed"]
+        assert [old.id, young.id] == [execution for execution in claimed if execution in (old.id, young.id)]
+
+
+@node
+def aged_label(label: str) -> str:
+    return label
+
+
+@workflow
+def aged(label: str) -> str:
+    return aged_label(label)
 
 
 def test_63_of_many_starts_a_bad_one_stops_no_other_and_has_its_error_in_its_place(place):
