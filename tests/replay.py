@@ -333,7 +333,16 @@ class Replay:
     def _on_node_parked(self, event: Event) -> None:
         told = self.nodes[event.node or ""]
         if str((event.data or {})["reason"]).startswith("limit of "):
-            if told.state not in ("queued", "delayed", "retrying", "lost", "undecided", "limited", "running"):
+            if told.state not in (
+                "queued",
+                "delayed",
+                "retrying",
+                "lost",
+                "undecided",
+                "limited",
+                "running",
+                "refused",
+            ):
                 self.bad("I8", f"{event.node} waits for its limit, but it was {told.state}")
             told.state = "limited"
             return
