@@ -29,6 +29,19 @@ TOLD = {
         *(f"order {order} is paid" for order in range(3, 6)),
         "the breaker of the bank is closed",
     ],
+    "branching": [
+        "a pen goes by post; told: who ordered a pen",
+        "a clock goes by post, insured for 2.50; told: who ordered a clock",
+        "a boat goes by ship, insured for 90.00; told: who ordered a boat, who sells a boat",
+        "somebody asks what a tent would cost; told: who ordered a tent",
+        "skipped for the pen: ask_for_quote, by_ship, insure, tell_manager",
+    ],
+    "delay": [
+        "bread: baked for 1.0 s, and served in its time",
+        "cake: baked for 0.5 s, and served in its time",
+        "pie: baked for 0.0 s, and served in its time",
+        "the past is refused: InputError",
+    ],
     "control": [
         "rye is paused",
         "rye goes on: baked rye dough",
