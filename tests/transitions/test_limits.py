@@ -202,8 +202,9 @@ def test_a_burst_starts_at_once_and_the_rate_goes_on_from_there(stage):
     assert [100 * step for step in range(1, 9)] == [when - at[0] for when in at[4:]]
 
 
-def test_a_clock_that_is_set_back_does_not_stop_a_rate(stage):
-    stage.start(limited(3, rate=1, period_ms=1000))
+@pytest.mark.parametrize("burst", [0, 1])
+def test_a_clock_that_is_set_back_does_not_stop_a_rate(stage, burst):
+    stage.start(limited(3, rate=1, period_ms=1000, burst=burst))
     stage.fetch()
     earlier = stage.now_ms - 3_600_000
     stage.call("sweep", earlier, LIMITS.patience_ms, 100, 1000, LIMITS.retention_ms, LIMITS.retention_ms)

@@ -6,11 +6,18 @@
 local MOST_FORGOTTEN = 500
 -- Keys expire by the server's clock, starts by the clock of the scripts, which may be another in a test.
 local KEPT_LONGER_MS = 10000
+-- When the bucket of a rule with a burst is full again.
+local function full_at(R, rule, step, now)
+  local full = tonumber(redis.call('GET', R) or 0)
+  if full > now + rule.burst * step + 1000 then return now end
+  return math.max(full, now)
+end
+
 local function by_rate(pool, rule, now)
   local R = P .. 'lim:' .. pool .. ':r'
   if rule.burst then
     local step = rule.period / rule.rate
-    local full = math.min(math.max(tonumber(redis.call('GET', R) or 0), now), now + rule.burst * step)
+    local full = full_at(R, rule, step, now)
     return math.floor(rule.burst - (full - now) / step), full - (rule.burst - 1) * step
   end
   local newest = tonumber(redis.call('LINDEX', R, 0) or now)
@@ -29,7 +36,7 @@ local function spend(pool, rule, now)
   local R = P .. 'lim:' .. pool .. ':r'
   if rule.burst then
     local step = rule.period / rule.rate
-    local full = math.min(math.max(tonumber(redis.call('GET', R) or 0), now), now + rule.burst * step) + step
+    local full = full_at(R, rule, step, now) + step
     redis.call('SET', R, string.format('%.3f', full), 'PX', int(math.ceil(full - now) + KEPT_LONGER_MS))
   else
     redis.call('LPUSH', R, int(now))
