@@ -41,6 +41,23 @@ _ALLOWED = {
     "refused": "AQ",
 }
 
+#: Where a node may stand that comes to its limit: it is queued, or was roused and is queued again, or asks by key while it runs.
+_COME_TO_A_LIMIT = frozenset(
+    {
+        "queued",
+        "delayed",
+        "retrying",
+        "lost",
+        "undecided",
+        "limited",
+        "running",
+        "refused",
+        "signalled",
+        "awaiting",
+        "below",
+    }
+)
+
 
 @dataclass(frozen=True)
 class Violation:
@@ -333,16 +350,7 @@ class Replay:
     def _on_node_parked(self, event: Event) -> None:
         told = self.nodes[event.node or ""]
         if str((event.data or {})["reason"]).startswith("limit of "):
-            if told.state not in (
-                "queued",
-                "delayed",
-                "retrying",
-                "lost",
-                "undecided",
-                "limited",
-                "running",
-                "refused",
-            ):
+            if told.state not in _COME_TO_A_LIMIT:
                 self.bad("I8", f"{event.node} waits for its limit, but it was {told.state}")
             told.state = "limited"
             return
