@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 
@@ -41,16 +42,27 @@ def key_of(node: str) -> str:
     return "odd" if node[-1] in "13579" else "even"
 
 
+#: For each pool how many hold a slot of it, were offered one, and wait, and whether its type rests or its timer is set.
+_LOOK = """
+local found = {}
+for _, pool in ipairs(ARGV) do
+  local stem = KEYS[1] .. 'lim:' .. pool
+  for _, count in ipairs({
+    redis.call('HLEN', stem), redis.call('SCARD', stem .. ':o'), redis.call('ZCARD', stem .. ':w'),
+    redis.call('HEXISTS', KEYS[1] .. 'rests', pool), redis.call('ZSCORE', KEYS[1] .. 't', 'l|' .. pool) and 1 or 0
+  }) do found[#found + 1] = count end
+end
+return found
+"""
+
+
 def wrong(store: Store, *, healed: bool) -> str | None:
     """Return what is wrong about the limits now; an execution that was healed counts, but does not wait."""
-    client, stem = store.client, f"{store.keys.prefix}lim:"
-    for pool, most in _AT_ONCE.items():
-        held, offered = client.hlen(stem + pool), client.scard(f"{stem}{pool}:o")
+    found: Any = store.client.eval(_LOOK, 1, store.keys.prefix, *_AT_ONCE)
+    for (pool, most), at in zip(_AT_ONCE.items(), range(0, len(found), 5), strict=True):
+        held, offered, waits, rests, timed = found[at : at + 5]
         if held + offered > most and not (pool == POOL and healed):
             return f"{held} hold a slot of {pool} and {offered} were offered one, but there are {most}"
-        waits = client.zcard(f"{stem}{pool}:w")
-        rests = client.hexists(f"{store.keys.prefix}rests", pool)
-        timed = client.zscore(store.keys.timers, f"l|{pool}") is not None
         if waits and held + offered < most and not rests and not timed:
             return f"{waits} wait for {pool}, where {most - held - offered} slots are free"
     return None
