@@ -228,7 +228,7 @@ def refused() -> None:
     Retry(attempts="five")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     Retry(retry_on="ValueError")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     node(undo=3)  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType]
-    workflow(on_failure="tell")  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
+    workflow(on_failure="tell")  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType]
     node(on_failure="ignore")  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType]
     node(limit=2.5)  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType]
 

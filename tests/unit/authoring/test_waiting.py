@@ -8,7 +8,7 @@ from spane import DefinitionError, ReferenceMisuse, in_order, node, sleep, wait_
 
 
 @node
-def load(n: int) -> int:
+def fetch_order(n: int) -> int:
     return n
 
 
@@ -24,7 +24,7 @@ def nodes(made):
 def test_a_sleep_of_a_known_time_is_a_delay_of_the_plan():
     @workflow
     def flow(n: int) -> str:
-        return dispatch(sleep(load(n), 1.5))
+        return dispatch(sleep(fetch_order(n), 1.5))
 
     found = nodes(flow)["sleep"]
     assert ("spane.sleep", 1_500, False) == (found.type, found.delay_ms, found.waits)
@@ -34,7 +34,7 @@ def test_a_sleep_of_a_known_time_is_a_delay_of_the_plan():
 def test_a_sleep_of_a_time_known_at_run_time_waits():
     @workflow
     def flow(n: int) -> str:
-        return dispatch(sleep(load(n), n))
+        return dispatch(sleep(fetch_order(n), n))
 
     found = nodes(flow)["sleep"]
     assert ("spane.sleep_for", 0, True) == (found.type, found.delay_ms, found.waits)
@@ -43,14 +43,14 @@ def test_a_sleep_of_a_time_known_at_run_time_waits():
 def test_calls_in_order_come_after_each_other():
     @workflow
     def flow(n: int) -> str:
-        first = load(n)
+        first = fetch_order(n)
         with in_order():
             dispatch.named("one")(first)
             sleep(first, 5)
             dispatch.named("two")(first)
             return dispatch.named("three")(first)
 
-    assert {"load": (), "one": (), "sleep": ("one",), "two": ("sleep",), "three": ("two",)} == {
+    assert {"fetch_order": (), "one": (), "sleep": ("one",), "two": ("sleep",), "three": ("two",)} == {
         name: found.after for name, found in nodes(flow).items()
     }
 
@@ -58,17 +58,17 @@ def test_calls_in_order_come_after_each_other():
 def test_an_event_wait_is_named_after_its_event():
     @workflow
     def flow(n: int) -> str:
-        return dispatch(wait_for_event("approved", int, timeout_s=60, after=load(n)))
+        return dispatch(wait_for_event("approved", int, timeout_s=60, after=fetch_order(n)))
 
     found = nodes(flow)["approved"]
-    assert ("spane.wait_for_event", ("load",), True) == (found.type, found.after, found.waits)
+    assert ("spane.wait_for_event", ("fetch_order",), True) == (found.type, found.after, found.waits)
 
 
 @pytest.mark.parametrize("wait", [lambda n: sleep(n, 5), lambda _: wait_for_event("said", int)])
 def test_a_wait_that_nothing_waits_for_is_a_fault(wait):
     @workflow
     def flow(n: int) -> str:
-        wait(load.named("first")(n))
+        wait(fetch_order.named("first")(n))
         return dispatch(n)
 
     with pytest.raises(DefinitionError, match=r"gives, so nothing waits for it\. Pass its result on, name it in"):
