@@ -108,10 +108,16 @@ class EmbeddedServer:
 
     def _join(self, users: int) -> bool:
         """Become a user; returns whether there was no other. Waits while a keeper that has found itself alone closes the log."""
+        shared = False
         while not _try_lock(users, fcntl.LOCK_EX):
-            if _try_lock(users, fcntl.LOCK_SH):
+            if not _try_lock(users, fcntl.LOCK_SH):
+                time.sleep(_POLL_S)
+            elif shared:
                 return False
-            time.sleep(_POLL_S)
+            else:
+                # The keeper may have ended between the two looks. It does so once: a second look tells it from a user.
+                shared = True
+                fcntl.flock(users, fcntl.LOCK_UN)
         # Should the keeper take its turn just now, this waits until it is gone.
         fcntl.flock(users, fcntl.LOCK_SH)
         return True
