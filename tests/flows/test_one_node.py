@@ -103,12 +103,12 @@ def typed():
     before = default.snapshot()
 
     @node
-    def weigh(grams: int, *more: int, unit: str = "g") -> tuple[int, str]:
+    def weigh_one(grams: int, *more: int, unit: str = "g") -> tuple[int, str]:
         return grams + sum(more), unit
 
     @workflow
     def weighing(grams: int) -> tuple[int, str]:
-        return weigh(grams, 1, 2)
+        return weigh_one(grams, 1, 2)
 
     with Engine.in_memory() as engine:
         yield engine, weighing
@@ -117,24 +117,24 @@ def typed():
 
 def test_inputs_and_result_are_those_of_its_annotations(typed):
     engine, weighing = typed
-    alone = engine.run_node(weighing, "weigh", {"grams": "7", "more": [1, 2], "unit": "kg"})
+    alone = engine.run_node(weighing, "weigh_one", {"grams": "7", "more": [1, 2], "unit": "kg"})
     assert (10, "kg") == alone.result(timeout_s=WITHIN_S)
     execution = engine.start(weighing, {"grams": 1})
     execution.wait(timeout_s=WITHIN_S)
-    assert (4, "g") == execution.run_node("weigh").result(timeout_s=WITHIN_S)
+    assert (4, "g") == execution.run_node("weigh_one").result(timeout_s=WITHIN_S)
 
 
 def test_all_that_does_not_fit_is_told_at_once_and_nothing_is_started(typed):
     engine, weighing = typed
     with pytest.raises(InputError) as caught:
-        engine.run_node(weighing, "weigh", {"more": ["x"], "units": "kg"})
+        engine.run_node(weighing, "weigh_one", {"more": ["x"], "units": "kg"})
     text = str(caught.value)
-    assert "Node 'weigh' of workflow 'weighing' cannot be run by itself:" in text
+    assert "Node 'weigh_one' of workflow 'weighing' cannot be run by itself:" in text
     assert "units: it has no such parameter. Did you mean 'unit'?" in text
     assert "grams: it is missing and has no default." in text
     assert "more[0]" in text
     with pytest.raises(InputError, match="inputs are 7; they are a dict of values by parameter"):
-        engine.run_node(weighing, "weigh", 7)
+        engine.run_node(weighing, "weigh_one", 7)
     assert [] == engine.executions()
 
 
@@ -143,6 +143,6 @@ def test_without_the_code_of_the_workflow_inputs_cannot_be_given(typed):
     execution = engine.start(weighing, {"grams": 1})
     execution.wait(timeout_s=WITHIN_S)
     execution.workflow = None
-    with pytest.raises(InputError, match="import the module of its node type 'weigh'"):
-        execution.run_node("weigh", {"grams": 1})
-    assert [4, "g"] == execution.run_node("weigh").result(timeout_s=WITHIN_S)
+    with pytest.raises(InputError, match="import the module of its node type 'weigh_one'"):
+        execution.run_node("weigh_one", {"grams": 1})
+    assert [4, "g"] == execution.run_node("weigh_one").result(timeout_s=WITHIN_S)

@@ -184,7 +184,7 @@ def test_57_depth_grows_by_one_a_level(place):
 
 def test_57_the_tenth_level_is_refused_and_nothing_is_created(in_process):
     def wrapped(inner, number):
-        @workflow(name=f"nested{number}")
+        @workflow(name=f"nested_deep{number}")
         def nesting(value: int) -> int:
             return inner(value=value)
 
@@ -194,12 +194,12 @@ def test_57_the_tenth_level_is_refused_and_nothing_is_created(in_process):
     def innermost(value: int) -> int:
         return value
 
-    nested = workflow.of("nested", innermost)
+    nested_deep = workflow.of("nested_deep", innermost)
     for number in range(9):
-        nested = wrapped(nested, number)
-    assert 5 == in_process.run(nested, value=5)[1]
+        nested_deep = wrapped(nested_deep, number)
+    assert 5 == in_process.run(nested_deep, value=5)[1]
     with pytest.raises(DefinitionError, match="at most 10 levels deep"):
-        in_process.engine.start(wrapped(nested, 9), {"value": 5})
+        in_process.engine.start(wrapped(nested_deep, 9), {"value": 5})
     assert [] == in_process.engine.store.active()
 
 
