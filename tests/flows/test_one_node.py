@@ -103,46 +103,46 @@ def typed():
     before = default.snapshot()
 
     @node
-    def weigh_one(grams: int, *more: int, unit: str = "g") -> tuple[int, str]:
+    def weigh_alone(grams: int, *more: int, unit: str = "g") -> tuple[int, str]:
         return grams + sum(more), unit
 
     @workflow
-    def weighing(grams: int) -> tuple[int, str]:
-        return weigh_one(grams, 1, 2)
+    def weighing_alone(grams: int) -> tuple[int, str]:
+        return weigh_alone(grams, 1, 2)
 
     with Engine.in_memory() as engine:
-        yield engine, weighing
+        yield engine, weighing_alone
     default.restore(before)
 
 
 def test_inputs_and_result_are_those_of_its_annotations(typed):
-    engine, weighing = typed
-    alone = engine.run_node(weighing, "weigh_one", {"grams": "7", "more": [1, 2], "unit": "kg"})
+    engine, weighing_alone = typed
+    alone = engine.run_node(weighing_alone, "weigh_alone", {"grams": "7", "more": [1, 2], "unit": "kg"})
     assert (10, "kg") == alone.result(timeout_s=WITHIN_S)
-    execution = engine.start(weighing, {"grams": 1})
+    execution = engine.start(weighing_alone, {"grams": 1})
     execution.wait(timeout_s=WITHIN_S)
-    assert (4, "g") == execution.run_node("weigh_one").result(timeout_s=WITHIN_S)
+    assert (4, "g") == execution.run_node("weigh_alone").result(timeout_s=WITHIN_S)
 
 
 def test_all_that_does_not_fit_is_told_at_once_and_nothing_is_started(typed):
-    engine, weighing = typed
+    engine, weighing_alone = typed
     with pytest.raises(InputError) as caught:
-        engine.run_node(weighing, "weigh_one", {"more": ["x"], "units": "kg"})
+        engine.run_node(weighing_alone, "weigh_alone", {"more": ["x"], "units": "kg"})
     text = str(caught.value)
-    assert "Node 'weigh_one' of workflow 'weighing' cannot be run by itself:" in text
+    assert "Node 'weigh_alone' of workflow 'weighing_alone' cannot be run by itself:" in text
     assert "units: it has no such parameter. Did you mean 'unit'?" in text
     assert "grams: it is missing and has no default." in text
     assert "more[0]" in text
     with pytest.raises(InputError, match="inputs are 7; they are a dict of values by parameter"):
-        engine.run_node(weighing, "weigh_one", 7)
+        engine.run_node(weighing_alone, "weigh_alone", 7)
     assert [] == engine.executions()
 
 
 def test_without_the_code_of_the_workflow_inputs_cannot_be_given(typed):
-    engine, weighing = typed
-    execution = engine.start(weighing, {"grams": 1})
+    engine, weighing_alone = typed
+    execution = engine.start(weighing_alone, {"grams": 1})
     execution.wait(timeout_s=WITHIN_S)
     execution.workflow = None
-    with pytest.raises(InputError, match="import the module of its node type 'weigh_one'"):
-        execution.run_node("weigh_one", {"grams": 1})
-    assert [4, "g"] == execution.run_node("weigh_one").result(timeout_s=WITHIN_S)
+    with pytest.raises(InputError, match="import the module of its node type 'weigh_alone'"):
+        execution.run_node("weigh_alone", {"grams": 1})
+    assert [4, "g"] == execution.run_node("weigh_alone").result(timeout_s=WITHIN_S)
