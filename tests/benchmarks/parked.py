@@ -7,6 +7,7 @@ idle      what two idle workers ask of Redis a second while executions are parke
           limit, paused
 instant   sleepers that come due at one instant: how long until the last of them is queued
 spread    sleepers that come due evenly, 10,000 a second: how late each is queued
+map       one map over a long list: how long it takes, its longest call, and what it costs the workers
 slot      nodes that wait for the one slot of their type: how long from the end of one to the beginning of the next
 """
 
@@ -110,6 +111,26 @@ class Parked:
             f"{gaps[len(gaps) // 2]:.1f} ms, p99 {gaps[len(gaps) * 99 // 100]:.1f} ms"
         )
 
+    def map(self) -> None:
+        """Map a node over a long list."""
+        count = self._count(100_000)
+        self.client.config_set("slowlog-log-slower-than", 1_000)
+        self.client.slowlog_reset()
+        before = peak = self._workers_kib()
+        began = time.perf_counter()
+        execution = self.engine.start(self.flows.mapped, {"count": count})
+        while not execution.status().ended:
+            peak = max(peak, self._workers_kib())
+            time.sleep(0.1)
+        seconds = time.perf_counter() - began
+        assert execution.result() == count * (count - 1)
+        slow: Any = self.client.slowlog_get(1_000)
+        longest = sorted((call["duration"] / 1000 for call in slow), reverse=True)[:5] or [0.0]
+        self._print(
+            f"map: {count:,} items in {seconds:.1f} s ({count / seconds:,.0f}/s); longest calls "
+            f"{', '.join(f'{each:.1f}' for each in longest)} ms; workers {(peak - before) / 1024:+.1f} MiB at the most"
+        )
+
     def _come_due(self, count: int, after_ms: Callable[[int], int]) -> list[float]:
         """Put executions to sleep, move their timers to times of our own, and return how late each was queued, sorted."""
         started = self.engine.start_many(self.flows.unread, [{"number": 0}] * count)
@@ -166,7 +187,7 @@ class Parked:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.parked", description=__doc__)
-    kinds = ("start", "idle", "instant", "spread", "slot")
+    kinds = ("start", "idle", "instant", "spread", "slot", "map")
     parser.add_argument("kinds", nargs="*", default=kinds, help=f"which to measure, of {', '.join(kinds)}")
     parser.add_argument("--scale", type=float, default=1.0, help="makes all counts larger or smaller")
     given = parser.parse_args()

@@ -1,4 +1,4 @@
-"""Workflows that are parked: asleep, waiting for an event or a limit, or delayed on a queue that nobody reads."""
+"""Workflows that are parked: asleep, waiting for an event or a limit, delayed on a queue that nobody reads; and a map."""
 
 from __future__ import annotations
 
@@ -29,6 +29,26 @@ def pass_through() -> tuple[float, float]:
     """Tell when this ran, one after the other."""
     began = time.time()
     return began, time.time()
+
+
+@node
+def numbers(count: int) -> list[int]:
+    return list(range(count))
+
+
+@node
+def double(number: int) -> int:
+    return number * 2
+
+
+@node
+def add_up(values: list[int]) -> int:
+    return sum(values)
+
+
+@workflow
+def mapped(count: int) -> int:
+    return add_up(double.map(numbers(count)))
 
 
 @workflow
