@@ -59,6 +59,7 @@ MUTANTS = (
         "put_aside(execution, 'cursor|' .. execution .. '|i:' .. map .. '|0', status)",
         "",
         "expand",
+        shape="maps",
     ),
     Mutant("the join is one early", "== tonumber(need)", "== tonumber(need) - 1"),
     Mutant("the join is one late", "== tonumber(need)", "== tonumber(need) + 1"),
