@@ -130,7 +130,7 @@ class Engine(ManyExecutions):
             Keys(settings.namespace),
             clock=VirtualClock(),
             limits=limits_of(settings),
-            shebang=False,
+            functions=False,
         )
         broker = InProcessBroker(
             store,

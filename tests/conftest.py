@@ -8,7 +8,7 @@ from contextlib import ExitStack
 import pytest
 import redis
 
-from tests.servers import RedisServer, StartServer, binary_or_skip
+from tests.servers import RedisServer, StartServer, binary_or_skip, forget_scripts
 
 # pytest takes it from a conftest at the top of the tests only.
 pytest_plugins = ["pytester"]
@@ -27,7 +27,7 @@ def redis_url(redis_server: RedisServer) -> str:
     with redis.Redis.from_url(redis_server.url, protocol=2) as client:
         client.flushall()
         # A script left over from another test must not hide a missing load.
-        client.script_flush()
+        forget_scripts(client)
     return redis_server.url
 
 

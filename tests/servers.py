@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
+import fakeredis
 import pytest
 import redis
 
@@ -44,6 +45,13 @@ def binary_or_skip(kind: str = "redis") -> str:
             pytest.fail(f"{reason}; CI must have it")
         pytest.skip(reason)
     return found
+
+
+def forget_scripts(client: redis.Redis) -> None:
+    """Make a server forget SPANE's transitions, as after a failover to one that never had them."""
+    client.script_flush()
+    if not isinstance(client, fakeredis.FakeRedis):  # which keeps scripts only
+        client.execute_command("FUNCTION", "FLUSH")
 
 
 class RedisServer:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any
 
-import redis
 from dramatiq import Consumer, Message
 from dramatiq.brokers.redis import RedisBroker
 from dramatiq.common import current_millis, dq_name
@@ -17,7 +16,6 @@ from dramatiq.common import current_millis, dq_name
 from spane.authoring.registry import Registry
 from spane.errors import StoreError
 from spane.ops.services import Service
-from spane.runtime.clients import translate
 from spane.runtime.consumer import NodeConsumer
 from spane.runtime.delayed import DelayedConsumer
 from spane.runtime.keys import Keys
@@ -64,11 +62,7 @@ class SpaneBroker(NodeBroker, RedisBroker):
 
     def _recover_messages(self) -> float:
         queues = [name for queue in self.queues for name in (queue, dq_name(queue))]
-        script = self.store.scripts["recover_messages"]
-        try:
-            self.client.eval(script.text, 1, self.namespace, current_millis(), self.heartbeat_timeout, *queues)
-        except redis.RedisError as error:
-            raise translate(error) from error
+        self.store.call("recover_messages", current_millis(), self.heartbeat_timeout, *queues, on=self.namespace)
         return _RECOVERY_S
 
     def enqueue(self, message: Message[Any], *, delay: int | None = None) -> Message[Any]:

@@ -96,7 +96,7 @@ _UNAVAILABLE = {
     "CLUSTERDOWN": "its cluster is down",
     "TRYAGAIN": "its cluster is moving the keys that were asked for",
     "BUSY": "it is busy with a script that has run for too long",
-    "NOSCRIPT": "it has forgotten the scripts, as after SCRIPT FLUSH or a restart; they are loaded again by the next call",
+    "NOSCRIPT": "it has forgotten SPANE's functions, as after FUNCTION FLUSH; they are loaded again by the next call",
 }
 _UNSUITABLE = {
     "WRONGTYPE": "a key of SPANE's holds something else; another program uses the same names, so set SPANE_NAMESPACE",
@@ -159,6 +159,8 @@ def _code(error: Exception) -> str:
     if not isinstance(error, ResponseError):
         return ""
     text = str(error)
+    if text.startswith("Function not found"):
+        return "NOSCRIPT"
     if text.lower().startswith("unknown command"):
         return "UNKNOWN"
     return text.partition(" ")[0].strip(":") if text[:1].isupper() else ""

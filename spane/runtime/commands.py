@@ -151,7 +151,7 @@ class Commands:
 
     def load(self) -> list[Command]:
         """Load every script."""
-        return [("SCRIPT", "LOAD", script.text) for script in self._store.scripts.values()]
+        return [script.loading for script in self._store.scripts.values()]
 
 
 def listed(names: Iterable[str]) -> str:

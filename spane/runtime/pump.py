@@ -17,11 +17,10 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
-import redis
-
 from spane.errors import StoreUnavailable
 from spane.model.ids import new_session_id
 from spane.model.outcome import Failed, NodeError, Outcome, Parked, Succeeded
+from spane.runtime import scripts
 from spane.runtime.claim import Claim
 from spane.runtime.commands import Commands
 from spane.runtime.holdings import UNSTARTED_S, Holdings
@@ -309,7 +308,7 @@ class Pump:
 
     def _refused(self, claim: Claim, outcome: Outcome, reply: Exception) -> None:
         """Deal with an error reply to a commit: load missing scripts, wait out what passes, and never lose an outcome."""
-        if isinstance(reply, redis.exceptions.NoScriptError):
+        if scripts.is_missing(reply):
             self._outbox.append((claim, outcome))
             # Not here: should the connection break now, the replies that are left would be lost unread.
             self._unloaded = True
@@ -320,7 +319,7 @@ class Pump:
 
     def _read_fetch(self, reply: Any, room: int, loop_room: int) -> None:
         if isinstance(reply, Exception):
-            if isinstance(reply, redis.exceptions.NoScriptError):
+            if scripts.is_missing(reply):
                 self._unloaded = True
             else:
                 self._fetch_refused(reply)
@@ -343,7 +342,10 @@ class Pump:
             _logger.error("Redis refused a fetch: %s. Trying again until it takes one.", reply)
 
     def _load_scripts(self) -> None:
-        self._wire.call(self._commands.load())
+        replies = self._wire.call(self._commands.load())
+        for reply in replies:
+            if isinstance(reply, Exception) and not scripts.is_there_already(reply):
+                raise StoreUnavailable(f"Redis does not take SPANE's functions now: {reply}")
         self._unloaded = False
 
     def _accept(self, row: Any, before: Outcome | None = None) -> bool:

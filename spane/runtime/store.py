@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -83,7 +83,7 @@ class Store:
         *,
         clock: Clock | None = None,
         limits: Limits | None = None,
-        shebang: bool = True,
+        functions: bool = True,
     ) -> None:
         self.client = client
         #: The same without types: redis-py's say that every reply may be anything.
@@ -91,26 +91,47 @@ class Store:
         self.keys = keys
         self.clock = clock or RedisClock()
         self.limits = limits or Limits()
-        self.scripts = scripts.load(shebang=shebang)
+        self._functions = functions
+        self.scripts = scripts.load(functions=functions)
 
     def load_scripts(self) -> None:
-        """Put every script into the server's cache."""
+        """Give every script to the server, unless it has it."""
+        for script in self.scripts.values():
+            self._load(script)
+
+    def forget_old_scripts(self) -> None:
+        """Drop the libraries of other versions. A process that still runs one of them loads its own again."""
+        if not self._functions:
+            return
+        mine = {script.address for script in self.scripts.values()}
         with translated():
-            for script in self.scripts.values():
-                self.client.script_load(script.text)
+            there = self._read.function_list(scripts.LIBRARIES)
+            for name in {scripts.library_name(library) for library in there} - mine:
+                with suppress(redis.exceptions.ResponseError):  # another process has dropped it just now
+                    self.client.function_delete(name)
 
-    def command(self, name: str, *arguments: Any) -> tuple[Any, ...]:
-        """Return the EVALSHA command of a script, for a pipeline."""
-        return ("EVALSHA", self.scripts[name].sha, 1, self.keys.prefix, *arguments)
+    def command(self, name: str, *arguments: Any, on: str | None = None) -> tuple[Any, ...]:
+        """Return the command that runs a script, for a pipeline; `on` is its key where that is not the partition's prefix."""
+        return (*self.scripts[name].calling, 1, self.keys.prefix if on is None else on, *arguments)
 
-    def call(self, name: str, *arguments: Any) -> Any:
+    def call(self, name: str, *arguments: Any, on: str | None = None) -> Any:
         """Run one script now."""
         with translated():
             try:
-                return self.client.execute_command(*self.command(name, *arguments))
-            except redis.exceptions.NoScriptError:
-                script = self.scripts[name]
-                return self.client.execute_command("EVAL", script.text, 1, self.keys.prefix, *arguments)
+                return self.client.execute_command(*self.command(name, *arguments, on=on))
+            except redis.exceptions.ResponseError as error:
+                if not scripts.is_missing(error):
+                    raise
+                self._load(self.scripts[name])
+                return self.client.execute_command(*self.command(name, *arguments, on=on))
+
+    def _load(self, script: scripts.Script) -> None:
+        with translated():
+            try:
+                self.client.execute_command(*script.loading)
+            except redis.exceptions.ResponseError as error:
+                if not scripts.is_there_already(error):
+                    raise
 
     def call_many(self, name: str, calls: Sequence[tuple[Any, ...]]) -> list[Any]:
         """Run one script many times in one round trip; index-aligned, a `StoreError` where a call went wrong."""
@@ -126,7 +147,7 @@ class Store:
 
     def _outcome(self, name: str, arguments: tuple[Any, ...], reply: Any) -> Any:
         try:
-            if isinstance(reply, redis.exceptions.NoScriptError):
+            if scripts.is_missing(reply):
                 return self.call(name, *arguments)
         except StoreError as error:
             return error

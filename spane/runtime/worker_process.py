@@ -116,6 +116,7 @@ class WorkerProcess:
         while True:
             try:
                 self.store.load_scripts()
+                self.store.forget_old_scripts()
                 self.session.open()
             except StoreUnavailable as error:
                 if time.monotonic() >= gives_up_at:

@@ -92,7 +92,7 @@ class _Run:
         self.crash_at = crash_at
         self.moment = moment
         self.clock = VirtualClock(frozen=True)
-        self.store = Store(fakeredis.FakeRedis(protocol=2), Keys(), clock=self.clock, limits=Limits(), shebang=False)
+        self.store = Store(fakeredis.FakeRedis(protocol=2), Keys(), clock=self.clock, limits=Limits(), functions=False)
         self.queues = sorted(workflow.plan.queues)
         self.commits = 0
         self.crashed: Claim | None = None

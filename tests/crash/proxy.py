@@ -14,9 +14,9 @@ class Proxy:
     """Listens on a unix socket and carries bytes to another; `arm` makes it lose one call of a script."""
 
     def __init__(self, listen: Path, upstream: Path, names: Mapping[str, str]) -> None:
-        """`names` gives the name of a script by the SHA-1 that EVALSHA calls it by."""
+        """`names` gives the name of a script by the address that it is called by."""
         self._upstream = str(upstream)
-        self._needles = {sha.encode(): name for sha, name in names.items()}
+        self._needles = {address.encode(): name for address, name in names.items()}
         self._server = socket.socket(socket.AF_UNIX)
         self._server.bind(str(listen))
         self._server.listen(100)

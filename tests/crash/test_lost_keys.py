@@ -9,18 +9,20 @@ import pytest
 from spane.errors import UnknownExecution
 from tests.crash import app
 from tests.crash.cluster import Load, Watch, until
+from tests.servers import forget_scripts
 
 
 def test_flushed_scripts_are_loaded_again_and_nothing_surfaces(cluster):
     with Load(cluster) as load:
         for _ in range(5):
             Watch(cluster).commits(20)
-            cluster.store.client.script_flush()
+            forget_scripts(cluster.store.client)
         cluster.start(app.blobs, {"n": 3})
         Watch(cluster).commits(20)
     cluster.check()
     assert 0 == load.refused
     assert "NOSCRIPT" not in cluster.log()
+    assert "Function not found" not in cluster.log()
     assert "refused" not in cluster.log()
 
 

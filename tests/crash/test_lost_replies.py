@@ -26,7 +26,7 @@ def behind_proxy(tmp_path):
         listen = server.folder / "proxy.sock"
         cluster = Cluster(server, tmp_path, f"unix://{listen}")
         scripts = cluster.store.scripts.values()
-        proxy = Proxy(listen, server.socket, {script.sha: script.name for script in scripts})
+        proxy = Proxy(listen, server.socket, {script.address: script.name for script in scripts})
         try:
             for _ in range(2):
                 cluster.start_worker()

@@ -9,6 +9,7 @@ import pytest
 from spane import Engine, Execution, InputError, node, workflow
 from spane.errors import StoreFull, StoreUnavailable
 from spane.settings import Settings
+from tests.servers import forget_scripts
 
 pytestmark = pytest.mark.redis
 
@@ -74,7 +75,7 @@ def test_one_start_whose_reply_is_lost_tells_its_id(server, engine):
 
 def test_a_script_that_redis_forgot_is_sent_again_for_all(server, engine):
     engine.start_many(weighing, [{"text": ""}])
-    server.client().script_flush()
+    forget_scripts(server.client())
     assert all(isinstance(one, Execution) for one in engine.start_many(weighing, [{"text": "a"}, {"text": "b"}]))
 
 

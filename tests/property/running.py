@@ -25,9 +25,9 @@ class Runner:
     """Runs one schedule after the other on one store, with `mutate(script, text)` applied to its scripts."""
 
     def __init__(
-        self, client: redis.Redis, *, shebang: bool = True, mutate: Callable[[str, str], str] | None = None
+        self, client: redis.Redis, *, functions: bool = True, mutate: Callable[[str, str], str] | None = None
     ) -> None:
-        self._store, self._clock = make_store(client, shebang=shebang, mutate=mutate)
+        self._store, self._clock = make_store(client, functions=functions, mutate=mutate)
         self._epoch_ms = self._clock.ms
 
     def run(self, schedule: Schedule) -> Result:

@@ -48,7 +48,7 @@ def test_what_failed_once_holds(runner, schedule):
 
 def test_invariants_hold_on_the_store_in_memory():
     fakeredis = pytest.importorskip("fakeredis")
-    runner = Runner(fakeredis.FakeRedis(protocol=2), shebang=False)
+    runner = Runner(fakeredis.FakeRedis(protocol=2), functions=False)
     for seed in range(20):
         runner.assert_holds(Schedule(seed))
 

@@ -21,13 +21,14 @@ import redis
 from spane.model.outcome import NodeError, encode_error
 from spane.model.plan import Plan, PlanNode
 from spane.model.waits import WAIT_FOR_EVENT
-from spane.runtime import layout
+from spane.runtime import layout, scripts
 from spane.runtime.keys import Keys
 from spane.runtime.scripts import Script
 from spane.runtime.store import Limits, Start, Store
 from tests.property import limits
 from tests.property.shapes import SHAPES, below
 from tests.replay import Violation
+from tests.servers import forget_scripts
 
 LEASE_MS = 5_000
 LIMITS = Limits(lease_ms=LEASE_MS, retention_ms=60_000, dead_letter_retention_ms=7 * 86_400_000, patience_ms=5_000)
@@ -281,7 +282,7 @@ class World:
             for actor in self.actors:  # Only the server's clock is stepped; everybody else waits as long as before.
                 actor.busy_until_ms += step_ms
         elif fault == "script flush":
-            client.script_flush()
+            forget_scripts(client)
         elif fault == "forget session":
             sessions = client.zrange(self.store.keys.sessions, 0, -1)
             if sessions:
@@ -388,23 +389,23 @@ def start_of(plan: Plan, number: int, delay_ms: int) -> Start:
 
 
 def make_store(
-    client: redis.Redis, *, shebang: bool, mutate: Callable[[str, str], str] | None = None
+    client: redis.Redis, *, functions: bool, mutate: Callable[[str, str], str] | None = None
 ) -> tuple[Store, StepClock]:
     """Return a store with small chunks and a clock that the scheduler moves; `mutate(name, text)` changes scripts."""
     clock = StepClock()
-    store = Store(client, Keys(), clock=clock, limits=LIMITS, shebang=shebang)  # type: ignore[arg-type]
-    store.scripts = dict(_changed(store.scripts, mutate))
+    store = Store(client, Keys(), clock=clock, limits=LIMITS, functions=functions)  # type: ignore[arg-type]
+    store.scripts = dict(_changed(mutate, functions=functions))
     return store, clock
 
 
-def _changed(scripts: Mapping[str, Script], mutate: Callable[[str, str], str] | None) -> Iterator[tuple[str, Script]]:
-    for name, script in scripts.items():
-        text = script.text.replace("local CHUNK = 500", f"local CHUNK = {CHUNK}")
+def _changed(mutate: Callable[[str, str], str] | None, *, functions: bool) -> Iterator[tuple[str, Script]]:
+    for name, source in scripts.sources().items():
+        text = source.replace("local CHUNK = 500", f"local CHUNK = {CHUNK}")
         text = text.replace("local CHILDREN_A_STEP = 50", "local CHILDREN_A_STEP = 1")
         text = text.replace("BREAKER_KEPT_MS = 100,", f"BREAKER_KEPT_MS = {CHUNK},")
         if mutate is not None:
             text = mutate(name, text)
-        yield name, Script(name, text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
+        yield name, scripts.as_function(name, text) if functions else scripts.as_script(name, text)
 
 
 def nodes_of(plan: Plan) -> dict[str, PlanNode]:

@@ -64,7 +64,7 @@ class Stage:
     def __init__(self, client: Any, *, real: bool) -> None:
         self.client = client
         self.clock = VirtualClock(frozen=True)
-        self.store = Store(client, Keys(), clock=self.clock, limits=LIMITS, shebang=real)
+        self.store = Store(client, Keys(), clock=self.clock, limits=LIMITS, functions=real)
         self.keys = self.store.keys
         self._sequence = 0
 

@@ -14,8 +14,7 @@ def fetched(stage, *ids: str, worker: str, beat_ms: int, queue: str = "default")
 
 
 def recover(stage, now_ms: int, *queues: str) -> Any:
-    script = stage.store.scripts["recover_messages"]
-    return stage.client.execute_command("EVAL", script.text, 1, "dramatiq", now_ms, 60_000, *queues)
+    return stage.store.call("recover_messages", now_ms, 60_000, *queues, on="dramatiq")
 
 
 def test_messages_of_a_dead_process_go_back_to_their_queues(stage):

@@ -5,7 +5,6 @@
 -- ARGV  1 now or ''   2 execution   3 node   4 token   5 key   6 retention in ms   7 the same where a dead letter is left
 -- Returns 1, or 0 where the attempt has the node no more: it was parked now, or taken away before.
 -- Events  k; F, X. Bound: 100 who wait for the same key.
-local P = KEYS[1]
 --@include clock
 --@include event
 --@include queue

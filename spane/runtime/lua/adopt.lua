@@ -3,7 +3,6 @@
 -- stop looking there.
 -- KEYS  1 prefix      ARGV  1.. lanes
 -- Returns the lanes that are not empty. Appends no event. Bound: the lanes given.
-local P = KEYS[1]
 --@include queue
 local waiting = {}
 for _, lane in ipairs(ARGV) do

@@ -5,7 +5,6 @@
 -- Returns {'closed'} | {'probe'} pass, and tell how it went | {'open', milliseconds until it lets one through, 0 where one
 --         is under way} | {'fenced'} the attempt has the node no more
 -- Events  H. Bound: a fixed number of keys.
-local P = KEYS[1]
 --@include clock
 --@include event
 --@include breaker

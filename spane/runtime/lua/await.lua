@@ -9,7 +9,6 @@
 -- Returns {'ok', 0} | {'again'} this attempt's commit is already in | {'fenced'} another attempt has the node
 --         | {'gone'} no such execution here
 -- Events  a, k, z; F, X, H. Bound: a fixed number of keys.
-local P = KEYS[1]
 --@include clock
 --@include event
 --@include queue

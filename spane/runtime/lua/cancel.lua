@@ -5,7 +5,6 @@
 -- ARGV  1 now or ''   2 execution   3 reason   4 retention in ms   5 the same where a dead letter is left
 -- Returns {'ok', how many attempts and children are running} | {'unknown'} | {'illegal', status}
 -- Events  Y, X. Bound: a fixed number of keys.
-local P = KEYS[1]
 --@include clock
 --@include event
 --@include cancel

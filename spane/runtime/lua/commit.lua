@@ -12,7 +12,6 @@
 --         kept here: put it again, then commit | {'noplan'} the plan is not here: commit again later | {'gone'} no
 --         such execution here
 -- Events  s, f, r, x, k, v, c, z; G, C, F, X. Bound: 500 children, 500 join groups, the rest by cursor.
-local P = KEYS[1]
 --@include clock
 --@include event
 --@include queue

@@ -6,7 +6,6 @@
 --       entries of k:<execution>: `kept|node,node`, `node|node`, `cursor|cursor`
 -- Returns {'ok'} | {'unknown'} no such original | {'changed', node} that has no result there
 -- Appends no event. Bound: the nodes and entries given (at most 500 and 500), and their values.
-local P = KEYS[1]
 --@include clock
 --@include state
 local original, execution, kept_ms, count = ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])

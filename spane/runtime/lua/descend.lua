@@ -9,7 +9,6 @@
 -- Returns {'ok', 1} | {'again'} this attempt's commit is already in | {'fenced'} another attempt has the node
 --         | {'noplan'} the child's plan is not here | {'gone'} no such execution here
 -- Events  a, S, L; k, z; F, X. Bound: 500 entry nodes of the child, the rest by cursor.
-local P = KEYS[1]
 --@include clock
 --@include event
 --@include queue

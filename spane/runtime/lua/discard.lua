@@ -5,7 +5,6 @@
 -- ARGV  1 now or ''   2 execution   3 node   4 retention in ms
 -- Returns {'ok'} | {'unknown'} no such dead letter
 -- Events  e. Bound: a fixed number of keys.
-local P = KEYS[1]
 --@include clock
 --@include event
 local execution, node = ARGV[2], ARGV[3]

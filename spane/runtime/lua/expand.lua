@@ -7,7 +7,6 @@
 -- Returns {'ok', 1 if items were queued else 0} | {'again'} this attempt's commit is already in | {'fenced'} another
 --         attempt has the node | {'gone'} no such execution here
 -- Events  m, k, z; F, X. Bound: 500 items.
-local P = KEYS[1]
 --@include clock
 --@include event
 --@include queue

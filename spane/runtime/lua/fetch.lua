@@ -11,7 +11,6 @@
 -- Returns {milliseconds to the next timer or -1, 1 if work was left for threads else 0, the same for the event loop,
 --         row, row, ...}
 -- Events  c (one for the batch), v, k, h; C. Bound: the nodes asked for or 500 hints, their parents up to 500 each, the timers, 500 children.
-local P = KEYS[1]
 --@include clock
 --@include event
 --@include queue
@@ -76,15 +75,10 @@ end
 -- that says otherwise is old.
 local function take(queues, most, alone)
   if most <= 0 or queues == '' then return 0 end
-  local command, n = {'LMPOP', 0}, 0
-  local names = {}
-  for queue in string.gmatch(queues, '[^,]+') do names[#names + 1] = queue end
-  for p = 10, 1, -1 do
-    for _, queue in ipairs(names) do n = n + 1; command[n + 2] = queue_key(queue, p) end
-  end
-  command[2] = n
-  local lists = ageing_ms > 0 and {unpack(command, 3)}
-  command[n + 3], command[n + 4] = 'LEFT', 'COUNT'
+  local from = take_from(queues)
+  local command, names, n = from.command, from.names, from.lists
+  if ageing_ms > 0 then command = {unpack(command)} end
+  local lists = ageing_ms > 0 and {unpack(command, 3, n + 2)}
   -- Hints of executions that have ended may stand in the lists by the thousand; a call drops so many of them.
   local left = MOST_HINTS
   while most > 0 and left > 0 do

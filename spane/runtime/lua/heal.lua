@@ -10,7 +10,6 @@
 --         its end, or was cancelled | {'passed', status} its execution went on without it | {'noplan', plan} the plan is not here
 --         | {'undone', status} its execution, or one above, has compensated
 -- Events  d, a, U. Bound: 500 nodes and cursors that were put aside, at each level above as well, the rest by cursor.
-local P = KEYS[1]
 --@include clock
 --@include event
 --@include queue

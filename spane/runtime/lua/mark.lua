@@ -2,7 +2,6 @@
 -- Write the start mark of a suspect that runs alone: if its worker dies now, the node is charged with the crash.
 -- KEYS  1 prefix      ARGV  1 execution   2 node   3 token
 -- Returns 1, or 0 where the attempt does not hold the node any more. Appends no event.
-local P = KEYS[1]
 --@include clock
 --@include state
 local X = P .. 'x:' .. ARGV[1]

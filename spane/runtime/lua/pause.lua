@@ -7,7 +7,6 @@
 -- Returns {'ok', how many attempts are leased, of which those that were not begun go back, and children that run}
 --         | {'unknown'} | {'illegal', status}
 -- Events  p. Bound: a fixed number of keys.
-local P = KEYS[1]
 --@include clock
 --@include event
 --@include pause

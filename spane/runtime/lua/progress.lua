@@ -2,7 +2,6 @@
 -- Record how far a running node has come.
 -- KEYS  1 prefix      ARGV  1 now or ''   2 execution   3 node   4 token   5 done   6 total
 -- Returns 1, or 0 where the attempt does not hold the node any more. Events  g.
-local P = KEYS[1]
 --@include clock
 --@include event
 --@include state

@@ -3,7 +3,6 @@
 -- refers to it, and taken only from the attempt that may still commit.
 -- KEYS  1 prefix      ARGV  1 execution   2 node   3 token, which names the value   4 value (opaque)
 -- Returns 1, or 0 where the attempt does not hold the node any more. Appends no event.
-local P = KEYS[1]
 --@include clock
 --@include state
 local X = P .. 'x:' .. ARGV[1]

@@ -3,7 +3,6 @@
 -- may still commit; writing a part twice changes nothing.
 -- KEYS  1 prefix      ARGV  1 execution   2 map   3 token   4 index of the first   5.. values (opaque)
 -- Returns 1, or 0 where the attempt does not hold the node any more. Appends no event. Bound: the values given.
-local P = KEYS[1]
 --@include clock
 --@include state
 local execution, map, first = ARGV[1], ARGV[2], tonumber(ARGV[4])

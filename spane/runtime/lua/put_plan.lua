@@ -4,7 +4,6 @@
 -- KEYS  1 prefix
 -- ARGV  1 plan hash   2 milliseconds to keep it while no execution uses it   3.. field, value, ...
 -- Returns 1. Appends no event. Bound: the part.
-local P = KEYS[1]
 local plan = P .. 'p:' .. ARGV[1]
 if redis.call('HEXISTS', plan, 'total') == 1 then return 1 end
 redis.call('HSET', plan, unpack(ARGV, 3))

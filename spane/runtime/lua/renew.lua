@@ -5,7 +5,6 @@
 -- Returns {1 if the session was still alive else 0, number of fingerprints nobody fitted, how many attempts the session
 --         holds, notice id, notice, ...} where a notice is `cancel|execution|reason` or `pause|execution`; at most 100 of them.
 -- Appends no event. Bound: 100 notices.
-local P = KEYS[1]
 --@include clock
 local now = clock(ARGV[1])
 redis.call('HSET', P .. 'lease', ARGV[2], ARGV[3] .. '|' .. ARGV[5])

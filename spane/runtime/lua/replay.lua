@@ -7,7 +7,6 @@
 --       7 the workflow of that plan
 -- Returns {'ok', execution} | {'again', execution} | {'unknown'} | {'noplan', plan} | {'expired'} what was prepared is gone
 -- Events  S, n, L. Bound: 500 entry nodes, or 500 of what was put aside; the rest by cursor.
-local P = KEYS[1]
 --@include clock
 --@include event
 --@include queue

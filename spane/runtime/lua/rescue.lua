@@ -5,7 +5,6 @@
 --       5 the caller's own lease in ms
 -- Returns how many attempts were taken back; call again at once while it is not 0.
 -- Events  l, f; F, C, X. Bound: the attempts asked for.
-local P = KEYS[1]
 --@include clock
 --@include event
 --@include queue

@@ -3,7 +3,6 @@
 -- KEYS  1 prefix
 -- ARGV  1 session   2.. tokens the worker knows of
 -- Returns rows as fetch does. Writes nothing. Bound: what one session holds.
-local P = KEYS[1]
 --@include clock
 --@include state
 --@include merge

@@ -7,7 +7,6 @@
 -- Returns {'ok', 'taken' or 'kept'} | {'again', the same} a signal of this id came before | {'unknown'} | {'illegal', status}
 --         | {'noevent'} no node of the plan waits for it | {'full'} | {'noplan', plan} the plan is not here
 -- Events  i. Bound: the nodes of the plan that wait for the event, at most 500.
-local P = KEYS[1]
 --@include clock
 --@include event
 --@include queue

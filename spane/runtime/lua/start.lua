@@ -9,7 +9,6 @@
 --         inputs | {'noplan'} the plan, or one of its sub-workflows, is not stored here | {'past', now} it was to
 --         begin before now.
 -- Events  S, L, B. Bound: 500 entry nodes, the rest by cursor; the limits that its plan names.
-local P = KEYS[1]
 --@include clock
 --@include event
 --@include queue

@@ -9,7 +9,6 @@
 -- Events  k, l, f; F, C, X for a lease without a session. Bound: the executions asked for, 500 nodes of them (a cursor
 -- remembers where it was in a large one), 100 searches of a list of at most 2000 hints, 20 lanes that no worker fits, 10
 -- limits with 200 holders and 100 waiters each.
-local P = KEYS[1]
 --@include clock
 --@include event
 --@include queue

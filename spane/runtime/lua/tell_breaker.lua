@@ -6,7 +6,6 @@
 --       7 failures that open it   8 their window in ms   9 successes that close it   10 how long it stays open in ms
 -- Returns how it stands now: closed, open or half; '' where the attempt has the node no more and changes nothing
 -- Events  O, H, K. Bound: 100 nodes that wait at it, the rest by its timer; 10 names of breakers that are gone.
-local P = KEYS[1]
 --@include clock
 --@include event
 --@include breaker

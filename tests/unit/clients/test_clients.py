@@ -173,7 +173,8 @@ def test_a_wrong_password_is_said(start_server):
 @pytest.mark.parametrize(
     ("prepare", "command", "kind", "message"),
     [
-        ((), ("EVALSHA", "0" * 40, 0), StoreUnavailable, "it has forgotten the scripts"),
+        ((), ("EVALSHA", "0" * 40, 0), StoreUnavailable, "it has forgotten SPANE's functions"),
+        ((), ("FCALL", "spane_none", 0), StoreUnavailable, "it has forgotten SPANE's functions"),
         (("SET", "a", "1"), ("LPUSH", "a", "1"), StoreUnsuitable, "set SPANE_NAMESPACE"),
         ((), ("NO_SUCH_COMMAND",), StoreUnsuitable, "Redis 7.0 or newer or Valkey is required"),
         ((), ("SET", "a"), StoreError, "Redis answered with an error: wrong number of arguments"),

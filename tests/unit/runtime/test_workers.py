@@ -13,7 +13,7 @@ from spane.runtime.store import Store
 
 @pytest.fixture
 def broker() -> InProcessBroker:
-    return InProcessBroker(Store(fakeredis.FakeRedis(server_type="redis"), Keys(), shebang=False))
+    return InProcessBroker(Store(fakeredis.FakeRedis(server_type="redis"), Keys(), functions=False))
 
 
 def test_a_worker_takes_its_threads_with_it_and_the_last_one_ends_the_session(broker):

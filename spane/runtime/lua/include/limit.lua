@@ -13,7 +13,6 @@
 --@include timer
 --@include rate
 local MOST_HANDED = 100
-local queued_in_ms = 0
 
 local function rule_of(pool)
   local name, key = string.match(pool, '^([^/]+)(.*)$')
@@ -40,8 +39,8 @@ local function room(pool, rule, now)
 end
 
 local function wait_in(pool, member, priority, now)
-  queued_in_ms = math.min(queued_in_ms + 1, 63)
-  local score = (10 - priority) * 1e13 + now + queued_in_ms / 64
+  call.waited = math.min((call.waited or 0) + 1, 63)
+  local score = (10 - priority) * 1e13 + now + call.waited / 64
   redis.call('ZADD', P .. 'pools', 'NX', int(now), pool)
   return redis.call('ZADD', P .. 'lim:' .. pool .. ':w', 'NX', string.format('%.6f', score), member) == 1
 end
@@ -188,10 +187,9 @@ local function rule_for(pool, plan_hash, node)
   return rule_of(pool)
 end
 
-local some_rest
 local function rests(type_name, now)
-  if some_rest == nil then some_rest = redis.call('EXISTS', P .. 'rests') == 1 end
-  return some_rest and tonumber(redis.call('HGET', P .. 'rests', type_name) or now) > now
+  if call.some_rest == nil then call.some_rest = redis.call('EXISTS', P .. 'rests') == 1 end
+  return call.some_rest and tonumber(redis.call('HGET', P .. 'rests', type_name) or now) > now
 end
 
 -- Let nothing of a type start for so long, because a node of it said so.

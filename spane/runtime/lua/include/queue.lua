@@ -30,3 +30,25 @@ local function push_front(queue, priority, hint)
   redis.call('LPUSH', queue_key(queue, priority), hint)
   wake(queue)
 end
+
+-- Take from the lists of some queues, all of priority 10 before any of 9: the LMPOP that does, up to its count, the names
+-- of the queues, and how many lists there are. They are the same at every fetch of a worker, so they are kept.
+local TAKES, MOST_TAKES, takes = {}, 100, 0
+local function take_from(queues)
+  local at = P .. queues
+  local found = TAKES[at]
+  if found then return found end
+  if takes >= MOST_TAKES then TAKES, takes = {}, 0 end
+  found = {command = {'LMPOP', 0}, names = {}, lists = 0}
+  for queue in string.gmatch(queues, '[^,]+') do found.names[#found.names + 1] = queue end
+  for priority = 10, 1, -1 do
+    for _, queue in ipairs(found.names) do
+      found.lists = found.lists + 1
+      found.command[found.lists + 2] = queue_key(queue, priority)
+    end
+  end
+  found.command[2] = found.lists
+  found.command[found.lists + 3], found.command[found.lists + 4] = 'LEFT', 'COUNT'
+  TAKES[at], takes = found, takes + 1
+  return found
+end
