@@ -161,7 +161,7 @@ class Parked:
     def _commands(self) -> dict[str, int]:
         """Return how often each command was called that a client sends (scripts call others)."""
         told: Any = self.client.info("commandstats")
-        sent = ("evalsha", "eval", "blpop", "script|load")
+        sent = ("fcall", "blpop", "function|load")
         return {name: int(told[f"cmdstat_{name}"]["calls"]) for name in sent if f"cmdstat_{name}" in told}
 
     def _redis_bytes(self) -> int:

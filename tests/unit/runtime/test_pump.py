@@ -144,7 +144,7 @@ def test_a_commit_that_redis_refuses_lastingly_is_sent_now_and_then_and_told_onc
 
 
 def test_a_fetch_that_redis_refuses_lastingly_is_sent_now_and_then_and_told_once(store, pump, caplog):
-    store.client.execute_command("ACL", "SETUSER", "default", "-evalsha")
+    store.client.execute_command("ACL", "SETUSER", "default", "-fcall")
     began, batches = time.monotonic(), pump.batches
     try:
         while time.monotonic() < began + 1.2:
