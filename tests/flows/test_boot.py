@@ -135,7 +135,7 @@ def test_a_worker_process_boots_when_redis_restarts_while_modules_are_imported(e
 def test_a_worker_process_that_cannot_boot_ends_with_one_paragraph(server, tmp_path):
     with workers(server.url, tmp_path, "tests.flows.held_import", "-p", "1", "-t", "1") as process:
         until("the import", (tmp_path / "importing").exists)
-        server.client().execute_command("ACL", "SETUSER", "default", "-script")
+        server.client().execute_command("ACL", "SETUSER", "default", "-function")
         (tmp_path / "imported").touch()
         assert 3 == process.wait(20)
     log = (tmp_path / "workers.log").read_text()
