@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from spane.authoring.registry import Registry
+from spane.errors import StoreError
 from spane.ops.services import Service
 from spane.runtime.layout import ASYNC_SUFFIX
 from spane.runtime.pump import Pump
@@ -42,12 +43,23 @@ class Session:
         self._renewed_at = time.monotonic()
         self._judges_from = 0.0
         self._last_notice = "0"
+        self._announced = False
         self._unfit_seen = 0
 
     def open(self) -> None:
         """Announce the session; what was decided before it is none of its business."""
         *_, notices = self._store.renew(self._pump.session, "0", self._serves())
         self._last_notice = notices[-1][0] if notices else "0"
+        self._announced = True
+
+    def close(self) -> None:
+        """End the session, if it has been announced; where Redis does not take that, it ends with its lease."""
+        if not self._announced:
+            return
+        try:
+            self._store.leave(self._pump.session)
+        except StoreError as error:
+            _logger.warning("The session %s ends with its lease, not at once. %s", self._pump.session, error)
 
     def services(self) -> Iterator[Service]:
         """Yield the rounds."""

@@ -220,10 +220,7 @@ class WorkerProcess:
         self.lane.close()
         self.executor.close()
         self._withdraw_actors()
-        try:
-            self.store.leave(self.pump.session)
-        except StoreUnavailable:
-            _logger.warning("Redis does not answer; the session %s ends with its lease.", self.pump.session)
+        self.session.close()
 
     # Messages.
 
