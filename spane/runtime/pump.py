@@ -181,11 +181,15 @@ class Pump:
             elif not self.ready:
                 self._sleep(timeout_s, room, loop_room)
         except StoreUnavailable as error:
-            if not self._broken:
-                _logger.warning("%s. Trying again until it answers; running nodes go on.", error)
-            self._broken = True
+            self._lose_redis(error)
             self._bell.drop()
             self._bell_or_pause()
+
+    def _lose_redis(self, error: StoreUnavailable) -> None:
+        """Say once that Redis does not answer, and ask it what this session holds before anything else is done."""
+        if not self._broken:
+            _logger.warning("%s. Trying again until it answers; running nodes go on.", error)
+        self._broken = True
 
     def _bell_or_pause(self) -> None:
         # Redis is away, so there is nothing to select on; a short wait on our own condition keeps a stop prompt.
@@ -377,8 +381,8 @@ class Pump:
             return
         try:
             self._wire.call([self._commands.give_back(mine)])
-        except StoreUnavailable:
-            self._broken = True  # Resync finds them leased to us and adopts them; if we are gone, the lease ends.
+        except StoreUnavailable as error:
+            self._lose_redis(error)  # Resync finds them leased to us and adopts them; if we are gone, the lease ends.
 
     def flush(self, deadline_s: float) -> None:
         """Send what is in the outbox, for at most `deadline_s` seconds; called when no consumer drives any more."""

@@ -134,6 +134,11 @@ def workers(
                 process.wait(5)
 
 
+def await_boot(log: Path) -> None:
+    """Wait until a worker process has booted: the death of one that still boots is seen by Dramatiq's master after 30 s only."""
+    until("the boot of a worker", lambda: "ready for action" in log.read_text(), within_s=20)
+
+
 def sessions(engine: Engine) -> int:
     """Return how many worker sessions there are."""
     return int(engine.store.client.zcard(engine.store.keys.sessions))

@@ -7,7 +7,7 @@ import os
 import pytest
 
 from tests.flows import app
-from tests.flows.conftest import until, workers
+from tests.flows.conftest import await_boot, until, workers
 
 
 def few_at_a_time(place, workflow, *, nodes: int):
@@ -64,9 +64,9 @@ def test_17_two_executions_never_mix(place):
 def test_18_a_crash_between_storing_and_releasing_still_releases(flows_folder, real):
     # The process dies in the node, after whatever the node did and before anything was released.
     with workers(real.redis.url, flows_folder, "-p", "1", "-t", "2", "-Q", "doomed", log="doomed.log") as doomed:
+        await_boot(flows_folder / "doomed.log")
         execution = real.start(app.surviving, {"gate": real.gate()})
-        # Dramatiq's master sees the death of a process that was still booting only after 30 s.
-        until("the death of the worker", lambda: doomed.poll() is not None, within_s=45)
+        until("the death of the worker", lambda: doomed.poll() is not None, within_s=20)
     with workers(real.redis.url, flows_folder, "-p", "1", "-t", "2", "-Q", "doomed", log="doomed.log"):
         # A crash is not an attempt.
         assert 1 == execution.result(timeout_s=20)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.flows import app
-from tests.flows.conftest import until, workers
+from tests.flows.conftest import await_boot, until, workers
 from tests.invariants import assert_holds
 
 
@@ -84,8 +84,9 @@ def test_65_a_dead_holders_slot_is_freed(flows_folder, real):
     gate = real.gate()
     options = ("-p", "1", "-t", "2", "-Q", "doomed")
     with workers(real.redis.url, flows_folder, *options, log="limited.log") as doomed:
+        await_boot(flows_folder / "limited.log")
         victim, second = (real.start(app.killing_while_limited, {"gate": gate}) for _ in range(2))
-        until("the death of the worker", lambda: doomed.poll() is not None, within_s=45)
+        until("the death of the worker", lambda: doomed.poll() is not None, within_s=20)
     with workers(real.redis.url, flows_folder, *options, log="limited.log"):
         assert [gate, gate] == [one.result(timeout_s=30) for one in (victim, second)]
     assert [] == real.engine.store.client.hkeys(f"{real.engine.store.keys.prefix}lim:kill_while_limited")
