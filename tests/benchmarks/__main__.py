@@ -6,7 +6,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 import redis
 
 from tests.benchmarks import processes, signals, table
+from tests.benchmarks.hop import Hop, answering
 from tests.benchmarks.measure import Bench
 from tests.benchmarks.peers import SHAPES, Peer, PlainDramatiq, Spane
 
@@ -39,21 +40,27 @@ def measure(bench: Bench, peer: Peer, options: argparse.Namespace) -> tuple[list
             if shape.name in options.shapes:
                 batches.append(bench.batches(peer, started.pid, shape))
                 say(f"{peer.name}: {shape.name} {batches[-1]['nodes_per_s']:,.0f} nodes/s")
-        latencies = []
-        for shape_name in ("no-op", "chain-10") if options.latency else ():
-            for mode, samples, pause_s in (
-                ("warm", 100, 0.0),
-                ("idle", options.idle_samples, options.idle_s),
-                ("result", 20, 0.1),
-            ):
-                try:
-                    latencies.append(
-                        {"peer": peer.name, **asdict(bench.latency(peer, shape_name, mode, samples, pause_s))}
-                    )
-                except NotImplementedError:
-                    continue
-                say(f"{peer.name}: {shape_name} {mode} p50 {latencies[-1]['p50_ms']:.1f} ms")
+        latencies = measure_latency(bench, peer, ("no-op", "chain-10"), options) if options.latency else []
     return batches, latencies
+
+
+def measure_latency(
+    bench: Bench, peer: Peer | Hop, shapes: Iterable[str], options: argparse.Namespace
+) -> list[dict[str, Any]]:
+    """Return how long one workflow takes at a time: back to back, after a pause, and to its result."""
+    latencies: list[dict[str, Any]] = []
+    for shape in shapes:
+        for mode, samples, pause_s in (
+            ("warm", 100, 0.0),
+            ("idle", options.idle_samples, options.idle_s),
+            ("result", 20, 0.1),
+        ):
+            try:
+                latencies.append({"peer": peer.name, **asdict(bench.latency(peer, shape, mode, samples, pause_s))})
+            except NotImplementedError:
+                continue
+            say(f"{peer.name}: {shape} {mode} p50 {latencies[-1]['p50_ms']:.1f} ms")
+    return latencies
 
 
 def say(text: str) -> None:
@@ -93,6 +100,9 @@ def main() -> None:
             version = client.info("server")["redis_version"]  # type: ignore[index]
             makers = peers(store.url, options.threads)
             measured = [measure(bench, makers[name](), options) for name in options.peers]
+            if options.latency:
+                with answering() as hop:
+                    measured.append(([], measure_latency(bench, hop, ["no node"], options)))
     batches = [row for rows, _ in measured for row in rows]
     latencies = [row for _, rows in measured for row in rows]
     print(

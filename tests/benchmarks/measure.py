@@ -12,6 +12,7 @@ from typing import Any
 import redis
 
 from tests.benchmarks import processes, signals
+from tests.benchmarks.hop import Hop
 from tests.benchmarks.peers import Peer, Shape
 
 SCRIPT_COMMANDS = ("evalsha", "eval", "fcall")
@@ -87,7 +88,7 @@ class Bench:
         runs = [asdict(self.batch(peer, workers_pid, shape)) for _ in range(self.repeats)]
         return {"peer": peer.name, "shape": shape.name, "repeats": self.repeats, **medians(runs)}
 
-    def latency(self, peer: Peer, shape: str, mode: str, samples: int, pause_s: float = 0.0) -> Latency:
+    def latency(self, peer: Peer | Hop, shape: str, mode: str, samples: int, pause_s: float = 0.0) -> Latency:
         """Time single workflows from start to signal; with `mode` "result" to the result in the caller's hands."""
         taken: list[float] = []
         start: Callable[[str], None] = peer.result_now if mode == "result" else peer.submit_now
