@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -73,7 +73,8 @@ def as_script(name: str, source: str) -> Script:
     return Script(name, source, ("SCRIPT", "LOAD", text), ("EVALSHA", _digest(text)))
 
 
-def load(*, functions: bool = True) -> dict[str, Script]:
+@cache
+def load(*, functions: bool = True) -> Mapping[str, Script]:
     """Return all transitions by name, as functions or as scripts."""
     make: Callable[[str, str], Script] = as_function if functions else as_script
     return {name: make(name, source) for name, source in sources().items()}

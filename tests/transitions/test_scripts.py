@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
+import pytest
+import redis
+
 from spane.runtime import scripts
+from spane.runtime.keys import Keys
+from spane.runtime.store import Store
 
 HERE = Path(__file__).parent
 LUA = Path(scripts.__file__).parent / "lua"
@@ -49,3 +55,64 @@ def test_scripts_that_end_work_run_when_memory_is_full_and_those_that_begin_it_d
         "tell_breaker",
     }
     assert known == ends
+
+
+def test_what_is_true_of_one_call_is_no_local_of_an_include():
+    for path in (LUA / "include").glob("*.lua"):
+        text = path.read_text()
+        values = [
+            name
+            for names in re.findall(r"^local ([\w, ]+?)(?: =.*)?$", text, re.MULTILINE)
+            for name in names.split(", ")
+        ]
+        kept = {"ascend", "TAKES", "takes"}  # declared ahead of its function; the same at every call
+        for name in {*values} - kept:
+            assigned = re.search(rf"^(?!local )(?:.*\W)?{name}(?:, \w+)* = ", text, re.MULTILINE)
+            assert not assigned, f"{path.name}: {name} would keep its value for the next call; put it into `call`"
+
+
+@pytest.fixture
+def stores(redis_url):
+    """Two clients of one Redis, the second of another version of SPANE."""
+    with redis.Redis.from_url(redis_url, protocol=2) as one, redis.Redis.from_url(redis_url, protocol=3) as two:
+        first, second = Store(one, Keys()), Store(two, Keys())
+        second.scripts = {
+            name: scripts.as_function(name, source + "-- of another version\n")
+            for name, source in scripts.sources().items()
+        }
+        yield first, second
+
+
+def libraries(store: Store) -> set[str]:
+    return {scripts.library_name(library) for library in store.client.function_list(scripts.LIBRARIES)}
+
+
+@pytest.mark.redis
+def test_versions_that_share_a_redis_do_not_meet(stores):
+    first, second = stores
+    first.load_scripts()
+    second.load_scripts()
+    assert {script.address for store in stores for script in store.scripts.values()} == libraries(first)
+    assert 2 * len(first.scripts) == len(libraries(first))
+
+
+@pytest.mark.redis
+def test_old_versions_are_dropped_and_loaded_again_by_who_still_runs_them(stores):
+    old, new = stores
+    old.load_scripts()
+    new.load_scripts()
+    new.forget_old_scripts()
+    assert {script.address for script in new.scripts.values()} == libraries(new)
+    old.wake("default")
+    assert old.scripts["wake"].address in libraries(old)
+    new.wake("default")
+
+
+@pytest.mark.redis
+def test_a_library_of_somebody_else_stays(stores):
+    store, _ = stores
+    theirs = "#!lua name=billing\nredis.register_function('bill', function() return 1 end)"
+    store.client.function_load(theirs)
+    store.load_scripts()
+    store.forget_old_scripts()
+    assert 1 == store.client.fcall("bill", 0)
