@@ -13,6 +13,7 @@ from spane.model.plan import Input, Output
 @pytest.fixture(autouse=True)
 def registered():
     before = registry.default.snapshot()
+    registry.default.restore(({}, {}))
 
     @node
     def load(): ...
