@@ -185,10 +185,10 @@ class Pump:
             self._bell.drop()
             self._bell_or_pause()
 
-    def _lose_redis(self, error: StoreUnavailable) -> None:
+    def _lose_redis(self, error: Exception) -> None:
         """Say once that Redis does not answer, and ask it what this session holds before anything else is done."""
         if not self._broken:
-            _logger.warning("%s. Trying again until it answers; running nodes go on.", error)
+            _logger.warning("%s. Trying again until Redis answers; running nodes go on.", error)
         self._broken = True
 
     def _bell_or_pause(self) -> None:
@@ -379,10 +379,17 @@ class Pump:
         mine = self.holdings.withdraw(claims)
         if not mine:
             return
+        command = self._commands.give_back(mine)
         try:
-            self._wire.call([self._commands.give_back(mine)])
+            reply = self._wire.call([command])[0]
+            if scripts.is_missing(reply):
+                self._load_scripts()
+                reply = self._wire.call([command])[0]
         except StoreUnavailable as error:
-            self._lose_redis(error)  # Resync finds them leased to us and adopts them; if we are gone, the lease ends.
+            reply = error
+        if isinstance(reply, Exception):
+            # Resync finds them leased to us and adopts them; if we are gone, the lease ends.
+            self._lose_redis(reply)
 
     def flush(self, deadline_s: float) -> None:
         """Send what is in the outbox, for at most `deadline_s` seconds; called when no consumer drives any more."""

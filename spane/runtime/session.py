@@ -14,7 +14,7 @@ from spane.errors import StoreError
 from spane.ops.services import Service
 from spane.runtime.layout import ASYNC_SUFFIX
 from spane.runtime.pump import Pump
-from spane.runtime.store import Store
+from spane.runtime.store import NOTICES_A_CALL, Store
 
 _logger = logging.getLogger("spane.worker")
 _CANCELLED_KEPT = 10_000
@@ -98,7 +98,8 @@ class Session:
         if unfit or self._unfit_seen:
             self._fit()
         self._unfit_seen = unfit
-        return self._pace.renew_s
+        # More of them may be waiting, each for somebody who wants a node to stop.
+        return 0.0 if len(notices) >= NOTICES_A_CALL else self._pace.renew_s
 
     def _hear(self, notice: str) -> None:
         """Do what a notice asks for: give back what has not begun and, of a cancelled execution, stop what runs."""

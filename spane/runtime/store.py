@@ -28,6 +28,10 @@ BLOB_MARK = b"&"
 ERROR_MARK = b"!"
 _PLAN_FIELDS_A_CALL = 250
 _PLAN_KEPT_MS = 86_400_000
+#: How many notices of cancels and pauses one call of `renew` brings.
+NOTICES_A_CALL = 100
+#: A worker of another version that boots drops a library again that was loaded just now; more than once hardly ever.
+_LOADS_A_CALL = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,14 +120,16 @@ class Store:
 
     def call(self, name: str, *arguments: Any, on: str | None = None) -> Any:
         """Run one script now."""
+        command = self.command(name, *arguments, on=on)
         with translated():
-            try:
-                return self.client.execute_command(*self.command(name, *arguments, on=on))
-            except redis.exceptions.ResponseError as error:
-                if not scripts.is_missing(error):
-                    raise
+            for _ in range(_LOADS_A_CALL):
+                try:
+                    return self.client.execute_command(*command)
+                except redis.exceptions.ResponseError as error:
+                    if not scripts.is_missing(error):
+                        raise
                 self._load(self.scripts[name])
-                return self.client.execute_command(*self.command(name, *arguments, on=on))
+            return self.client.execute_command(*command)
 
     def _load(self, script: scripts.Script) -> None:
         with translated():

@@ -50,7 +50,7 @@ def test_workers_wait_out_a_redis_that_is_down_for_longer_than_a_lease(start_clu
     with Load(cluster):
         Watch(cluster).commits(20)
         cluster.server.kill()
-        until("a worker's word that Redis is away", lambda: "Trying again until it answers" in cluster.log())
+        until("a worker's word that Redis is away", lambda: "Trying again until Redis answers" in cluster.log())
         down_until = time.monotonic() + 2.0
         until("twice the lease", lambda: time.monotonic() > down_until)
         cluster.server.start()

@@ -126,6 +126,22 @@ def test_running_nodes_are_stopped_when_their_execution_is_cancelled_and_are_tol
     assert_holds(place.engine.store, [execution.id])
 
 
+@pytest.mark.redis
+def test_a_cancel_behind_a_thousand_others_stops_what_runs_as_soon(real):
+    execution = real.start(app.stopping, {"gate": real.gate()})
+    for name in ("spin", "poll", "wait_long"):
+        running(real, execution, name)
+    client, notices = real.engine.store.client, f"{real.engine.store.keys.prefix}ctl"
+    pipe = client.pipeline(transaction=False)
+    for number in range(5_000):
+        pipe.xadd(notices, {"n": f"cancel|nobody{number}|"})
+    pipe.execute()
+    execution.cancel("enough")
+    # At a hundred notices a renewal, that would take fifty renewals, of 0.3 s each.
+    assert "cancelled" == execution.wait(timeout_s=10)
+    assert "cancelled" == execution.nodes()["wait_long"].state
+
+
 @pytest.mark.parametrize("ended", ["completed", "failed", "cancelled"])
 def test_50_a_finished_execution_refuses_controls(place, ended):
     if ended == "completed":

@@ -156,3 +156,22 @@ def test_a_fetch_that_redis_refuses_lastingly_is_sent_now_and_then_and_told_once
     assert "Redis refused a fetch: " in record.message
     store.start(Start("x1", ONE.hash, "one", b"{}"))
     assert "only" == claimed(pump).node
+
+
+def test_what_did_not_start_goes_back_though_redis_has_forgotten_the_functions(store, pump):
+    store.start(Start("x1", ONE.hash, "one", b"{}"))
+    claim = claimed(pump)
+    store.client.function_flush()
+    pump.give_back([claim])
+    assert "Q" == (store.fields("x1", "only")[0] or "")[0]
+    assert claim.token != claimed(pump).token
+
+
+def test_what_redis_does_not_take_back_is_not_lost_to_the_process_that_holds_it(store, pump, caplog):
+    store.start(Start("x1", ONE.hash, "one", b"{}"))
+    claim = claimed(pump)
+    store.client.execute_command("ACL", "SETUSER", "default", "-fcall")
+    pump.give_back([claim])
+    store.client.execute_command("ACL", "SETUSER", "default", "+@all")
+    assert "Trying again until Redis answers" in caplog.text
+    assert claim.token == claimed(pump).token
