@@ -46,9 +46,11 @@ and every error survives pickling.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
+
+#: Past it, milliseconds are no whole numbers for Redis.
+_HUNDRED_YEARS_S = 100 * 366 * 86_400
 
 
 def _rebuild(cls: type[SpaneError], message: str, attributes: dict[str, Any]) -> SpaneError:
@@ -408,13 +410,18 @@ class Unrecoverable(Signal):
 
 
 class RetryLater(Signal):
-    """Try this node again after `after_s` seconds without spending an attempt, like HTTP's Retry-After."""
+    """Try this node again after `after_s` seconds without spending an attempt, like HTTP's Retry-After.
+
+    It waits 0.05 s at least: it costs nothing, so one that always asks for none would never rest.
+    """
 
     after_s: float
 
     def __init__(self, after_s: float, message: str = "") -> None:
-        if not (after_s >= 0 and math.isfinite(after_s)):
-            raise ValueError(f"RetryLater needs a time of zero or more seconds, not {after_s!r}.")
+        if isinstance(after_s, bool) or not isinstance(after_s, int | float) or not 0 <= after_s <= _HUNDRED_YEARS_S:
+            raise ValueError(
+                f"{type(self).__name__} is given {after_s!r}; it takes seconds, from 0 up to a hundred years."
+            )
         super().__init__(message or f"asked to be tried again in {after_s:g} s", after_s=after_s)
 
 

@@ -207,12 +207,12 @@ class Context:
                 raise TypeError(f"progress({name}={value!r}): {name} is a finite number, such as progress(3, 10).")
         self._backend.progress(done, total)
 
-    def rate_limited(self, after_s: float) -> NoReturn:
-        """End this attempt now, and let no node of its type start anywhere for `after_s` seconds.
+    def rate_limited(self, retry_after_s: float) -> NoReturn:
+        """End this attempt now, and let no node of its type start anywhere for `retry_after_s` seconds.
 
         It is then tried again, without having spent an attempt. `RetryLater` puts off this one attempt and nothing else.
         """
-        raise RateLimited(after_s)
+        raise RateLimited(retry_after_s)
 
 
 def backend_of(context: Context) -> Backend:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
@@ -13,9 +13,9 @@ from spane.authoring.workflow import Workflow
 from spane.control import reading, replaying
 from spane.errors import InputError, StoreError, UnknownExecution
 from spane.graph.spelling import hint
-from spane.model.draft import Draft
+from spane.model.draft import Call, Draft
 from spane.model.ids import new_execution_id
-from spane.model.node_type import MISSING, NodeType, Parameter, ParameterKind
+from spane.model.node_type import MISSING, Parameter, ParameterKind
 from spane.model.paths import shorten
 from spane.model.plan import Input, Output, Plan, PlanInput, PlanNode
 from spane.runtime.store import Start, Store
@@ -45,36 +45,38 @@ def of_execution(
         raise UnknownExecution(original)
     nodes = reading.plan_nodes(store, plan_hash)
     node = _found(name, nodes, node_id)
-    node_type = _type_of(workflow, node)
+    call = _call_of(workflow, node)
     new = new_execution_id()
     if inputs is None:
         plan = _with_results(store, original, new, name, node, nodes)
         replaying.begin(store, original, new, b"", 1, plan)
-        reader = None if node_type is None else _reading(plan, node_type, workflow.draft.inputs if workflow else ())
+        reader = None if call is None else _reading(plan, call, workflow.draft.inputs if workflow else ())
         return OneNode(new, reader)
-    if node_type is None:
+    if call is None:
         problem = f"import the module of its node type {node.type!r}; without it nobody can tell whether inputs fit."
         raise _refused(name, node_id, [problem])
-    plan, draft, raw = _on_inputs(name, node, node_type, inputs)
+    plan, draft, raw = _on_inputs(name, node, call, inputs)
     store.put_plan(plan)
     replaying.begin(store, original, new, raw, 0, plan)
-    return OneNode(new, _reading(plan, node_type, draft.inputs))
+    return OneNode(new, _reading(plan, call, draft.inputs))
 
 
 def of_workflow(store: Store, workflow: Workflow[..., Any], node_id: str, inputs: Mapping[str, Any]) -> OneNode:
     """Run a node of a workflow on given inputs."""
     node = _found(workflow.name, {each.id: each for each in workflow.plan.nodes}, node_id)
-    node_type = _type_of(workflow, node)
-    if node_type is None:
+    call = _call_of(workflow, node)
+    if call is None:
         raise _refused(workflow.name, node_id, [f"its node type {node.type!r} is not registered in this process."])
-    plan, draft, raw = _on_inputs(workflow.name, node, node_type, inputs)
+    plan, draft, raw = _on_inputs(workflow.name, node, call, inputs)
     new = new_execution_id()
+    for child in workflow.kids:
+        store.put_plan(child)
     reply = store.start(Start(new, store.put_plan(plan), plan.workflow, raw))
     if reply.status == "noplan":
         raise StoreError(
             f"Plan {plan.hash} of node {node_id!r} was lost by the store as soon as it was there. Try it again."
         )
-    return OneNode(new, _reading(plan, node_type, draft.inputs))
+    return OneNode(new, _reading(plan, call, draft.inputs))
 
 
 def _with_results(
@@ -113,17 +115,17 @@ def _before(node: PlanNode, nodes: Mapping[str, PlanNode]) -> list[str]:
     return [name for name in nodes if name in found]
 
 
-def _on_inputs(
-    workflow: str, node: PlanNode, node_type: NodeType, given: Mapping[str, Any]
-) -> tuple[Plan, Draft, bytes]:
+def _on_inputs(workflow: str, node: PlanNode, call: Call, given: Mapping[str, Any]) -> tuple[Plan, Draft, bytes]:
     """Return a plan of the node alone, whose inputs are its parameters, with what validates them and their JSON."""
     if not isinstance(given, Mapping):
         raise _refused(workflow, node.id, [f"inputs are {shorten(given)}; they are a dict of values by parameter."])
-    known = {one.name: one for one in node_type.parameters if one.kind in _TAKEN}
+    node_type = call.node_type
+    assert node_type is not None, "`_call_of` returns calls with a type"
+    known = {one.name: _as_taken(one, call) for one in node_type.parameters if one.kind in _TAKEN}
     takes_any = node_type.keywords is not None
     unknown = [name for name in given if name not in known and not (takes_any and isinstance(name, str))]
     problems = [f"{name}: it has no such parameter. {hint(str(name), list(known), 'parameters')}" for name in unknown]
-    inputs = tuple(_input(one) for one in known.values() if one.required or one.name in given)
+    inputs = tuple(one for one in known.values() if one.required or one.name in given)
     draft = Draft(_name(workflow, node.id), inputs=inputs, accepts_any_input=takes_any)
     try:
         raw = encoding.encode(draft, {name: value for name, value in given.items() if name not in unknown})
@@ -149,7 +151,11 @@ def _on_inputs(
     return plan, draft, raw
 
 
-def _input(parameter: Parameter) -> Parameter:
+def _as_taken(parameter: Parameter, call: Call) -> Parameter:
+    """Return a parameter as the input that fills it: that of a map which each item is given as takes the list."""
+    if call.each is not None and call.each.parameter == parameter.name:
+        each: Any = Any if parameter.annotation is MISSING else parameter.annotation
+        return replace(parameter, annotation=list[each])
     if parameter.kind is ParameterKind.PARENTS:
         return Parameter(parameter.name, dict[str, Any])
     if parameter.kind is ParameterKind.VARIADIC:
@@ -163,9 +169,9 @@ def _by_itself(node: PlanNode) -> PlanNode:
     return msgspec.structs.replace(node, decides=(), delay_ms=0, on_failure="fail")
 
 
-def _reading(plan: Plan, node_type: NodeType, inputs: tuple[Parameter, ...]) -> Workflow[..., Any]:
-    draft = Draft(plan.workflow, inputs=inputs, returns_annotation=node_type.returns)
-    return Workflow(plan.workflow, lambda: draft, location=node_type.location)
+def _reading(plan: Plan, call: Call, inputs: tuple[Parameter, ...]) -> Workflow[..., Any]:
+    draft = Draft(plan.workflow, inputs=inputs, returns_annotation=call.returns)
+    return Workflow(plan.workflow, lambda: draft, location=call.location)
 
 
 def _name(workflow: str, node: str) -> str:
@@ -182,9 +188,11 @@ def _found(workflow: str, nodes: Mapping[str, PlanNode], node_id: str) -> PlanNo
     return node
 
 
-def _type_of(workflow: Workflow[..., Any] | None, node: PlanNode) -> NodeType | None:
+def _call_of(workflow: Workflow[..., Any] | None, node: PlanNode) -> Call | None:
+    """Return the node as its workflow has it in this process; None where that, or its node type, is not known here."""
     calls = () if workflow is None else workflow.draft.calls
-    return next((call.node_type for call in calls if call.id == node.id and call.type == node.type), None)
+    found = next((call for call in calls if call.id == node.id and call.type == node.type), None)
+    return found if found is not None and found.node_type is not None else None
 
 
 def _refused(workflow: str, node: str, problems: Iterable[str]) -> InputError:

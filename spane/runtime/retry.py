@@ -30,6 +30,10 @@ NEVER_RETRIED = (
 )
 
 
+#: What is put off at no cost, and again and again, does so twenty times a second at most.
+_SOONEST_MS = 50
+
+
 class AttemptRetried(DramatiqRetry):
     """Tells Dramatiq that an attempt failed and will be tried again, so that nothing is logged as an error."""
 
@@ -84,7 +88,9 @@ def classify(
     if kept is not None and isinstance(error, RetryLater):
         record = describe(error, node=node, attempt=attempt, retryable=True, skip_frames=skip_frames)
         rests = isinstance(error, RateLimited)
-        return RetryAt(round(error.after_s * 1000), record, spends=False, rests=rests, exception=error)
+        return RetryAt(
+            max(_SOONEST_MS, round(error.after_s * 1000)), record, spends=False, rests=rests, exception=error
+        )
     again = retryable(policy, error)
     record = describe(error, node=node, attempt=attempt, retryable=again, skip_frames=skip_frames)
     if again and attempt < policy.attempts:

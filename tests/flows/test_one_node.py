@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from spane import Engine, InputError, node, workflow
+from spane import Engine, InputError, NodeError, node, workflow
 from spane.authoring.registry import default
 from spane.errors import UnknownExecution
-from tests.flows import app
+from tests.flows import app, mapped
 from tests.flows.conftest import until
 from tests.invariants import assert_holds
 
@@ -146,3 +146,24 @@ def test_without_the_code_of_the_workflow_inputs_cannot_be_given(typed):
     with pytest.raises(InputError, match="import the module of its node type 'weigh_alone'"):
         execution.run_node("weigh_alone", {"grams": 1})
     assert [4, "g"] == execution.run_node("weigh_alone").result(timeout_s=WITHIN_S)
+
+
+def test_a_map_runs_over_a_list_that_is_given_or_was_there(place):
+    execution = place.start(mapped.odds, {"numbers": [1, 2, 3]})
+    assert [1, 3] == execution.result(timeout_s=WITHIN_S)
+    assert [1, 3] == execution.run_node("odd_only").result(timeout_s=WITHIN_S)
+    assert [5, 7] == place.engine.run_node(mapped.odds, "odd_only", {"n": [5, 6, 7]}).result(timeout_s=WITHIN_S)
+    with pytest.raises(InputError, match="n: expected a valid array, got 5"):
+        place.engine.run_node(mapped.odds, "odd_only", {"n": 5})
+
+
+def test_errors_that_a_map_collects_are_read_as_such(place):
+    parcels = [mapped.Item(name="box", weight=weight) for weight in (1, 2)]
+    alone = place.engine.run_node(mapped.collecting, "pack", {"item": parcels, "stamp": "AT", "bad": 2})
+    parcel, error = alone.result(timeout_s=WITHIN_S)
+    assert (mapped.Parcel, NodeError) == (type(parcel), type(error))
+
+
+def test_a_workflow_that_is_called_runs_though_nobody_has_started_its_caller(place):
+    alone = place.engine.run_node(mapped.weighing_all, "weigh_one", {"n": [1, 2]})
+    assert [10, 20] == alone.result(timeout_s=WITHIN_S)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,7 +10,7 @@ from spane.errors import DefinitionError, Fault
 from spane.graph.definition import plain
 from spane.graph.spelling import hint
 from spane.model.draft import Call, Child, Draft
-from spane.model.node_type import NodeType, Parameter
+from spane.model.node_type import NodeOptions, NodeType, Parameter
 from spane.model.plan import Input, Output
 
 #: The built-in type that runs a workflow once, and what definitions may call it besides.
@@ -56,7 +56,7 @@ def fill(call: Call, workflows: Workflows, draft: Draft, given: Collection[str] 
     if "inputMapping" in call.config:
         # What the mapping leads to is known at run time only.
         typed = replace(call.node_type, returns=typed.returns)
-    draft.faults += _faults(call, child)
+    draft.faults += [*_rules_of_nodes(call, call.node_type.options), *_faults(call, child)]
     call.node_type = typed
 
 
@@ -103,6 +103,17 @@ def _child(call: Call, workflows: Workflows, draft: Draft) -> Child | None:
         )
         draft.faults.append(Fault("unknown-workflow", message, call.where))
     return child
+
+
+def _rules_of_nodes(call: Call, own: NodeOptions) -> Iterator[Fault]:
+    """Find rules that a node has and a workflow has not: its own nodes have theirs."""
+    for name, key in (("retry", "retryPolicy"), ("timeout_s", "timeout")):
+        if getattr(call.options, name) != getattr(own, name):
+            message = (
+                f"Node {call.id!r} runs a workflow, and {key!r} in its config would do nothing: each node in there has its own. "
+                "Put it on those; a workflow as a whole can have a deadline."
+            )
+            yield Fault("rule-of-a-node", message, call.where)
 
 
 def _faults(call: Call, child: Child) -> list[Fault]:

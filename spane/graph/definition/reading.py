@@ -60,7 +60,7 @@ def _read_extra(draft: Draft, extra: shape.DefinitionExtra, types: Lookup) -> No
     if "deadline_s" in given:
         draft.deadline_s = extra.deadline_s
     if "limit" in given:
-        draft.limit = LimitRule(**extra.limit.model_dump())
+        draft.limit = LimitRule(**extra.limit.model_dump(exclude_unset=True))
     if "on_failure" in given:
         draft.on_failure = _handler(extra.on_failure, types(extra.on_failure.type))
     if "returns" in given:
@@ -105,10 +105,10 @@ def _call(
         location=_NOWHERE,
         config=own,
     )
-    if "each" in extra.model_fields_set:
-        call.each = maps.each_of(extra.each, node_type)
     if type_name in calling.TYPES:
         calling.fill(call, workflows, draft, extra.arguments)
+    if "each" in extra.model_fields_set:
+        call.each = maps.each_of(extra.each, call.node_type)
     if extra.model_fields_set & {"arguments", "args", "merged"}:
         call.arguments = {name: source_of(source) for name, source in extra.arguments.items()}
         call.args = [source_of(source) for source in extra.args]

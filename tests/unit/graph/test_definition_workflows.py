@@ -119,3 +119,17 @@ def test_faults_of_the_workflow_called_are_told():
     def broken() -> None: ...
 
     assert "no nodes" in faults(call("broken"))["no-nodes"]
+
+
+def test_a_map_over_a_workflow_reads_back_to_it(registered):
+    @workflow
+    def weighing_all(items: list[str]) -> list[float]:
+        return registered.map(items, max_in_flight=2)
+
+    assert weighing_all.plan == Workflow.from_definition(weighing_all.to_definition()).plan
+
+
+@pytest.mark.parametrize(("key", "value"), [("timeout", 100), ("retryPolicy", {"maxAttempts": 2})])
+def test_rules_that_only_a_node_has_are_faults_of_a_call(key, value):
+    told = faults(LOAD, call(inputs=["load"], **{key: value}))
+    assert f"Node 'call' runs a workflow, and {key!r} in its config would do nothing" in told["rule-of-a-node"]
