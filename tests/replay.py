@@ -13,7 +13,7 @@ import msgspec
 
 from spane.model import items
 from spane.model.event import Event, EventKind
-from spane.model.plan import ITEMS_IN_FLIGHT, Each, PlanNode, is_step
+from spane.model.plan import ITEMS_IN_FLIGHT, UNDO, Each, PlanNode, is_step
 from spane.model.waits import event_of
 from tests.aftermath import Aftermath
 
@@ -284,11 +284,14 @@ class Replay:
     def _on_node_expanded(self, event: Event) -> None:
         name = event.node or ""
         self._held(event).state = "expanded"
-        item = items.item_of(self.plan[name])
+        item, undo = items.item_of(self.plan[name]), self.plan[name].undo
         policy = "continue" if items.counts_when_failed(self.plan[name]) else "fail"
         for index in range((event.data or {})["total"]):
             self.plan[f"{name}#{index}"] = msgspec.structs.replace(item, on_failure=policy)
             self.nodes[f"{name}#{index}"] = Told("queued")
+            if undo is not None:
+                self.plan[f"{name}#{index}{UNDO}"] = undo
+                self.nodes[f"{name}#{index}{UNDO}"] = Told()
 
     def _items(self, name: str) -> list[str]:
         return [node for node in self.nodes if items.map_of(node) == name]

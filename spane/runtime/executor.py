@@ -265,7 +265,8 @@ class Executor:
         if program.parents is not None:
             # A node that runs by itself is given the merge as an input.
             given = kwargs.get(program.parents)
-            merge = {parent: _JSON.read(raw) for parent, raw in outputs.items() if parent != items.MARK}
+            named = {parent.removesuffix(items.MARK): raw for parent, raw in outputs.items() if parent != items.MARK}
+            merge = {parent: _JSON.read(raw) for parent, raw in named.items()}
             kwargs[program.parents] = Parents(merge if given is None else given)
         args: list[Any] = []
         if program.positional or program.variadic:

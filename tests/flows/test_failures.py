@@ -8,7 +8,7 @@ import signal
 import pytest
 
 from spane.errors import DeadLetterPassed, DeadLetterUndone, ExecutionFailed, IllegalTransition
-from tests.flows import app
+from tests.flows import app, undone
 from tests.flows.conftest import until
 from tests.invariants import assert_holds
 
@@ -180,3 +180,86 @@ def test_the_undo_of_a_worker_that_dies_is_taken_over(place):
         os.kill(told["pid"], signal.SIGCONT)
     assert "succeeded" == steps(execution)["reserve~undo"]
     assert_holds(place.engine.store, [execution.id])
+
+
+def completed(place, execution):
+    """Return what succeeded of an execution before it compensated, in order."""
+    return [event.node for event in place.events(execution, "node_succeeded") if "~" not in event.node]
+
+
+def undos(place, execution):
+    """Return the nodes that were undone, in order."""
+    found = [event.node for event in place.events(execution, "node_succeeded") if event.node.endswith("~undo")]
+    return [name.removesuffix("~undo") for name in found]
+
+
+def test_each_item_of_a_map_is_undone_in_reverse_order_with_what_it_was_given_and_gave(place):
+    execution = place.fail(undone.group, count=4, guest="ann", how="broken")
+    booked = [name for name in completed(place, execution) if "#" in name]
+    assert (4, booked[::-1]) == (len(booked), undos(place, execution))
+    for line in place.saw(execution):
+        room = int(line["node"].partition("#")[2].partition("~")[0])
+        assert (room, "ann", f"room {room} for ann") == (line["room"], line["guest"], line["output"])
+        assert {"book": f"room {room} for ann"} == line["parents"]
+    view = execution.nodes()["book#~undo"]
+    assert ("succeeded", 4, 4) == (view.state, view.done, view.total)
+    assert_holds(place.engine.store, [execution.id])
+
+
+def test_an_execution_that_undoes_what_it_did_says_so_when_asked_why_it_waits(place):
+    gate = place.gate()
+    execution = place.start(app.buying, ORDER | {"gate": gate})
+    until("it is undone", lambda: place.saw(execution, "reserve~undo"))
+    told = execution.explain()
+    assert "The execution failed because of 'ship', and undoes what it did." == str(told.cause)
+    assert ("leased", "dead_letter") == (told.nodes["reserve~undo"].kind, told.nodes["ship"].kind)
+    place.open(gate)
+    assert "failed" == execution.wait(timeout_s=20)
+
+
+def test_of_a_map_that_failed_half_way_the_items_that_succeeded_are_undone(place):
+    execution = place.fail(undone.group, count=5, guest="ann", how="well", full=3)
+    booked = [name for name in completed(place, execution) if "#" in name]
+    assert booked[::-1] == undos(place, execution)
+    assert "book#3" not in booked
+    assert_holds(place.engine.store, [execution.id])
+
+
+def test_items_that_were_gone_on_without_are_not_undone(place):
+    execution = place.fail(undone.group_with_gaps, count=3, guest="ann", how="broken", full=1)
+    assert ({"book#0", "book#2"}, 2) == (set(undos(place, execution)), len(place.saw(execution)))
+    assert_holds(place.engine.store, [execution.id])
+
+
+def test_a_cancelled_map_undoes_the_items_that_run_to_their_end(place):
+    gate = place.gate()
+    execution = place.start(undone.group, {"count": 2, "guest": "ann", "how": "well", "gate": gate})
+    until("the first is booked", lambda: "book#0" in completed(place, execution))
+    until("the second runs", lambda: place.events(execution, "node_claimed", node="book#1"))
+    execution.cancel()
+    place.open(gate)
+    assert "cancelled" == execution.wait(timeout_s=20)
+    assert ["book#1", "book#0"] == undos(place, execution)
+    assert_holds(place.engine.store, [execution.id])
+
+
+def test_the_undo_of_an_item_that_fails_is_a_dead_letter_and_the_others_go_on(place):
+    execution = place.fail(undone.group, count=3, guest="stuck", how="broken")
+    assert {"pay", "book#1~undo"} == set(place.dead_letters(execution))
+    assert {"book#0", "book#2"} == set(undos(place, execution))
+    assert ("failed", 3) == (execution.nodes()["book#~undo"].state, execution.nodes()["book#~undo"].done)
+    with pytest.raises(ExecutionFailed, match="After that 'book#1~undo' failed as well, with ConnectionError"):
+        execution.result()
+    (place.folder / f"{execution.id}.mended").touch()
+    place.engine.dead_letters.retry(letter(execution, "book#1~undo"))
+    until("it is undone", lambda: "book#1" in undos(place, execution))
+    assert "failed" == execution.wait(timeout_s=20)
+    assert_holds(place.engine.store, [execution.id])
+
+
+def test_a_map_that_was_undone_runs_again_in_a_replay(place):
+    execution = place.fail(undone.group, count=2, guest="ann", how="broken")
+    again = execution.replay(from_node="pay", inputs={"how": "well"})
+    place.started.append(again.id)
+    assert "paid" == again.result(timeout_s=20)
+    assert {"book#0", "book#1", "book", "pay"} == set(completed(place, again))

@@ -215,9 +215,10 @@ def _outcome(world: World, hands: Hands, claim: Claim) -> tuple[Any, ...]:
             return "f", error_of(claim.node, claim.attempt), 0, 1
         told["came"] = came.decode()
     own = values.pop(items.MARK, None)
-    if items.map_of(claim.node) and own != b"%d" % int(claim.node.partition(items.MARK)[2]):
+    number = claim.node.partition(items.MARK)[2].partition("~")[0]
+    if number and own != number.encode():
         world.complain("I3", f"{claim.node} was given {own!r}, which is not its own")
-    told["from"] = {name: digest(value) for name, value in values.items()}
+    told["from"] = {items.field_of(name, claim.node): digest(value) for name, value in values.items()}
     return "s", json.dumps(told).encode(), 0, 0
 
 
@@ -248,7 +249,7 @@ def _of_map(world: World, claim: Claim) -> tuple[Any, ...]:
 
 def _node(world: World, claim: Claim) -> PlanNode:
     plan = KIDS.get(claim.plan) or world.plans[int(claim.execution[1:].partition("-")[0])]
-    return nodes_of(plan)[claim.node.partition(items.MARK)[0]]
+    return nodes_of(plan)[items.map_of(claim.node) or items.program_of(claim.node)]
 
 
 def _behaviour(world: World, claim: Claim) -> Any:

@@ -36,6 +36,7 @@ class Mutant:
 _LEASE_CLEARED = "redis.call('HDEL', P .. 'w:' .. session, execution .. '|' .. node)\nif kind"
 
 UNDONE = "undone chain"
+ITEMS_UNDONE = "undone maps"
 
 MUTANTS = (
     Mutant("no fence", "if holder ~= token then", "if false then", "commit"),
@@ -289,6 +290,15 @@ MUTANTS = (
     Mutant("what failed is undone", "local undoable = kind == 's' and", "local undoable = true and", "commit", UNDONE),
     Mutant("nobody hears of a failure", "redis.call('HGET', plan, 'handler'))", "false)", shape=UNDONE),
     Mutant("no step may start", "(status == 'compensating' and is_step(node))", "false", shape=UNDONE),
+    Mutant(
+        "what an item was given is gone when it is undone",
+        "  if h.undoable then",
+        "  if false then",
+        "commit",
+        ITEMS_UNDONE,
+    ),
+    Mutant("items are not undone", "(map and map .. '#' or node)", "node", "commit", ITEMS_UNDONE),
+    Mutant("what undoes an item counts as one that ends", "and not is_step(node) and", "and", "commit", ITEMS_UNDONE),
     Mutant("what has compensated is healed", "if h[5] then return {'undone', status} end", "", "heal", UNDONE),
     Mutant(
         "a parent does not hear that its child has ended",

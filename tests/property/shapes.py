@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
+from spane.model import items
 from spane.model.plan import FAILED, ON_FAILURE, UNDO, BreakerRule, Each, Gate, Output, Plan, PlanNode, RetryPolicy
 from spane.model.waits import WAIT_FOR_EVENT
 from tests.property.limits import strewn
@@ -192,7 +193,11 @@ def _with_steps(plan: Plan, rng: random.Random) -> Plan:
     nodes = []
     for node in plan.nodes:
         skips = node.on_failure == "continue" and rng.random() < 0.5
-        undo = _step(rng, f"{node.id}{UNDO}", node.id) if rng.random() < 0.7 else None
+        undone = node.id if node.each is None else f"{node.id}{items.MARK}"
+        undo = _step(rng, f"{undone}{UNDO}", undone) if rng.random() < 0.7 else None
+        if undo is not None and node.each is not None:
+            own = (("own", items.OWN), *undo.arguments)
+            undo = msgspec.structs.replace(undo, arguments=own, parents=(items.MARK, *undo.parents))
         nodes.append(msgspec.structs.replace(node, undo=undo, on_failure="skip" if skips else node.on_failure))
     handler = _step(rng, f"tell{ON_FAILURE}", FAILED) if rng.random() < 0.5 else None
     return msgspec.structs.replace(plan, nodes=tuple(nodes), handler=handler)
@@ -237,4 +242,5 @@ SHAPES: dict[str, Callable[[random.Random, str], Plan]] = {
     "nested": _nested,
     "undone chain": _undone(_chain),
     "undone tangle": _undone(_tangle),
+    "undone maps": lambda rng, workflow: _with_steps(_maps(rng, workflow), rng),
 }

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from spane import Context, DefinitionError, Failure, Node, Retry, Route, current, node, workflow
+from spane.model.items import OWN
 from spane.model.plan import FAILED, Input, Output, Plan
+from spane.runtime.layout import fields_of
 
 
 def charge(card: str, amount: int = 5) -> str:
@@ -108,6 +110,47 @@ def test_an_undo_that_takes_other_types():
     code, message = fault_of(node(undo=refund)(charge))
     assert "type-mismatch" == code
     assert message.startswith("Node 'charge~undo' takes list[int] as 'output', but is given str by `charge`.")
+
+
+def mapped(made: Node[..., Any]) -> Plan:
+    """Return the plan of a workflow that maps a node over its input `xs`."""
+
+    @workflow
+    def all_of(xs: list[str]):
+        return made.map(xs, 7)
+
+    return all_of.plan
+
+
+def test_each_item_of_a_map_is_undone_with_its_own_value_and_output():
+    def refund(output: str, card: str, amount: int) -> None: ...
+
+    plan = mapped(node(undo=refund)(charge))
+    undo = plan.nodes[0].undo
+    assert ("charge#~undo", {"#", "charge#"}) == (undo.id, set(undo.parents))
+    assert (OWN, Output("charge#"), b"7") == (
+        arguments(plan)["card"], arguments(plan)["output"], bytes(arguments(plan)["amount"].raw),
+    )  # fmt: skip
+
+
+def test_a_plan_says_once_for_all_items_what_undoes_them():
+    def refund(output: str, card: str) -> None: ...
+
+    stored = dict(fields_of(mapped(node(undo=refund)(charge))))
+    assert ("0;refund;default;;k;#,charge#", "u;", None) == (
+        stored["p:charge#~undo"], stored["c:charge#"], stored.get("c:charge"),
+    )  # fmt: skip
+
+
+def test_an_undo_of_items_that_takes_other_types():
+    def refund(output: list[int]) -> None: ...
+
+    with pytest.raises(DefinitionError) as caught:
+        mapped(node(undo=refund)(charge))
+    [fault] = caught.value.faults
+    assert fault.message.startswith(
+        "Node 'charge#~undo' takes list[int] as 'output', but is given str by an item of `charge`."
+    )
 
 
 def test_an_undo_that_needs_what_may_have_been_skipped():
