@@ -24,6 +24,8 @@ _OUTPUT = "output"
 def undo_of(call: Call) -> Call | None:
     """Return the step that undoes a call, None where its node type has no undo."""
     undo = call.node_type.undo if call.node_type is not None else None
+    if call.child is not None:
+        undo = call.child.undo
     if undo is None:
         return None
     # Of a map, each item that succeeded is undone by itself.

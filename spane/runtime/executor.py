@@ -24,7 +24,7 @@ from spane.authoring.resources import Resources
 from spane.errors import BreakerOpen, ResultNotSerialisable, Skip, StoreError, StoreUnavailable, ValueTooLarge
 from spane.model import codec, items
 from spane.model.limit_keys import key_of
-from spane.model.outcome import Awaits, Descends, Parked, RetryAt, Succeeded, Unfit
+from spane.model.outcome import Awaits, Descends, Parked, RetryAt, Succeeded, Undoes, Unfit
 from spane.runtime import breakers
 from spane.runtime.attempt import AttemptBackend, AttemptLogger, LoopBackend
 from spane.runtime.choices import skipped
@@ -343,8 +343,8 @@ class Executor:
             raise timed_out(claim, timeout_ms)
         return task.result()
 
-    def _returned(self, claim: Claim, program: Program, result: Any) -> Succeeded | Awaits | Descends:
-        if program.node.waits and isinstance(result, Awaits | Descends):
+    def _returned(self, claim: Claim, program: Program, result: Any) -> Succeeded | Awaits | Descends | Undoes:
+        if program.node.waits and isinstance(result, Awaits | Descends | Undoes):
             return result
         # The result of a child execution is passed on as it stands.
         raw = bytes(result) if isinstance(result, msgspec.Raw) else program.dump(program.choices.value_of(result))

@@ -197,8 +197,9 @@ class _Join:
 def _targets(plan: Plan, chunk: int) -> Iterator[tuple[str, str]]:
     """Yield the fields roots, c: and m: with their chunks."""
     routers = {node.id for node in plan.nodes if node.routes is not None}
-    # What begins with this has an undo, children or not.
-    undoable = (node.undo.id.removesuffix(UNDO) for node in plan.nodes if node.undo is not None)
+    # What begins with this has an undo, children or not. What runs a workflow is undone once that has completed, whatever
+    # becomes of the node (lua/include/finish.lua).
+    undoable = (node.undo.id.removesuffix(UNDO) for node in plan.nodes if node.undo is not None and node.child is None)
     children: dict[str, list[str]] = {node: ["u;"] for node in undoable}
     joins: dict[_Join, list[str]] = {}
     roots: list[str] = []

@@ -153,6 +153,74 @@ def test_an_undo_of_items_that_takes_other_types():
     )
 
 
+@node
+def given(x: str) -> str:
+    return x
+
+
+@workflow
+def plainly(x: str) -> str:
+    return given(x)
+
+
+def pay_back(output: str) -> None: ...
+
+
+charging = node(name="charging", undo=pay_back)(charge)
+
+
+@workflow
+def paying_one(x: str) -> str:
+    return charging(x)
+
+
+def stored_of(body: Any) -> dict[str, Any]:
+    return dict(fields_of(workflow(name="caller")(body).plan))
+
+
+def test_what_runs_a_workflow_in_which_something_has_an_undo_has_a_step():
+    def caller(x: str):
+        return given(paying_one(x))
+
+    plan = workflow(name="caller")(caller).plan
+    undo = plan.nodes[0].undo
+    assert ("paying_one~undo", "spane.undo", True, (), "continue") == (
+        undo.id, undo.type, undo.waits, undo.arguments, undo.on_failure,
+    )  # fmt: skip
+    stored = dict(fields_of(plan))
+    assert "0;spane.undo;default;;k;@w:paying_one~undo" == stored["p:paying_one~undo"]
+    assert not stored["c:paying_one"].startswith("u;")
+    assert plan.undoes
+
+
+def test_what_runs_a_workflow_in_which_nothing_has_an_undo_has_none():
+    def caller(x: str):
+        return plainly(x)
+
+    plan = workflow(name="caller")(caller).plan
+    assert (None, (), False) == (plan.nodes[0].undo, plan.steps, plan.undoes)
+
+
+def test_a_map_of_workflows_has_one_step_for_all_of_them():
+    def caller(xs: list[str]):
+        return paying_one.map(xs)
+
+    stored = stored_of(caller)
+    assert "0;spane.undo;default;;k;@w:paying_one#~undo" == stored["p:paying_one#~undo"]
+    assert None is stored.get("c:paying_one#")
+
+
+def test_a_caller_of_a_caller_has_a_step_as_well():
+    @workflow
+    def middle(x: str):
+        return paying_one(x)
+
+    def caller(x: str):
+        return middle(x)
+
+    assert "p:middle~undo" in stored_of(caller)
+
+
 def test_an_undo_that_needs_what_may_have_been_skipped():
     def refund(amount: int) -> None: ...
 
