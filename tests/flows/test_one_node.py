@@ -7,7 +7,7 @@ import pytest
 from spane import Engine, InputError, node, workflow
 from spane.authoring.registry import default
 from spane.errors import UnknownExecution
-from tests.flows import app
+from tests.flows import app, undone
 from tests.flows.conftest import until
 from tests.invariants import assert_holds
 
@@ -146,3 +146,16 @@ def test_without_the_code_of_the_workflow_inputs_cannot_be_given(typed):
     with pytest.raises(InputError, match="import the module of its node type 'weigh_alone'"):
         execution.run_node("weigh_alone", {"grams": 1})
     assert [4, "g"] == execution.run_node("weigh_alone").result(timeout_s=WITHIN_S)
+
+
+def test_a_node_that_is_cancelled_while_it_runs_by_itself_is_undone_with_what_it_was_given(place):
+    gate = place.gate()
+    alone = place.engine.run_node(undone.booking, "book", {"room": 3, "guest": "ann", "gate": gate})
+    until("it runs", lambda: place.events(alone, "node_claimed", node="book"))
+    alone.cancel()
+    place.open(gate)
+    assert "cancelled" == alone.wait(timeout_s=WITHIN_S)
+    assert [(3, "ann", "room 3 for ann")] == [
+        (line["room"], line["guest"], line["output"]) for line in place.saw(alone, "book~undo")
+    ]
+    assert_holds(place.engine.store, [alone.id])

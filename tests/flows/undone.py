@@ -61,6 +61,11 @@ def bag(room: int, after: object = None) -> int:
 
 
 @workflow
+def booking(room: int, guest: str, gate: str) -> str:
+    return book(bag(room), guest, gate=gate)
+
+
+@workflow
 def trip(room: int, guest: str, how: str) -> str:
     """A node with an undo before the workflow, and one behind it."""
     return pay(how, bag.named("behind")(room, stay(bag.named("before")(room), guest)))
