@@ -191,6 +191,16 @@ def test_a_step_whose_child_is_gone_is_told_so(stage):
     assert [b"cgone|c1|1"] == only(stage).values
 
 
+def test_a_child_whose_list_of_what_to_undo_is_lost_ends_at_once(stage):
+    fail_after_child(stage)
+    take(stage, "after~undo")
+    stage.client.delete("s:{0}:u:c1")
+    assert ["ok", 1] == undo(stage, only(stage))
+    assert ("cancelled", [b"ccancelled|c1|1"]) == (stage.status("c1"), take(stage, "call~undo").values)
+    take(stage, "before~undo")
+    assert "failed" == stage.status()
+
+
 def test_a_child_that_is_lost_while_it_is_undone_is_found_by_the_sweep(stage):
     fail_after_child(stage)
     take(stage, "after~undo")
