@@ -30,7 +30,13 @@ class Aftermath:
 
     def succeeded(self, node: str) -> None:
         """Take in that a node succeeded."""
-        if node + UNDO in self.plan:
+        if node + UNDO in self.plan and self.plan[node].child is None:
+            self.to_undo.append(node)
+
+    def child_completed(self, node: str) -> None:
+        """Take in that a child of a node completed, and that there is something to undo of it."""
+        # All children that a node has one after the other are undone in one step.
+        if node + UNDO in self.plan and node not in self.to_undo:
             self.to_undo.append(node)
 
     def begin(self, fate: str) -> None:

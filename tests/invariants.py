@@ -12,7 +12,8 @@
     I11 no key of another partition or namespace was touched
     I12 no more items of a map run at a time than may
     I14 in an execution that failed or was cancelled, every node that succeeded and has an undo is undone once, the last
-        to succeed first, and then its handler hears of a failure; in one that completed, none is
+        to succeed first, and then its handler hears of a failure; its children that had completed undo all that they did
+        as well; in one that completed, nothing is undone
 
 `check` reads the store and the stream alone, so every test may call it, whatever it did before. The replay stands in
 `tests/replay.py`.

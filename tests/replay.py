@@ -13,7 +13,7 @@ import msgspec
 
 from spane.model import items
 from spane.model.event import Event, EventKind
-from spane.model.plan import ITEMS_IN_FLIGHT, Each, PlanNode, is_step
+from spane.model.plan import ITEMS_IN_FLIGHT, UNDO, Each, PlanNode, is_step
 from spane.model.waits import event_of
 from tests.aftermath import Aftermath
 
@@ -102,6 +102,8 @@ class Replay:
     kept: dict[str, int] = field(default_factory=dict)
     late: bool = False
     offered: bool = False
+    #: The execution that runs it as a child, and by which node.
+    above: tuple[str, str] | None = None
     aftermath: Aftermath = field(init=False)
 
     def __post_init__(self) -> None:
@@ -284,11 +286,14 @@ class Replay:
     def _on_node_expanded(self, event: Event) -> None:
         name = event.node or ""
         self._held(event).state = "expanded"
-        item = items.item_of(self.plan[name])
+        item, undo = items.item_of(self.plan[name]), self.plan[name].undo
         policy = "continue" if items.counts_when_failed(self.plan[name]) else "fail"
         for index in range((event.data or {})["total"]):
             self.plan[f"{name}#{index}"] = msgspec.structs.replace(item, on_failure=policy)
             self.nodes[f"{name}#{index}"] = Told("queued")
+            if undo is not None:
+                self.plan[f"{name}#{index}{UNDO}"] = undo
+                self.nodes[f"{name}#{index}{UNDO}"] = Told()
 
     def _items(self, name: str) -> list[str]:
         return [node for node in self.nodes if items.map_of(node) == name]
@@ -473,6 +478,10 @@ class Replay:
 
     def _on_execution_compensating(self, event: Event) -> None:
         before = ("scheduled", "running", "failing", "cancelling", "paused", "failed", "cancelled")
+        if self.status == "completed" and self.above is not None:
+            self.generation += 1
+            self.terminal_events = 0
+            before = ("completed",)
         self._turn(before, "compensating")
         self.aftermath.begin(str((event.data or {})["fate"]))
 
@@ -561,9 +570,27 @@ def replay(
             found.append(Violation("I8", event.execution, f"event {event.id} stands after {last}"))
         last = position
         if event.kind is EventKind.EXECUTION_STARTED and event.execution not in stories:
-            stories[event.execution] = Replay(event.execution, plan_of((event.data or {})["plan"]), found)
+            data = event.data or {}
+            above = (data["parent"], data["parent_node"]) if data.get("parent") else None
+            stories[event.execution] = Replay(event.execution, plan_of(data["plan"]), found, above=above)
         elif event.execution in stories:
             stories[event.execution].follow(event)
+            _tell_family(stories, event)
         elif event.kind is not EventKind.ATTEMPT_FENCED:
             found.append(Violation("I8", event.execution, f"{event.kind} came before its start"))
     return stories
+
+
+def _tell_family(stories: dict[str, Replay], event: Event) -> None:
+    """Tell a parent of a child that completed, and find children that were left as they were by a parent that undid all it did."""
+    story = stories[event.execution]
+    if event.kind is EventKind.EXECUTION_COMPLETED and story.above is not None and story.aftermath.to_undo:
+        parent, node = story.above
+        if parent in stories and not stories[parent].ended:
+            stories[parent].aftermath.child_completed(node)
+    if event.kind in (EventKind.EXECUTION_FAILED, EventKind.EXECUTION_CANCELLED):
+        for child in stories.values():
+            parent, node = child.above or ("", "")
+            left = child.status == "completed" and child.aftermath.to_undo
+            if parent == story.execution and left and node + UNDO in story.plan:
+                story.bad("I14", f"it {story.status}, but what {child.execution} did is not undone")

@@ -4,6 +4,7 @@
     spane.switch    passes its one argument on, for branches to be chosen by
     spane.workflow  runs another workflow as a child execution
     spane.repeat    runs another workflow on its own result until the condition in its config holds for that
+    spane.undo      has the child executions of a node undo what they did
 
 Names that begin with `spane.` are theirs alone; a type of the user's own that is called `delay` stands before ours.
 """
@@ -120,5 +121,7 @@ REPEAT = _type(
     waits=True,
 )
 
+UNDO = _type("undo", children.undo, Parameter("context", kind=ParameterKind.CONTEXT), returns=type(None), waits=True)
+
 #: All of them by name.
-TYPES = MappingProxyType({made.name: made for made in (WHEN, SWITCH, WORKFLOW, REPEAT)} | waits.TYPES)
+TYPES = MappingProxyType({made.name: made for made in (WHEN, SWITCH, WORKFLOW, REPEAT, UNDO)} | waits.TYPES)

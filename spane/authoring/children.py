@@ -9,8 +9,9 @@ from typing import Any
 import msgspec
 
 from spane.authoring.context import Context, backend_of
-from spane.errors import ValueMismatch
-from spane.model.outcome import Descends
+from spane.errors import Unrecoverable, ValueMismatch
+from spane.model.outcome import Descends, Undoes
+from spane.model.plan import is_step
 
 #: What the context is called among their parameters: like no input, for inputs are passed beside it.
 CONTEXT = "spane.context"
@@ -28,6 +29,22 @@ def run(*data: Any, **inputs: Any) -> Descends | msgspec.Raw | dict[str, Any]:
     raw, _ = ended(context)
     mapping = context.config.get("outputMapping")
     return msgspec.Raw(raw) if mapping is None else _mapped(mapping, json.loads(raw))
+
+
+def undo(context: Context) -> Undoes | None:
+    """Have the workflows that a node ran undo what they did, one after the other, the last first."""
+    if not is_step(context.node):
+        raise Unrecoverable(
+            f"Node {context.node!r} undoes nothing: its type stands for what follows a failure. Take it out."
+        )
+    if context.came is None:
+        return Undoes()
+    status, child, number = context.came.decode()[1:].split("|")
+    if status == "gone":
+        raise Unrecoverable(
+            f"Execution {child!r} is not in the store any more, which has lost data: nobody knows what it did, so undo it by hand."
+        )
+    return Undoes() if int(number) > 1 else None
 
 
 def ended(context: Context) -> tuple[bytes, int]:

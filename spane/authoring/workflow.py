@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, Generic, Literal, ParamSpec,
 from pydantic import ValidationError
 
 from spane import graph
-from spane.authoring import assembly, body, inputs, locations, registry, running
+from spane.authoring import assembly, body, builtin, inputs, locations, registry, running
 from spane.authoring.called import Called
 from spane.authoring.keywords import options_of
 from spane.authoring.limits import Limit, limit_of
@@ -166,7 +166,13 @@ class Workflow(Written, Generic[P, R]):
             below = [call.child.levels for call in self.draft.calls if call.child is not None]
             draft = self.draft
             return Child(
-                self.name, self.plan, self.kids, 1 + max(below, default=0), draft.inputs, draft.returns_annotation
+                self.name,
+                self.plan,
+                self.kids,
+                1 + max(below, default=0),
+                draft.inputs,
+                draft.returns_annotation,
+                builtin.UNDO if self.plan.undoes else None,
             )
 
     @property

@@ -18,6 +18,7 @@ from spane.errors import (
     UnknownExecution,
 )
 from spane.model.event import Event, EventKind
+from spane.model.items import program_of
 from spane.model.plan import is_step
 from spane.model.state import ExecutionState, NodeState
 
@@ -137,7 +138,8 @@ class Watch:
         if event.kind is EventKind.EXECUTION_STARTED:
             self.began_ms = event.at_ms
         self.compensates = self.compensates or event.kind is EventKind.EXECUTION_COMPENSATING
-        node = event.node or ""
+        # Like the items of a map, what undoes them is shown as one.
+        node = program_of(event.node or "") if is_step(event.node or "") else event.node or ""
         row = self.rows.setdefault(node, Row()) if is_step(node) else self.rows.get(node)
         if row is not None:
             _move(row, event, event.data or {})

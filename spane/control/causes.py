@@ -260,7 +260,26 @@ class PutAside(Cause):
         if self.status == "cancelling":
             why = f" ({self.reason})" if self.reason else ""
             return f"The execution is being cancelled{why}; what runs comes to its end, and nothing new starts."
+        if self.status == "compensating":
+            return "The execution undoes what it did, and nothing else starts in it."
         return f"The execution is {self.status}; it is queued as soon as a worker fetches again."
+
+
+@dataclass(frozen=True, slots=True)
+class Compensating(Cause):
+    """The execution undoes what it did, and then ends as `fate` says: `left` nodes are undone after the one that is now."""
+
+    kind = "compensating"
+    fate: str
+    reason: str
+    node: str
+    left: int
+
+    def __str__(self) -> str:
+        why = f"failed because of {self.node!r}" if self.fate == "failed" else "was cancelled"
+        reason = f" ({self.reason})" if self.reason and self.fate != "failed" else ""
+        behind = f"; {self.left:,} more to undo" if self.left else ""
+        return f"The execution {why}{reason}, and undoes what it did{behind}."
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,14 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from spane.control import causes, reading
+import msgspec
+
+from spane.control import causes, reading, steps
 from spane.control.causes import Cause
 from spane.errors import PlanGone, UnknownExecution
+from spane.model.items import program_of
 from spane.model.outcome import decode_error
-from spane.model.plan import PlanNode
+from spane.model.plan import PlanNode, is_step
 from spane.model.state import ExecutionState
 from spane.model.waits import event_of
 from spane.ops.breakers import view
@@ -73,7 +76,7 @@ class _State:
 
 _NOTES_A_CALL = 600
 #: What is looked at of an execution besides its nodes.
-_ASKED = ("@st", "@pl", "@pr", "@wf", "@due", "@t0", "@pause", "@why", "@bad", "@held", "@lim")
+_ASKED = ("@st", "@pl", "@pr", "@wf", "@due", "@t0", "@pause", "@why", "@bad", "@held", "@lim", "@fate")
 _WAITING = _State("W")
 
 
@@ -96,8 +99,20 @@ class _Look:
         self.nodes = reading.plan_nodes(store, self.fields["@pl"])
         found = reading.states_of(store, execution, self.nodes.values())
         self.states = {name: _State.of(found[name]) for name in self.nodes if name in found}
+        self._take_steps()
         #: How far each map has come, as it is stored.
         self.maps = {name: found[f"@m:{name}"] for name in self.nodes if f"@m:{name}" in found}
+
+    def _take_steps(self) -> None:
+        """Take in what follows a failure and has begun, behind the nodes."""
+        if self.status is not ExecutionState.COMPENSATING:
+            return
+        plan = self.fields["@pl"]
+        begun = steps.unfinished(self.store.steps(self.execution, plan))
+        known = self.store.plan_steps(plan) if begun else {}
+        for name, text in begun.items():
+            self.nodes[name] = msgspec.structs.replace(known[program_of(name)], id=name)
+            self.states[name] = _State.of(text)
 
     def state(self, node: str) -> _State:
         return self.states.get(node, _WAITING)
@@ -186,6 +201,9 @@ def _of_execution(look: _Look) -> Cause | None:
         return causes.Scheduled(int(look.fields.get("@due", look.fields["@t0"])))
     if look.status in (ExecutionState.RUNNING, ExecutionState.COMPLETED):
         return None
+    if look.status is ExecutionState.COMPENSATING:
+        fate, left = look.fields.get("@fate", ""), len(look.store.to_be_undone(look.execution))
+        return causes.Compensating(fate, look.fields.get("@why", ""), look.fields.get("@bad", ""), left)
     return _put_aside(look)
 
 
@@ -206,7 +224,7 @@ def _waiting(look: _Look, node: PlanNode, _state: _State) -> Cause:
 
 
 def _queued(look: _Look, node: PlanNode, state: _State) -> Cause:
-    if look.status is not ExecutionState.RUNNING:
+    if look.status is not ExecutionState.RUNNING and not is_step(node.id):
         return _put_aside(look)
     lanes = look.lanes_of(node, state)
     found = ((lane, look.places.get((node.id, lane))) for lane in lanes)

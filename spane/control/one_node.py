@@ -15,9 +15,10 @@ from spane.errors import InputError, StoreError, UnknownExecution
 from spane.graph.spelling import hint
 from spane.model.draft import Call, Draft
 from spane.model.ids import new_execution_id
+from spane.model.items import MARK
 from spane.model.node_type import MISSING, Parameter, ParameterKind
 from spane.model.paths import shorten
-from spane.model.plan import Input, Output, Plan, PlanInput, PlanNode
+from spane.model.plan import UNDO, Input, Output, Plan, PlanInput, PlanNode
 from spane.runtime.store import Start, Store
 
 #: What a node takes as an input of its own; everything else is filled in by the worker.
@@ -135,20 +136,37 @@ def _on_inputs(workflow: str, node: PlanNode, call: Call, given: Mapping[str, An
         raise _refused(workflow, node.id, problems)
     variadic = node_type.variadic.name if node_type.variadic else ""
     taken = [name for name in given if name != variadic]
-    items = given.get(variadic, ())
+    args = tuple(Input(variadic, (at,)) for at in range(len(given.get(variadic, ()))))
     alone = msgspec.structs.replace(
         _by_itself(node),
         arguments=tuple((name, Input(name)) for name in taken),
-        args=tuple(Input(variadic, (at,)) for at in range(len(items))),
+        args=args,
         parents=(),
         after=(),
         gates=(),
         always_fed=False,
+        undo=None if node.undo is None else _undo_on_inputs(node.undo, taken, args),
     )
     plan = Plan(
         draft.workflow, (alone,), inputs=tuple(map(PlanInput, given)), returns=Output(node.id), accepts_any_input=True
     )
     return plan, draft, raw
+
+
+def _undo_on_inputs(undo: PlanNode, taken: Iterable[str], args: tuple[Input, ...]) -> PlanNode:
+    """Return what undoes the node: given what the node was given, and what it put out."""
+    own = {undo.id.removesuffix(UNDO), MARK}
+    arguments = tuple(
+        (name, source if isinstance(source, Output) and source.node in own else Input(name))
+        for name, source in undo.arguments
+        if name in taken or (isinstance(source, Output) and source.node in own)
+    )
+    return msgspec.structs.replace(
+        undo,
+        arguments=arguments,
+        args=args if undo.args else (),
+        parents=tuple(parent for parent in undo.parents if parent in own),
+    )
 
 
 def _as_taken(parameter: Parameter, call: Call) -> Parameter:

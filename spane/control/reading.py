@@ -8,10 +8,11 @@ from typing import Any
 
 import msgspec
 
+from spane.control import steps
 from spane.errors import UnknownExecution
 from spane.model.event import Event
 from spane.model.outcome import NodeError, decode_error
-from spane.model.plan import UNDO, PlanNode, is_step
+from spane.model.plan import PlanNode, is_step
 from spane.model.state import NODE_STATE_OF, ExecutionState, NodeState
 from spane.runtime.layout import parts
 from spane.runtime.store import ERROR_MARK, Store
@@ -23,7 +24,8 @@ _FIELDS_A_CALL = 500
 class NodeView:
     """Where one node of an execution stands. `attempt` counts from 1; `since_ms` is when it came to this state.
 
-    For a map, `done` of its `total` items have ended; both are None before it has begun, and for other nodes.
+    For a map, `done` of its `total` items have ended; both are None before it has begun, and for other nodes. The view of
+    what undoes its items counts those that are undone.
     """
 
     id: str
@@ -39,15 +41,15 @@ class NodeView:
 def nodes(store: Store, execution: str) -> dict[str, NodeView]:
     """Return every node of the execution's plan, in plan order, and behind them the steps that followed its failure.
 
-    The items of a map stand in its own view.
+    The items of a map stand in its own view, and so do their undos in one.
     """
     status, plan, fate = store.fields(execution, "@st", "@pl", "@fate")
     if status is None or plan is None:
         raise UnknownExecution(execution)
     known = plan_nodes(store, plan)
     states = states_of(store, execution, known.values())
-    steps = {} if fate is None else store.steps(execution, plan)
-    failed = [name for name, text in (states | steps).items() if text[0] == "F"]
+    ran = {} if fate is None else store.steps(execution, plan)
+    failed = [name for name, text in (states | ran).items() if text[0] == "F"]
     errors = {
         name: decode_error(raw[1:])
         for name, raw in store.outputs(execution, failed).items()
@@ -56,10 +58,8 @@ def nodes(store: Store, execution: str) -> dict[str, NodeView]:
     views = {name: _view(name, states, errors.get(name), ended=status) for name in known}
     if fate is None:
         return views
-    ran = sorted((_view(name, steps, errors.get(name), ended="") for name in steps), key=lambda view: view.since_ms)
     left = store.to_be_undone(execution) if status == ExecutionState.COMPENSATING else []
-    waiting = [NodeView(node + UNDO, NodeState.WAITING) for node in left]
-    return views | {view.id: view for view in [*ran, *waiting]}
+    return views | steps.views(ran, left, lambda name: _view(name, ran, errors.get(name), ended=""))
 
 
 def plan_nodes(store: Store, plan: str) -> dict[str, PlanNode]:

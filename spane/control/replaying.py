@@ -8,12 +8,12 @@ from typing import Any
 import msgspec
 
 from spane.authoring.workflow import Workflow
-from spane.control import reading
+from spane.control import reading, steps
 from spane.control.starting import check_names
 from spane.errors import InputError, StoreError, UnknownExecution
 from spane.graph.spelling import hint
 from spane.model.ids import new_execution_id
-from spane.model.plan import UNDO, Plan, PlanNode
+from spane.model.plan import Plan, PlanNode
 from spane.runtime.choices import Choices
 from spane.runtime.commands import listed
 from spane.runtime.layout import parts, route_field
@@ -146,7 +146,7 @@ def _kept(nodes: Mapping[str, PlanNode], states: Mapping[str, str], from_node: s
 
     What was undone runs again, and so does all below it.
     """
-    again = {from_node, *(name for name in nodes if name + UNDO in states)}
+    again = {from_node, *steps.undone(states)}
     children, left = _children(nodes), list(again)
     while left:
         below = [child for child in children[left.pop()] if child not in again]

@@ -13,6 +13,7 @@ from spane.graph.paths import NoSuchPart, follow, spelled
 from spane.graph.records import Field, Record
 from spane.model.draft import Call
 from spane.model.freezing import canonical
+from spane.model.items import MARK
 from spane.model.node_type import MISSING, Parameter
 from spane.model.plan import Constant, Fields, First, Input, Items, Output, Path, Source
 
@@ -39,8 +40,8 @@ class Shapes:
         """
         match source:
             case Output(node, path):
-                call = self._calls.get(node)
-                return self._at(self._returned(call), path) if call and call.node_type else Any
+                call = self._calls.get(node.removesuffix(MARK))
+                return self._at(self._returned(call, node), path) if call and call.node_type else Any
             case Input(name, path):
                 parameter = self._inputs.get(name) if name is not None else None
                 return self._at(parameter.annotation, path) if parameter else Any
@@ -53,17 +54,20 @@ class Shapes:
             case Constant():
                 return _of_json(_loaded(source), _COMPARED_PARTS)
 
-    def _returned(self, call: Call) -> Any:
-        # Shapes of parts are known by the identity of the whole, and a map makes its own annotation.
-        if call.id not in self._returns:
-            self._returns[call.id] = call.returns
-        return self._returns[call.id]
+    def _returned(self, call: Call, node: str) -> Any:
+        # Shapes of parts are known by the identity of the whole, and a map makes its own annotation. What undoes an item
+        # takes what the item put out.
+        if node not in self._returns:
+            item_type = None if node == call.id else call.node_type
+            self._returns[node] = call.returns if item_type is None else item_type.returns
+        return self._returns[node]
 
     def said(self, source: Source, given: Any) -> str:
         """Return a source and its shape in words."""
         match source:
             case Output(node, path):
-                return f"{render(given)} by `{node}{spelled(path)}`"
+                item = "an item of " if node.endswith(MARK) else ""
+                return f"{render(given)} by {item}`{node.removesuffix(MARK)}{spelled(path)}`"
             case Input(name, path):
                 return f"{render(given)} by the input `{name}{spelled(path)}`"
             case Constant(raw):

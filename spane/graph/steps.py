@@ -1,8 +1,9 @@
 """What follows a failure: the undos of nodes and the handler of the workflow, bound by the names of their parameters.
 
 An undo takes parameters of its node by their names, each with what the node was given, and the node's output: as
-`output`, or else as the first of its required parameters that is named like none of the node's. A handler takes inputs
-of the workflow by their names, and what failed wherever it is annotated `Failure`.
+`output`, or else as the first of its required parameters that is named like none of the node's. Of a map, each item is
+undone with what it was given and what it put out itself. A handler takes inputs of the workflow by their names, and what
+failed wherever it is annotated `Failure`.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 
 from spane.errors import Fault
 from spane.graph.spelling import listing
+from spane.model import items
 from spane.model.draft import Call, Draft
 from spane.model.node_type import NodeType, Parameter, ParameterKind
 from spane.model.outcome import Failure
@@ -22,16 +24,21 @@ _OUTPUT = "output"
 def undo_of(call: Call) -> Call | None:
     """Return the step that undoes a call, None where its node type has no undo."""
     undo = call.node_type.undo if call.node_type is not None else None
-    if undo is None or call.each is not None:
+    if call.child is not None:
+        undo = call.child.undo
+    if undo is None:
         return None
-    step = Call(call.id + UNDO, undo.name, undo, options=undo.options, location=call.location)
+    # Of a map, each item that succeeded is undone by itself.
+    undone = call.id if call.each is None else call.id + items.MARK
+    varied = None if call.each is None else call.each.parameter
+    step = Call(undone + UNDO, undo.name, undo, options=undo.options, location=call.location)
     own = _data(call.node_type)
     output = _output_parameter(undo, own)
     for name, source in call.arguments.items():
         if name != output and (name in _data(undo) or (undo.keywords is not None and undo.parameter(name) is None)):
-            step.arguments[name] = source
+            step.arguments[name] = items.OWN if name == varied else source
     if output is not None:
-        step.arguments[output] = Output(call.id)
+        step.arguments[output] = Output(undone)
     if undo.variadic is not None:
         step.args = list(call.args)
     return step
@@ -63,12 +70,6 @@ def steps(draft: Draft) -> Iterator[Call]:
 def faults(draft: Draft) -> Iterator[Fault]:
     """Find steps that need what nobody can give them, and rules that a step cannot keep."""
     for call in draft.calls:
-        if call.each is not None and call.node_type is not None and call.node_type.undo is not None:
-            message = (
-                f"Node {call.id!r} is a map, whose items cannot be undone, and {call.type} has an undo. Map a workflow that calls "
-                "it: an execution of that undoes what it did."
-            )
-            yield Fault("bad-undo", message, call.where)
         undo = undo_of(call)
         if undo is not None and undo.node_type is not None:
             yield from _of_undo(call, undo, undo.node_type)

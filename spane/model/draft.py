@@ -18,7 +18,8 @@ from spane.model.plan import Branch, Each, Gate, LimitRule, Plan, Source
 class Child:
     """A workflow that another one calls: its plan, with those of the workflows that it calls itself, and what it takes and gives.
 
-    `levels` counts the executions that stand one below the other where it runs, its own included.
+    `levels` counts the executions that stand one below the other where it runs, its own included. `undo` is the built-in
+    type that has it undo what it did, None where nothing in it has an undo.
     """
 
     workflow: str
@@ -27,6 +28,7 @@ class Child:
     levels: int = 1
     inputs: tuple[Parameter, ...] = ()
     returns: Any = MISSING
+    undo: NodeType | None = None
 
     def typed(self, node_type: NodeType) -> NodeType:
         """Return the built-in type that runs it, with the parameters and the result of the workflow itself."""

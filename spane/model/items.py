@@ -1,14 +1,15 @@
 """The two sides of a map in a plan: the node that splits and joins the list, and the node that each of its items is.
 
-The item number 3 of the map `pack` is the node `pack#3` of its execution. All items share one profile and one program,
-under the id `pack#`; no other id has a `#`.
+The item number 3 of the map `pack` is the node `pack#3` of its execution, and what undoes it is the step `pack#3~undo`.
+All items share one profile and one program, under the id `pack#`, and so do their undos, under `pack#~undo`; no other id
+has a `#`.
 """
 
 from __future__ import annotations
 
 import msgspec
 
-from spane.model.plan import Output, PlanNode, RetryPolicy, Source, leaves
+from spane.model.plan import Output, PlanNode, RetryPolicy, Source, is_step, leaves
 
 MARK = "#"
 
@@ -18,21 +19,26 @@ OWN = Output(MARK)
 
 def program_of(node: str) -> str:
     """Return the id that a node of an execution has its profile and its program under: its own, or that of all items."""
-    name, mark, _ = node.partition(MARK)
-    return name + mark
+    name, mark, rest = node.partition(MARK)
+    if not mark:
+        return node
+    _, tilde, step = rest.partition("~")
+    return name + mark + tilde + step
 
 
 def map_of(node: str) -> str | None:
     """Return the map that an id of an execution is an item of, None if it is no item."""
     name, mark, _ = node.partition(MARK)
-    return name if mark else None
+    return name if mark and not is_step(node) else None
 
 
 def field_of(field: str, node: str) -> str:
     """Return the field of `o:<execution>` that a merged field of a node stands for: what is an item's own has its number."""
-    if field == MARK:
-        return MARK + node
-    return field[: -len(program_of(node))] + node if field.endswith(MARK) else field
+    before, mark, behind = field.partition(MARK)
+    if not mark:
+        return field
+    name, _, rest = node.partition(MARK)
+    return f"{before or MARK + name}{MARK}{rest.partition('~')[0]}{behind}"
 
 
 def listed(node: PlanNode) -> tuple[str, Source]:

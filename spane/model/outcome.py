@@ -184,6 +184,15 @@ class Descends:
 
 
 @dataclass(slots=True)
+class Undoes:
+    """The step has a child of its node undo what it did, and holds no worker meanwhile; it runs again when that is done.
+
+    What came is `c<status>|<execution>|<number>` then: number 1 is the first child that the node had, and the last to be
+    undone.
+    """
+
+
+@dataclass(slots=True)
 class Parked:
     """The node did not start: it waits for a slot under its key, and the store has it already."""
 
@@ -203,7 +212,7 @@ class Cancelled:
     error: NodeError
 
 
-Outcome = Succeeded | Skipped | Failed | RetryAt | Unfit | Awaits | Descends | Expanded | Cancelled
+Outcome = Succeeded | Skipped | Failed | RetryAt | Unfit | Awaits | Descends | Undoes | Expanded | Cancelled
 
 __all__ = [
     "Awaits",
@@ -217,6 +226,7 @@ __all__ = [
     "RetryAt",
     "Skipped",
     "Succeeded",
+    "Undoes",
     "Unfit",
     "class_name",
     "decode_error",

@@ -315,6 +315,11 @@ class Plan(msgspec.Struct, frozen=True):
         return (*undos, *([self.handler] if self.handler is not None else ()))
 
     @property
+    def undoes(self) -> bool:
+        """Whether anything that an execution of it did may have to be undone."""
+        return any(node.undo is not None for node in self.nodes)
+
+    @property
     def queues(self) -> frozenset[str]:
         """Every queue that its nodes and steps run on."""
         return frozenset(node.queue for node in (*self.nodes, *self.steps))

@@ -81,7 +81,8 @@ EXECUTION_TRANSITIONS: dict[ExecutionState, frozenset[ExecutionState]] = {
     _E.FAILING: frozenset({_E.FAILED, _E.COMPENSATING, _E.CANCELLING}),
     _E.CANCELLING: frozenset({_E.CANCELLED, _E.COMPENSATING}),
     _E.COMPENSATING: frozenset({_E.FAILED, _E.CANCELLED}),
-    _E.COMPLETED: frozenset(),
+    # A child is undone with its parent.
+    _E.COMPLETED: frozenset({_E.COMPENSATING}),
     _E.FAILED: frozenset({_E.RUNNING, _E.COMPENSATING}),
     _E.CANCELLED: frozenset({_E.COMPENSATING}),
 }

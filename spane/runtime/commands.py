@@ -14,6 +14,7 @@ from spane.model.outcome import (
     RetryAt,
     Skipped,
     Succeeded,
+    Undoes,
     Unfit,
     encode_error,
 )
@@ -46,6 +47,8 @@ class Commands:
             return [self._await(claim, outcome)]
         if isinstance(outcome, Descends):
             return [self._descend(claim, outcome)]
+        if isinstance(outcome, Undoes):
+            return [self._undo(claim)]
         if isinstance(outcome, Expanded):
             return [self._expand(claim, outcome)]
         ahead: list[Command] = self._tell(claim, outcome)
@@ -103,6 +106,12 @@ class Commands:
             "descend", store.clock.injected, self._session, claim.execution, claim.node, claim.token, outcome.execution,
             outcome.plan, outcome.workflow, outcome.inputs, priority or "", outcome.round, *store.kept_ms,
         )  # fmt: skip
+
+    def _undo(self, claim: Claim) -> Command:
+        store = self._store
+        return store.command(
+            "undo", store.clock.injected, self._session, claim.execution, claim.node, claim.token, *store.kept_ms
+        )
 
     def _expand(self, claim: Claim, outcome: Expanded) -> Command:
         store = self._store

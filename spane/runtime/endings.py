@@ -12,6 +12,9 @@ from spane.model.state import ExecutionState, NodeState
 from spane.runtime.layout import PlanHead
 from spane.runtime.store import ERROR_MARK, Store
 
+#: An error names so many steps that failed; the items of a map may have many more.
+_TOLD = 10
+
 
 def result(store: Store, execution: str) -> bytes | None:
     """Return the result of a completed execution as JSON.
@@ -63,8 +66,11 @@ def failure(store: Store, execution: str, node: str | None) -> ExecutionFailed:
             f"Execution {execution!r} failed: node {node!r} failed after {error.attempt} "
             f"{'attempt' if error.attempt == 1 else 'attempts'} with {error}\n\n{error.traceback}"
         ).rstrip()
-    for step, reason in _failed_steps(store, execution).items():
+    failed = _failed_steps(store, execution)
+    for step, reason in list(failed.items())[:_TOLD]:
         message += f"\n\nAfter that {step!r} failed as well, with {reason}: dead letter '{execution}:{step}'."
+    if len(failed) > _TOLD:
+        message += f"\n\n{len(failed) - _TOLD} other steps failed as well; their dead letters say why."
     return ExecutionFailed(message, execution=execution, node=node, error=error)
 
 

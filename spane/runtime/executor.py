@@ -24,7 +24,7 @@ from spane.authoring.resources import Resources
 from spane.errors import BreakerOpen, ResultNotSerialisable, Skip, StoreError, StoreUnavailable, ValueTooLarge
 from spane.model import codec, items
 from spane.model.limit_keys import key_of
-from spane.model.outcome import Awaits, Descends, Parked, RetryAt, Succeeded, Unfit
+from spane.model.outcome import Awaits, Descends, Parked, RetryAt, Succeeded, Undoes, Unfit
 from spane.runtime import breakers
 from spane.runtime.attempt import AttemptBackend, AttemptLogger, LoopBackend
 from spane.runtime.choices import skipped
@@ -265,7 +265,8 @@ class Executor:
         if program.parents is not None:
             # A node that runs by itself is given the merge as an input.
             given = kwargs.get(program.parents)
-            merge = {parent: _JSON.read(raw) for parent, raw in outputs.items() if parent != items.MARK}
+            named = {parent.removesuffix(items.MARK): raw for parent, raw in outputs.items() if parent != items.MARK}
+            merge = {parent: _JSON.read(raw) for parent, raw in named.items()}
             kwargs[program.parents] = Parents(merge if given is None else given)
         args: list[Any] = []
         if program.positional or program.variadic:
@@ -342,8 +343,8 @@ class Executor:
             raise timed_out(claim, timeout_ms)
         return task.result()
 
-    def _returned(self, claim: Claim, program: Program, result: Any) -> Succeeded | Awaits | Descends:
-        if program.node.waits and isinstance(result, Awaits | Descends):
+    def _returned(self, claim: Claim, program: Program, result: Any) -> Succeeded | Awaits | Descends | Undoes:
+        if program.node.waits and isinstance(result, Awaits | Descends | Undoes):
             return result
         # The result of a child execution is passed on as it stands.
         raw = bytes(result) if isinstance(result, msgspec.Raw) else program.dump(program.choices.value_of(result))

@@ -1,7 +1,8 @@
 """How a plan stands in Redis: small fields, so that a transition reads only what concerns its node.
 
     p:<node>    profile `page;type;queue;priority;flags;fields`: what a claim needs
-    c:<node>    targets released when the node ends, in chunks c:<node>, c:<node>:1, ...; `u;` first where it has an undo
+    c:<node>    targets released when the node ends, in chunks c:<node>, c:<node>:1, ...; `u;` first where it has an undo,
+                and nothing else for the items of a map, c:<map>#
     m:<group>   members of a join group, chunked alike
     roots       targets released at the start, chunked alike
     s:<page>    the full text of up to 64 nodes, for workers
@@ -30,7 +31,7 @@ from typing import TypeVar
 import msgspec
 
 from spane.model import items
-from spane.model.plan import LimitRule, Plan, PlanInput, PlanNode, Source
+from spane.model.plan import UNDO, LimitRule, Plan, PlanInput, PlanNode, Source
 from spane.model.waits import event_of
 
 #: Targets in one chunk; together with one join group's first chunk a transition stays near 500 children.
@@ -196,8 +197,10 @@ class _Join:
 def _targets(plan: Plan, chunk: int) -> Iterator[tuple[str, str]]:
     """Yield the fields roots, c: and m: with their chunks."""
     routers = {node.id for node in plan.nodes if node.routes is not None}
-    # What begins with this has an undo, children or not.
-    children: dict[str, list[str]] = {node.id: ["u;"] for node in plan.nodes if node.undo is not None}
+    # What begins with this has an undo, children or not. What runs a workflow is undone once that has completed, whatever
+    # becomes of the node (lua/include/finish.lua).
+    undoable = (node.undo.id.removesuffix(UNDO) for node in plan.nodes if node.undo is not None and node.child is None)
+    children: dict[str, list[str]] = {node: ["u;"] for node in undoable}
     joins: dict[_Join, list[str]] = {}
     roots: list[str] = []
     for node in plan.nodes:

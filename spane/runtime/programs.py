@@ -79,7 +79,7 @@ class Program:
 
     def __init__(self, node: PlanNode, shape: Shape, workflow: str, inherited: Callable[[Source], Any]) -> None:
         self.node = node
-        called = node.id.removesuffix(items.MARK)
+        called = node.id.replace(items.MARK, "")
         self.workflow = workflow
         self.fn = shape.node_type.fn
         self.is_async = shape.node_type.is_async
@@ -182,7 +182,7 @@ class Programs:
     def _compile(self, plan: str, node: str, page: int) -> Program | MapProgram:
         workflow, nodes = self._page(plan, page)
         listed = items.map_of(node)
-        plan_node = nodes.get(listed or node)
+        plan_node = nodes.get(listed or items.program_of(node))
         if plan_node is None:
             raise LookupError(f"Plan {plan} with node {node!r} is not in the store.")
         each = plan_node.each

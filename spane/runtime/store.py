@@ -15,8 +15,9 @@ from typing import Any, Literal
 import redis
 
 from spane.errors import PlanGone, StoreError, UnknownExecution
+from spane.model import items
 from spane.model.event import Event, read_entry
-from spane.model.plan import Plan, is_step
+from spane.model.plan import Plan, PlanNode, is_step
 from spane.runtime import layout, scripts
 from spane.runtime.clients import translate
 from spane.runtime.clock import Clock, RedisClock
@@ -317,15 +318,28 @@ class Store:
             raise UnknownExecution(execution)
         return bytes(blob)
 
+    def plan_steps(self, plan_hash: str) -> dict[str, PlanNode]:
+        """Return what may follow a failure of a plan's executions, by its ids; one stands for all items of a map."""
+        pages = (self.plan_page(plan_hash, number) for number in range(self.plan_head(plan_hash).pages + 1))
+        return {name: node for page in pages if page is not None for name, node in page.by_id.items() if is_step(name)}
+
     def steps(self, execution: str, plan_hash: str) -> dict[str, str]:
         """Return the fields of `x:<execution>` of the steps that followed its failure, for display."""
-        pages = (self.plan_page(plan_hash, number) for number in range(self.plan_head(plan_hash).pages + 1))
-        names = [name for page in pages if page is not None for name in page.by_id if is_step(name)]
         found: dict[str, str] = {}
-        for part in layout.parts(names, 500):
+        for part in layout.parts(self._each_of(execution, self.plan_steps(plan_hash)), 500):
             values = zip(part, self.fields(execution, *part), strict=True)
             found.update((name, text) for name, text in values if text is not None)
         return found
+
+    def _each_of(self, execution: str, names: Iterable[str]) -> Iterator[str]:
+        """Yield the steps of a plan; where one stands for all items of a map, that of each item there is."""
+        for name in names:
+            undone, mark, step = name.partition(items.MARK)
+            if not mark:
+                yield name
+            elif (counts := self.fields(execution, f"@m:{undone}")[0]) is not None:
+                total = int(counts.partition("|")[0])
+                yield from (f"{undone}{mark}{index}{step}" for index in range(total))
 
     def to_be_undone(self, execution: str) -> list[str]:
         """Return the nodes whose undo is still to come, the next one first; grows with the graph, for display only."""

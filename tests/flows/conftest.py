@@ -116,6 +116,7 @@ def workers(
         "tests.flows.actors",
         "tests.flows.waits",
         "tests.flows.mapped",
+        "tests.flows.undone",
         *arguments,
     ]
     with (folder / log).open("ab") as output:

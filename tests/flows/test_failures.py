@@ -180,3 +180,14 @@ def test_the_undo_of_a_worker_that_dies_is_taken_over(place):
         os.kill(told["pid"], signal.SIGCONT)
     assert "succeeded" == steps(execution)["reserve~undo"]
     assert_holds(place.engine.store, [execution.id])
+
+
+def test_an_execution_that_undoes_what_it_did_says_so_when_asked_why_it_waits(place):
+    gate = place.gate()
+    execution = place.start(app.buying, ORDER | {"gate": gate})
+    until("it is undone", lambda: place.saw(execution, "reserve~undo"))
+    told = execution.explain()
+    assert "The execution failed because of 'ship', and undoes what it did." == str(told.cause)
+    assert ("leased", "dead_letter") == (told.nodes["reserve~undo"].kind, told.nodes["ship"].kind)
+    place.open(gate)
+    assert "failed" == execution.wait(timeout_s=20)

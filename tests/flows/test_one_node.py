@@ -7,7 +7,7 @@ import pytest
 from spane import Engine, InputError, NodeError, node, workflow
 from spane.authoring.registry import default
 from spane.errors import UnknownExecution
-from tests.flows import app, mapped
+from tests.flows import app, mapped, undone
 from tests.flows.conftest import until
 from tests.invariants import assert_holds
 
@@ -167,3 +167,16 @@ def test_errors_that_a_map_collects_are_read_as_such(place):
 def test_a_workflow_that_is_called_runs_though_nobody_has_started_its_caller(place):
     alone = place.engine.run_node(mapped.weighing_all, "weigh_one", {"n": [1, 2]})
     assert [10, 20] == alone.result(timeout_s=WITHIN_S)
+
+
+def test_a_node_that_is_cancelled_while_it_runs_by_itself_is_undone_with_what_it_was_given(place):
+    gate = place.gate()
+    alone = place.engine.run_node(undone.booking, "book", {"room": 3, "guest": "ann", "gate": gate})
+    until("it runs", lambda: place.events(alone, "node_claimed", node="book"))
+    alone.cancel()
+    place.open(gate)
+    assert "cancelled" == alone.wait(timeout_s=WITHIN_S)
+    assert [(3, "ann", "room 3 for ann")] == [
+        (line["room"], line["guest"], line["output"]) for line in place.saw(alone, "book~undo")
+    ]
+    assert_holds(place.engine.store, [alone.id])

@@ -14,7 +14,7 @@ from spane.model.plan import ITEMS_IN_FLIGHT, Each, Plan, PlanNode
 from spane.runtime.claim import Claim
 from spane.runtime.layout import came_field
 from tests.property.limits import RULES, key_of
-from tests.property.shapes import BREAKER, KIDS
+from tests.property.shapes import BREAKER, KIDS, TAKES_BACK
 from tests.property.world import (
     LEASE_MS,
     LIMITS,
@@ -194,7 +194,9 @@ def _outcome(world: World, hands: Hands, claim: Claim) -> tuple[Any, ...]:
     if _is_map(world, claim):
         return _of_map(world, claim)
     if _node(world, claim).child is not None:
-        return _of_child(claim)
+        return _of_child(world, claim)
+    if _node(world, claim).type == TAKES_BACK:
+        return _of_undo(claim)
     if _behaviour(world, claim)["newer"] and not hands.newer and not world.calm:
         return "u", NEWER.encode(), "it needs newer code", 0
     if claim.execution in world.cancelled and claim.node[-1] in "02468" and not world.calm:
@@ -215,9 +217,10 @@ def _outcome(world: World, hands: Hands, claim: Claim) -> tuple[Any, ...]:
             return "f", error_of(claim.node, claim.attempt), 0, 1
         told["came"] = came.decode()
     own = values.pop(items.MARK, None)
-    if items.map_of(claim.node) and own != b"%d" % int(claim.node.partition(items.MARK)[2]):
+    number = claim.node.partition(items.MARK)[2].partition("~")[0]
+    if number and own != number.encode():
         world.complain("I3", f"{claim.node} was given {own!r}, which is not its own")
-    told["from"] = {name: digest(value) for name, value in values.items()}
+    told["from"] = {items.field_of(name, claim.node): digest(value) for name, value in values.items()}
     return "s", json.dumps(told).encode(), 0, 0
 
 
@@ -225,14 +228,29 @@ def _is_map(world: World, claim: Claim) -> bool:
     return _node(world, claim).each is not None and items.map_of(claim.node) is None
 
 
-def _of_child(claim: Claim) -> tuple[Any, ...]:
-    """Start a child, or come to what it came to."""
-    came = dict(zip(claim.fields, claim.values or (), strict=True))[came_field(claim.node)]
+def _of_child(world: World, claim: Claim) -> tuple[Any, ...]:
+    """Start a child, or come to what it came to; in some nodes that is the next round."""
+    came = _came(claim)
     if came is None:
-        return "d", None, 0, 0
+        return "d", None, 1, 0
     if not came.startswith(b"ccompleted|"):
         return "f", error_of(claim.node, claim.attempt), 0, 1
+    number = int(came.rpartition(b"|")[2])
+    if number < _behaviour(world, claim)["rounds"]:
+        return "d", None, number + 1, 0
     return "s", json.dumps({"by": claim.token}).encode(), 0, 0
+
+
+def _of_undo(claim: Claim) -> tuple[Any, ...]:
+    """Have a child undo what it did, and then the one before it."""
+    came = _came(claim)
+    if came is None or int(came.rpartition(b"|")[2]) > 1:
+        return "undo", None, 0, 0
+    return "s", json.dumps({"by": claim.token}).encode(), 0, 0
+
+
+def _came(claim: Claim) -> bytes | None:
+    return dict(zip(claim.fields, claim.values or (), strict=True))[came_field(items.program_of(claim.node))]
 
 
 def _of_map(world: World, claim: Claim) -> tuple[Any, ...]:
@@ -248,7 +266,7 @@ def _of_map(world: World, claim: Claim) -> tuple[Any, ...]:
 
 def _node(world: World, claim: Claim) -> PlanNode:
     plan = KIDS.get(claim.plan) or world.plans[int(claim.execution[1:].partition("-")[0])]
-    return nodes_of(plan)[claim.node.partition(items.MARK)[0]]
+    return nodes_of(plan)[items.map_of(claim.node) or items.program_of(claim.node)]
 
 
 def _behaviour(world: World, claim: Claim) -> Any:
@@ -278,11 +296,17 @@ def _commit(world: World, hands: Hands, rng: random.Random) -> Actor:
         child, kid = f"{claim.execution}-{claim.token}", KIDS[_node(world, claim).child or ""]
         reply = yield (
             "descend", world.clock.injected, hands.session, claim.execution, claim.node, claim.token, child, kid.hash,
-            kid.workflow, b"{}", "", 1, *_KEPT,
+            kid.workflow, b"{}", "", more[0], *_KEPT,
         )  # fmt: skip
         hands.finished.pop(0)
         if reply == [b"ok", 1] and child not in world.started:
             world.started.append(child)
+        return
+    if kind == "undo":
+        yield (
+            "undo", world.clock.injected, hands.session, claim.execution, claim.node, claim.token, *_KEPT,
+        )  # fmt: skip
+        hands.finished.pop(0)
         return
     if kind == "m":
         yield from _expand(world, hands, claim, more[0], again=rng.random() < 0.3)

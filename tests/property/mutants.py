@@ -36,6 +36,8 @@ class Mutant:
 _LEASE_CLEARED = "redis.call('HDEL', P .. 'w:' .. session, execution .. '|' .. node)\nif kind"
 
 UNDONE = "undone chain"
+ITEMS_UNDONE = "undone maps"
+CHILDREN_UNDONE = "undone nested"
 
 MUTANTS = (
     Mutant("no fence", "if holder ~= token then", "if false then", "commit"),
@@ -289,6 +291,35 @@ MUTANTS = (
     Mutant("what failed is undone", "local undoable = kind == 's' and", "local undoable = true and", "commit", UNDONE),
     Mutant("nobody hears of a failure", "redis.call('HGET', plan, 'handler'))", "false)", shape=UNDONE),
     Mutant("no step may start", "(status == 'compensating' and is_step(node))", "false", shape=UNDONE),
+    Mutant(
+        "what an item was given is gone when it is undone",
+        "  if h.undoable then",
+        "  if false then",
+        "commit",
+        ITEMS_UNDONE,
+    ),
+    Mutant("items are not undone", "(map and map .. '#' or node)", "node", "commit", ITEMS_UNDONE),
+    Mutant("what undoes an item counts as one that ends", "and not is_step(node) and", "and", "commit", ITEMS_UNDONE),
+    Mutant(
+        "a completed child is left as it is", "if undoable and not over then", "if false then", shape=CHILDREN_UNDONE
+    ),
+    Mutant(
+        "what a completed child did is forgotten",
+        "if h[12] and not undoable then",
+        "if h[12] then",
+        shape=CHILDREN_UNDONE,
+    ),
+    Mutant(
+        "only the last child of a node is undone", "if c[2] then redis", "if false then redis", "undo", CHILDREN_UNDONE
+    ),
+    Mutant(
+        "a step does not hear that its child is undone",
+        "redis.call('HSET', CX, '@up', execution .. '|' .. step)\n",
+        "",
+        "undo",
+        CHILDREN_UNDONE,
+    ),
+    Mutant("an undo is taken twice", "if letter ~= 'R' then return {'again'} end", "", "undo", CHILDREN_UNDONE),
     Mutant("what has compensated is healed", "if h[5] then return {'undone', status} end", "", "heal", UNDONE),
     Mutant(
         "a parent does not hear that its child has ended",

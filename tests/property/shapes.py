@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
+from spane.model import items
 from spane.model.plan import FAILED, ON_FAILURE, UNDO, BreakerRule, Each, Gate, Output, Plan, PlanNode, RetryPolicy
 from spane.model.waits import WAIT_FOR_EVENT
 from tests.property.limits import strewn
@@ -29,6 +30,9 @@ _BEHAVIOURS = tuple(
 
 #: Shared by all nodes that have one.
 BREAKER = BreakerRule("b", failures=1, successes=2, timeout_ms=1_500, window_ms=5_000, when_open="wait")
+
+#: The type of steps that undo what a node ran.
+TAKES_BACK = "takes back"
 
 Edges = Mapping[str, tuple[str, ...]]
 
@@ -122,18 +126,38 @@ def below(plan: Plan) -> list[Plan]:
     return [each for kid in plan.kids for each in (*below(KIDS[kid]), KIDS[kid])]
 
 
+_NESTED: Edges = {"a": (), "b": ("a",), "c": ("a",), "d": ("b", "c"), "e": ("b",)}
+
+
 def _nested(rng: random.Random, workflow: str) -> Plan:
     """A plan of which some nodes run a chain, whose last node may run another one."""
     lowest = _chained(rng, f"{workflow}-low", None)
     kid = _chained(rng, f"{workflow}-kid", lowest if rng.random() < 0.4 else None)
-    plan = _plan({"a": (), "b": ("a",), "c": ("a",), "d": ("b", "c"), "e": ("b",)}, rng, workflow)
+    plan = _plan(_NESTED, rng, workflow)
     callers = rng.sample(("a", "b", "c", "d"), rng.randrange(1, 4))
     return msgspec.structs.replace(
         plan, nodes=tuple(_calling(node, kid) if node.id in callers else node for node in plan.nodes)
     )
 
 
-def _chained(rng: random.Random, workflow: str, kid: Plan | None) -> Plan:
+def _undone_nested(rng: random.Random, workflow: str) -> Plan:
+    """The same, with something to undo at every level, several rounds of some children, and a map of others."""
+    lowest = _chained(rng, f"{workflow}-low", None, undone=True)
+    kid = _chained(rng, f"{workflow}-kid", lowest if rng.random() < 0.4 else None, undone=True)
+    plan = _plan(_NESTED, rng, workflow)
+    callers = rng.sample(("a", "b", "c", "d"), rng.randrange(1, 4))
+    nodes = []
+    for node in plan.nodes:
+        made = _calling(node, kid, rounds=rng.choice((1, 1, 2, 3))) if node.id in callers else node
+        if made.child is not None and made.arguments and rng.random() < 0.3:
+            config = json.loads(bytes(made.config)) | {"items": rng.choice((1, 2, 3)), "rounds": 1}
+            each = Each(made.arguments[0][0], rng.choice((None, 1, 2)), rng.choice(("fail", "collect", "skip")))
+            made = msgspec.structs.replace(made, each=each, config=msgspec.Raw(json.dumps(config).encode()))
+        nodes.append(made)
+    return _with_steps(msgspec.structs.replace(plan, nodes=tuple(nodes)), rng)
+
+
+def _chained(rng: random.Random, workflow: str, kid: Plan | None, *, undone: bool = False) -> Plan:
     names = [f"k{number}" for number in range(rng.randrange(1, 4))]
     nodes = [
         PlanNode(
@@ -150,12 +174,15 @@ def _chained(rng: random.Random, workflow: str, kid: Plan | None) -> Plan:
     if kid is not None:
         nodes[-1] = _calling(nodes[-1], kid)
     plan = Plan(workflow, tuple(nodes))
+    if undone:
+        plan = _with_steps(plan, rng)
     KIDS[plan.hash] = plan
     return plan
 
 
-def _calling(node: PlanNode, kid: Plan) -> PlanNode:
+def _calling(node: PlanNode, kid: Plan, rounds: int = 1) -> PlanNode:
     config = {
+        "rounds": rounds,
         "fails": 0,
         "kills": False,
         "newer": False,
@@ -192,10 +219,23 @@ def _with_steps(plan: Plan, rng: random.Random) -> Plan:
     nodes = []
     for node in plan.nodes:
         skips = node.on_failure == "continue" and rng.random() < 0.5
-        undo = _step(rng, f"{node.id}{UNDO}", node.id) if rng.random() < 0.7 else None
+        undone = node.id if node.each is None else f"{node.id}{items.MARK}"
+        undo = _step(rng, f"{undone}{UNDO}", undone) if rng.random() < 0.7 else None
+        if node.child is not None:
+            undo = _taking_back(undone) if KIDS[node.child].undoes else None
+        elif undo is not None and node.each is not None:
+            own = (("own", items.OWN), *undo.arguments)
+            undo = msgspec.structs.replace(undo, arguments=own, parents=(items.MARK, *undo.parents))
         nodes.append(msgspec.structs.replace(node, undo=undo, on_failure="skip" if skips else node.on_failure))
     handler = _step(rng, f"tell{ON_FAILURE}", FAILED) if rng.random() < 0.5 else None
     return msgspec.structs.replace(plan, nodes=tuple(nodes), handler=handler)
+
+
+def _taking_back(undone: str) -> PlanNode:
+    """Return the step that has what a node ran undo what it did."""
+    config = {"fails": 0, "kills": False, "newer": False, "skips": False, "opens": []}
+    raw = msgspec.Raw(json.dumps(config).encode())
+    return PlanNode(f"{undone}{UNDO}", TAKES_BACK, waits=True, on_failure="continue", config=raw)
 
 
 def _step(rng: random.Random, name: str, fed_by: str) -> PlanNode:
@@ -237,4 +277,6 @@ SHAPES: dict[str, Callable[[random.Random, str], Plan]] = {
     "nested": _nested,
     "undone chain": _undone(_chain),
     "undone tangle": _undone(_tangle),
+    "undone nested": _undone_nested,
+    "undone maps": lambda rng, workflow: _with_steps(_maps(rng, workflow), rng),
 }

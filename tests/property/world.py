@@ -316,7 +316,10 @@ class World:
     def idle(self) -> Store:
         """Let dead sessions and stale hints be cleared away, as a worker would in time; returns the store."""
         self.clock.ms += 4_000_000
-        for _ in range(12):
+        for turn in range(200):
+            # Children follow their parents by cursors, one in each step here.
+            if turn > 11 and not self.store.client.llen(f"{self.store.keys.prefix}sp"):
+                break
             self.call(
                 "rescue", self.clock.injected, 500, LIMITS.retention_ms, LIMITS.dead_letter_retention_ms, LEASE_MS
             )
@@ -355,6 +358,7 @@ _TIMED = frozenset(
         "heal",
         "discard",
         "descend",
+        "undo",
         "await",
         "signal",
         "admit",

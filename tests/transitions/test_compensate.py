@@ -7,8 +7,10 @@ import json
 import pytest
 
 from spane.model.event import EventKind
-from spane.model.plan import FAILED, Output, Plan, PlanNode
+from spane.model.items import OWN
+from spane.model.plan import FAILED, Input, Output, Plan, PlanNode
 from tests.transitions.conftest import LIMITS, node, plan
+from tests.transitions.test_expand import begin, items, mapping
 from tests.transitions.test_heal import heal, letters_of_the_dead
 from tests.transitions.test_pause import pause
 from tests.transitions.test_resume import resume
@@ -41,6 +43,20 @@ HANDLER = step("tell~on_failure", FAILED)
 TWO = plan(undoable("one"), undoable("two", "one"), node("last", "two"))
 HANDLED = Plan("staged", TWO.nodes, handler=HANDLER)
 TOLD = Plan("staged", (node("first"), node("last", "first")), handler=HANDLER)
+
+
+UNPACK = PlanNode(
+    "pack#~undo",
+    "work",
+    (("rest", Input(None)), ("item", OWN), ("output", Output("pack#"))),
+    parents=("#", "pack#"),
+    on_failure="continue",
+)
+
+
+def packing(*others: PlanNode, **options) -> Plan:
+    """Return a plan with a map whose items have an undo."""
+    return plan(mapping(undo=UNPACK, **options), *others)
 
 
 def only(stage):
@@ -340,3 +356,103 @@ def test_a_join_runs_with_the_parent_that_did_not_fail(stage):
     stage.commit(claims["good"])
     take(stage, "end")
     assert "completed" == stage.status()
+
+
+def by_node(stage):
+    return {claim.node: claim for claim in stage.fetch()}
+
+
+def test_the_items_of_a_map_are_undone_each_with_what_it_was_given_and_gave(stage):
+    begin(stage, 3, made=packing(node("last", "pack")))
+    claims = by_node(stage)
+    for index in (1, 0, 2):
+        stage.commit(claims[f"pack#{index}"], payload=b'"parcel %d"' % index)
+    take(stage, "pack", payload=b"[]")
+    stage.fail(only(stage))
+    assert "compensating" == stage.status()
+    given = [take(stage, f"pack#{index}~undo").values for index in (2, 0, 1)]
+    assert [[b"%d" % (10 + index), b'"parcel %d"' % index, b"{}"] for index in (2, 0, 1)] == given
+    assert ("failed", "0", "0", []) == (stage.status(), stage.field("@open"), stage.field("@run"), stage.fetch())
+
+
+def test_items_and_nodes_are_undone_in_one_order(stage):
+    begin(stage, 2, made=packing(undoable("aside", delay_ms=5), node("last", "pack", "aside")))
+    stage.clock.advance(5)
+    claims = by_node(stage)
+    for name in ("pack#1", "aside", "pack#0"):
+        stage.commit(claims[name])
+    take(stage, "pack")
+    stage.fail(only(stage))
+    for name in ("pack#0", "aside", "pack#1"):
+        take(stage, f"{name}~undo")
+    assert "failed" == stage.status()
+
+
+def test_of_a_map_that_fails_half_way_what_succeeded_is_undone(stage):
+    begin(stage, 4, made=packing())
+    claims = by_node(stage)
+    stage.commit(claims["pack#3"])
+    stage.fail(claims["pack#2"])
+    assert "failing" == stage.status()
+    stage.commit(claims["pack#0"])
+    stage.commit(claims["pack#1"], kind="k", payload=b"nothing to do")
+    take(stage, "pack#0~undo")
+    take(stage, "pack#3~undo")
+    assert ("failed", ["x1|pack#2"]) == (stage.status(), letters_of_the_dead(stage))
+
+
+@pytest.mark.parametrize("policy", ["collect", "skip"])
+def test_items_that_failed_and_were_gone_on_from_are_not_undone(stage, policy):
+    begin(stage, 2, made=packing(node("last", "pack"), on_item_failure=policy))
+    claims = by_node(stage)
+    stage.fail(claims["pack#1"])
+    stage.commit(claims["pack#0"])
+    take(stage, "pack")
+    stage.fail(only(stage))
+    take(stage, "pack#0~undo")
+    assert ("failed", []) == (stage.status(), stage.fetch())
+
+
+def test_a_cancelled_map_undoes_items_that_run_to_their_end_as_well(stage):
+    begin(stage, 3, most=2, made=packing())
+    first, second = stage.fetch()
+    stage.commit(first)
+    cancel(stage)
+    stage.commit(second)
+    take(stage, "pack#1~undo")
+    take(stage, "pack#0~undo")
+    assert ("cancelled", []) == (stage.status(), stage.fetch())
+
+
+def test_what_an_item_was_given_stays_only_where_it_may_be_undone(stage):
+    begin(stage, 2, made=packing(node("last", "pack")))
+    first, second = stage.fetch()
+    stage.commit(first)
+    stage.commit(second, kind="k", payload=b"nothing to do")
+    assert {b"#pack#0"} == set(items(stage))
+
+
+def test_an_undo_of_an_item_is_retried_taken_over_and_a_dead_letter_like_any(stage):
+    begin(stage, 2, made=packing())
+    first, second = stage.fetch()
+    stage.commit(first)
+    stage.commit(second)
+    stage.fail(only(stage))
+    stage.retry(only(stage), delay_ms=100)
+    stage.clock.advance(100)
+    assert "pack#1~undo" == stage.fetch("w2")[0].node
+    stage.clock.advance(LIMITS.lease_ms + 1)
+    rescue(stage)
+    stage.fail(only(stage))
+    take(stage, "pack#0~undo")
+    assert ("failed", {"x1|pack", "x1|pack#1~undo"}) == (stage.status(), set(letters_of_the_dead(stage)))
+    assert ["ok", 2] == heal(stage, "pack#1~undo")
+    assert [b"11", b"1", b"{}"] == take(stage, "pack#1~undo").values
+    assert ("failed", ["x1|pack"]) == (stage.status(), letters_of_the_dead(stage))
+
+
+def test_a_map_whose_items_have_no_undo_asks_for_nothing_more(stage):
+    begin(stage, 1, made=plan(mapping(), undoable("aside", "pack")))
+    claims = by_node(stage)
+    stage.commit(claims["pack#0"])
+    assert (None, {}) == (stage.field("@u"), items(stage))

@@ -53,7 +53,9 @@ if r[2] == 'cancelling' then targets = false end
 -- A worker that heard of a cancel that is no more (Redis has lost it) gives the node another try.
 if kind == 'x' and r[2] ~= 'cancelling' then kind = 'r' end
 local now = clock(ARGV[1])
-local h = {status = r[2], plan = r[3], priority = r[4], open = tonumber(r[5]), run = tonumber(r[6]), skips = r[7]}
+local h = {
+  status = r[2], plan = r[3], priority = r[4], open = tonumber(r[5]), run = tonumber(r[6]), skips = r[7], undoable = undoable,
+}
 local facts = execution .. '|' .. node .. '|' .. token .. '|' .. attempt .. '|' .. duration
 local name, queue, own, lasting, policy, came
 if kind ~= 's' and kind ~= 'k' then

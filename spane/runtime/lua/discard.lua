@@ -18,6 +18,6 @@ local left = redis.call('HINCRBY', X, '@dl', -1)
 local ended = redis.call('HGET', X, '@t1')
 if ended and left == 0 and redis.call('PTTL', X) >= 0 then
   local kept_ms = int(math.max(1, ended + ARGV[4] - now))
-  for _, name in ipairs({'x:', 'o:', 'j:', 'b:', 'k:', 'd:', 'c:'}) do redis.call('PEXPIRE', P .. name .. execution, kept_ms) end
+  for _, name in ipairs({'x:', 'o:', 'j:', 'b:', 'k:', 'd:', 'c:', 'u:'}) do redis.call('PEXPIRE', P .. name .. execution, kept_ms) end
 end
 return {'ok'}

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from spane import Context, DefinitionError, Failure, Node, Retry, Route, current, node, workflow
+from spane.model.items import OWN
 from spane.model.plan import FAILED, Input, Output, Plan
+from spane.runtime.layout import fields_of
 
 
 def charge(card: str, amount: int = 5) -> str:
@@ -108,6 +110,115 @@ def test_an_undo_that_takes_other_types():
     code, message = fault_of(node(undo=refund)(charge))
     assert "type-mismatch" == code
     assert message.startswith("Node 'charge~undo' takes list[int] as 'output', but is given str by `charge`.")
+
+
+def mapped(made: Node[..., Any]) -> Plan:
+    """Return the plan of a workflow that maps a node over its input `xs`."""
+
+    @workflow
+    def all_of(xs: list[str]):
+        return made.map(xs, 7)
+
+    return all_of.plan
+
+
+def test_each_item_of_a_map_is_undone_with_its_own_value_and_output():
+    def refund(output: str, card: str, amount: int) -> None: ...
+
+    plan = mapped(node(undo=refund)(charge))
+    undo = plan.nodes[0].undo
+    assert ("charge#~undo", {"#", "charge#"}) == (undo.id, set(undo.parents))
+    assert (OWN, Output("charge#"), b"7") == (
+        arguments(plan)["card"], arguments(plan)["output"], bytes(arguments(plan)["amount"].raw),
+    )  # fmt: skip
+
+
+def test_a_plan_says_once_for_all_items_what_undoes_them():
+    def refund(output: str, card: str) -> None: ...
+
+    stored = dict(fields_of(mapped(node(undo=refund)(charge))))
+    assert ("0;refund;default;;k;#,charge#", "u;", None) == (
+        stored["p:charge#~undo"], stored["c:charge#"], stored.get("c:charge"),
+    )  # fmt: skip
+
+
+def test_an_undo_of_items_that_takes_other_types():
+    def refund(output: list[int]) -> None: ...
+
+    with pytest.raises(DefinitionError) as caught:
+        mapped(node(undo=refund)(charge))
+    [fault] = caught.value.faults
+    assert fault.message.startswith(
+        "Node 'charge#~undo' takes list[int] as 'output', but is given str by an item of `charge`."
+    )
+
+
+@node
+def given(x: str) -> str:
+    return x
+
+
+@workflow
+def plainly(x: str) -> str:
+    return given(x)
+
+
+def pay_back(output: str) -> None: ...
+
+
+charging = node(name="charging", undo=pay_back)(charge)
+
+
+@workflow
+def paying_one(x: str) -> str:
+    return charging(x)
+
+
+def stored_of(body: Any) -> dict[str, Any]:
+    return dict(fields_of(workflow(name="caller")(body).plan))
+
+
+def test_what_runs_a_workflow_in_which_something_has_an_undo_has_a_step():
+    def caller(x: str):
+        return given(paying_one(x))
+
+    plan = workflow(name="caller")(caller).plan
+    undo = plan.nodes[0].undo
+    assert ("paying_one~undo", "spane.undo", True, (), "continue") == (
+        undo.id, undo.type, undo.waits, undo.arguments, undo.on_failure,
+    )  # fmt: skip
+    stored = dict(fields_of(plan))
+    assert "0;spane.undo;default;;k;@w:paying_one~undo" == stored["p:paying_one~undo"]
+    assert not stored["c:paying_one"].startswith("u;")
+    assert plan.undoes
+
+
+def test_what_runs_a_workflow_in_which_nothing_has_an_undo_has_none():
+    def caller(x: str):
+        return plainly(x)
+
+    plan = workflow(name="caller")(caller).plan
+    assert (None, (), False) == (plan.nodes[0].undo, plan.steps, plan.undoes)
+
+
+def test_a_map_of_workflows_has_one_step_for_all_of_them():
+    def caller(xs: list[str]):
+        return paying_one.map(xs)
+
+    stored = stored_of(caller)
+    assert "0;spane.undo;default;;k;@w:paying_one#~undo" == stored["p:paying_one#~undo"]
+    assert None is stored.get("c:paying_one#")
+
+
+def test_a_caller_of_a_caller_has_a_step_as_well():
+    @workflow
+    def middle(x: str):
+        return paying_one(x)
+
+    def caller(x: str):
+        return middle(x)
+
+    assert "p:middle~undo" in stored_of(caller)
 
 
 def test_an_undo_that_needs_what_may_have_been_skipped():

@@ -92,3 +92,10 @@ def test_the_ids_of_items_lead_back_to_their_map():
     assert ["#pack#3", "@w:pack#3", "one", "@w:pack"] == [
         items.field_of(field, "pack#3") for field in ("#", "@w:pack#", "one", "@w:pack")
     ]
+
+
+def test_the_ids_of_what_undoes_an_item_lead_back_to_its_program_and_to_the_item():
+    assert ("pack#~undo", None) == (items.program_of("pack#3~undo"), items.map_of("pack#3~undo"))
+    assert ["#pack#3", "pack#3", "@w:pack#3~undo", "one"] == [
+        items.field_of(field, "pack#3~undo") for field in ("#", "pack#", "@w:pack#~undo", "one")
+    ]

@@ -16,7 +16,10 @@ local function follow(child, parent, now, kept_ms, dead_kept_ms)
   elseif along then resume(child, now, kept_ms, dead_kept_ms) end
   local left, ended = redis.call('PTTL', X), redis.call('HGET', X, '@t1')
   if left == -1 and parent[4] >= 0 and ended then
-    retire(child, now, parent[4], redis.call('HMGET', X, unpack(RETIRING)))
+    -- A dead letter of its own may be left where the parent has none: an undo that failed.
+    local h = redis.call('HMGET', X, unpack(RETIRING))
+    local has_dead = h[4] and h[4] ~= '0'
+    retire(child, now, has_dead and math.max(parent[4], tonumber(dead_kept_ms)) or parent[4], h)
   elseif left >= 0 and parent[4] == -1 then
     local h = redis.call('HMGET', X, unpack(RETIRING))
     keep(child, h[2])

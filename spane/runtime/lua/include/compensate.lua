@@ -1,7 +1,8 @@
 --@include queue
 --@include state
 -- What follows a failure or a cancel before it is final: the undo of every node that has one and succeeded, the last to
--- complete first, then the workflow's handler, where it failed. These steps are nodes of the plan that no other waits for.
+-- complete first, then the workflow's handler, where it failed. A child that had completed compensates when its parent does.
+-- These steps are nodes of the plan that no other waits for.
 -- One is queued at a time, by the transition that ended the one before, so a transition never has more than one to do.
 
 -- What the handler is given as `@failed`. The error is written by a worker, or by a script, as JSON of its own.

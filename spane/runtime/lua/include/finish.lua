@@ -14,7 +14,7 @@ end
 
 -- Let what an execution leaves behind expire: its keys after `kept_ms`, its start key after a day, its children with it.
 -- `h` are its fields of RETIRING.
-local RETIRING = {'@key', '@pl', '@wf', '@dl', '@b', '@k', '@ch'}
+local RETIRING = {'@key', '@pl', '@wf', '@dl', '@b', '@k', '@ch', '@u'}
 local function retire(execution, now, kept_ms, h)
   redis.call('PEXPIRE', P .. 'x:' .. execution, kept_ms)
   redis.call('PEXPIRE', P .. 'o:' .. execution, kept_ms)
@@ -22,6 +22,7 @@ local function retire(execution, now, kept_ms, h)
   if h[5] then redis.call('PEXPIRE', P .. 'b:' .. execution, kept_ms) end
   if h[6] then redis.call('PEXPIRE', P .. 'k:' .. execution, kept_ms) end
   if h[4] then redis.call('PEXPIRE', P .. 'd:' .. execution, kept_ms) end
+  if h[8] then redis.call('PEXPIRE', P .. 'u:' .. execution, kept_ms) end
   if h[1] and h[1] ~= '' then redis.call('PEXPIRE', P .. 'key:' .. h[3] .. ':' .. h[1], 86400000) end
   let_go(h[2], now, kept_ms)
   if h[7] then
@@ -35,11 +36,12 @@ local ascend
 -- End an execution, once nothing is left to follow its failure; returns its status now. Its last write, one terminal event a generation, and the clocks of what it leaves behind.
 -- Touches a fixed number of keys at any graph size, and at each level above it. `fields` of x:<execution> are written
 -- along. Its keys stay for `kept_ms`, or `dead_kept_ms` where a dead letter may still need them; those of a child stay as
--- long as its parent's.
+-- long as its parent's, and with them what may have to be undone of one that completed.
 local function finish(execution, status, now, kept_ms, dead_kept_ms, fields, tail)
   if status ~= 'completed' and compensate(execution, status, now, fields) then return 'compensating' end
   local X = P .. 'x:' .. execution
-  local h = redis.call('HMGET', X, '@g', '@up', '@lim', '@end', '@u', unpack(RETIRING))
+  local h = redis.call('HMGET', X, '@g', '@up', '@lim', '@end', unpack(RETIRING))
+  local undoable = h[12] and h[2] and status == 'completed'
   fields[#fields + 1] = '@st'; fields[#fields + 1] = status
   fields[#fields + 1] = '@t1'; fields[#fields + 1] = int(now)
   write_fields(X, fields)
@@ -50,10 +52,10 @@ local function finish(execution, status, now, kept_ms, dead_kept_ms, fields, tai
   redis.call('RPUSH', P .. 'r:' .. execution, status)
   redis.call('PEXPIRE', P .. 'r:' .. execution, 60000)
   if h[3] then leave_pool(h[3], execution, now) end
-  if h[5] then redis.call('UNLINK', P .. 'u:' .. execution) end
-  if h[2] and not ascend(execution, h[2], status, now, kept_ms, dead_kept_ms) then return status end
-  local has_dead = h[9] and h[9] ~= '0'
-  retire(execution, now, has_dead and dead_kept_ms or kept_ms, {unpack(h, 6, 12)})
+  if h[12] and not undoable then redis.call('UNLINK', P .. 'u:' .. execution) end
+  if h[2] and not ascend(execution, h[2], status, now, kept_ms, dead_kept_ms, undoable) then return status end
+  local has_dead = h[8] and h[8] ~= '0'
+  retire(execution, now, has_dead and dead_kept_ms or kept_ms, {unpack(h, 5, 12)})
   return status
 end
 
@@ -71,14 +73,28 @@ local function run_no_more(execution, h, now, kept_ms, dead_kept_ms, fields)
   end
 end
 
+-- Note that a child has completed and did what can be undone: its node is undone with all else that its parent did, by
+-- having the child compensate (undo.lua). A node may have several, one after the other. They are a chain: `@u:<node>` of the
+-- parent is the last as `child|number`, and `@before` of each the one before it. `h` are the parent's fields of `ascend`.
+local function note_child(child, parent, node, h)
+  local profile, total = unpack(redis.call('HMGET', P .. 'p:' .. h[5], profile_field(node .. '~undo'), 'total'))
+  if total and not profile then return end
+  local number = h[6] and string.match(h[6], '%d+$') or 0
+  redis.call('HSET', P .. 'x:' .. parent, '@u', '1', '@u:' .. node, child .. '|' .. int(number + 1))
+  if h[6] then redis.call('HSET', P .. 'x:' .. child, '@before', h[6])
+  else redis.call('RPUSH', P .. 'u:' .. parent, node) end
+end
+
 -- Tell the node that waits for a child how that has ended: it is queued again, or put aside, and runs as no more; in a
--- parent that is ending, this may have been the last that ran. Returns whether nobody above will retire the child.
-ascend = function(child, up, status, now, kept_ms, dead_kept_ms)
+-- parent that is ending, this may have been the last that ran. `undoable` says that the child did what can be undone.
+-- Returns whether nobody above will retire the child.
+ascend = function(child, up, status, now, kept_ms, dead_kept_ms, undoable)
   local parent, node = string.match(up, '^([^|]+)|(.+)$')
   local X = P .. 'x:' .. parent
-  local h = redis.call('HMGET', X, node, '@st', '@run', '@c:' .. node)
+  local h = redis.call('HMGET', X, node, '@st', '@run', '@c:' .. node, '@pl', '@u:' .. node)
   if not h[2] then return true end
   local over = redis.call('PTTL', X) >= 0
+  if undoable and not over then note_child(child, parent, node, h) end
   local current, round = string.match(h[4] or '', '^([^|]+)|(%d+)$')
   if current ~= child or not h[1] then return over end
   local letter, token, failures, crashes = read_state(h[1])

@@ -35,6 +35,6 @@ end
 
 -- Keep what belongs to an execution that was about to expire.
 local function keep(execution, plan_hash)
-  for _, name in ipairs({'x:', 'o:', 'j:', 'b:', 'k:', 'd:', 'c:'}) do redis.call('PERSIST', P .. name .. execution) end
+  for _, name in ipairs({'x:', 'o:', 'j:', 'b:', 'k:', 'd:', 'c:', 'u:'}) do redis.call('PERSIST', P .. name .. execution) end
   hold(plan_hash, redis.call('HGET', P .. 'p:' .. plan_hash, 'kids') or '')
 end

@@ -1,5 +1,5 @@
 -- The items of a map `pack` are nodes `pack#0`, `pack#1`, ... of its execution; what each of them is given stands in
--- `#pack#0`, ... of o:<execution> until it has ended. The map itself awaits their end, with its counts in `@m:pack` of
+-- `#pack#0`, ... of o:<execution> until it has ended, or as long as all else where it may be undone. The map itself awaits their end, with its counts in `@m:pack` of
 -- x:<execution>: `total|next|done|most|moving`. Those before `next` have been queued, `done` have ended, at most `most`
 -- may be between the two, and `moving` is 1 while a cursor `execution|i:pack|0` stands for others that may be queued.
 --@include event
@@ -32,8 +32,9 @@ end
 -- Count an item that has ended: its place is given to the next one, and the last of all rouses the map. How far the map has
 -- come is an event, at most a hundred of them. Returns how many more are open beside what is added to `out`.
 local function end_item(execution, node, h, now, fields, out)
-  local X, map = P .. 'x:' .. execution, string.match(node, '^[^#]+')
-  redis.call('HDEL', P .. 'o:' .. execution, '#' .. node, '@w:' .. node)
+  local X, map = P .. 'x:' .. execution, map_of(node)
+  if h.undoable then redis.call('HDEL', P .. 'o:' .. execution, '@w:' .. node)
+  else redis.call('HDEL', P .. 'o:' .. execution, '#' .. node, '@w:' .. node) end
   local m = read_map(X, map)
   if not m then return 0 end
   m.done = m.done + 1

@@ -48,7 +48,7 @@ local function settle(execution, node, h, own_field, came, targets, now, hand)
   run = run - 1
   if not came then redis.call('RPUSH', P .. 'd:' .. execution, node) end
   local what = came and (came.ran and 'c:' or 'y:') .. node
-  local item = came and string.find(node, '#', 1, true)
+  local item = came and map_of(node)
   local behind = came and came.ran and '|' .. came.open .. '|' .. came.route or ''
   if item then
     open = open + end_item(execution, node, h, now, fields, out)

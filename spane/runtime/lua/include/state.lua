@@ -15,11 +15,11 @@ end
 -- A node's field `p:<node>` in its plan is `page;type;queue;priority;flags;fields`: where its full text stands,
 -- what to call, where it queues, its own priority or '', flags (k: children go on when it fails, s: they are
 -- skipped then; b: too many parents to carry; i: an item of a map whose failure counts as its end), and the fields of
--- o:<execution> that are merged for it. The items `pack#0`, ... of a map share the field `p:pack#`; no other node has a
--- '#' in its id.
+-- o:<execution> that are merged for it. The items `pack#0`, ... of a map share the field `p:pack#`, and their undos
+-- `pack#0~undo`, ... the field `p:pack#~undo`; no other node has a '#' in its id.
 local function profile_field(node)
-  local mark = string.find(node, '#', 1, true)
-  return 'p:' .. (mark and string.sub(node, 1, mark) or node)
+  if not string.find(node, '#', 1, true) then return 'p:' .. node end
+  return 'p:' .. string.gsub(node, '#%d*', '#')
 end
 
 -- Where a plan is gone (it is lost data: plans outlive their executions) the default queue stands for the node's own,
@@ -31,6 +31,11 @@ end
 -- A step is what follows a failure: the undo of a node, `<node>~undo`, or the workflow's handler, `<type>~on_failure`.
 local function is_step(node)
   return string.find(node, '~', 1, true) ~= nil
+end
+
+-- The map that a node is an item of, nil if it is none.
+local function map_of(node)
+  return string.find(node, '#', 1, true) and not is_step(node) and string.match(node, '^[^#]+') or nil
 end
 
 -- Whether a node may start: any in an execution that runs, steps in one that compensates.
