@@ -407,7 +407,9 @@ class Replay:
             return
         if told.state != "failed" or told.discarded or self.plan[event.node or ""].on_failure != "fail":
             self.bad("I8", f"{event.node} was retried as a dead letter while it was {told.state}")
-        if self.status not in ("failed", "running", "scheduled", "paused"):
+        if self.status not in ("failed", "failing", "running", "scheduled", "paused") or (
+            self.status == "failing" and self.late
+        ):
             self.bad("I4", f"{event.node} was retried as a dead letter while the execution was {self.status}")
         told.state, told.token, told.failures, told.crashes, told.commits = "queued", "", (0,), 0, 0
         if self.status == "failed":
@@ -417,6 +419,9 @@ class Replay:
             self.generation += 1
             self.terminal_events = 0
             self.late = False
+            self.status = "running"
+            self._offer_again()
+        elif self.status == "failing":
             self.status = "running"
             self._offer_again()
         elif self.status == "paused":

@@ -89,7 +89,7 @@ class DeadLetters:
             UnknownDeadLetter: there is none of that id, or no longer.
             DeadLetterPassed: the execution went on without the node, as its `on_failure` says; discard it, or replay.
             DeadLetterUndone: the execution has compensated; replay it. The dead letter of an undo itself can be retried.
-            IllegalTransition: the execution was cancelled, or what it runs has yet to end.
+            IllegalTransition: the execution, or one that runs it, was cancelled, or has to stop at its deadline.
         """
         only(self.retry_many([letter_id]))
 
@@ -164,7 +164,9 @@ def _outcome(letter_id: str, execution: str, reply: Reply | StoreError) -> Excep
     if reply.code == "passed":
         return DeadLetterPassed(letter_id, execution, reply.detail)
     if reply.code == "undone":
-        return DeadLetterUndone(letter_id, execution)
+        return DeadLetterUndone(letter_id, reply.execution or execution)
+    if reply.code == "illegal" and reply.execution:
+        return IllegalTransition(reply.execution, f"retry dead letter {letter_id!r} below", reply.detail)
     if reply.code == "illegal":
         return IllegalTransition(execution, f"retry dead letter {letter_id!r} of", reply.detail)
     if reply.code == "noplan":

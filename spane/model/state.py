@@ -78,7 +78,7 @@ EXECUTION_TRANSITIONS: dict[ExecutionState, frozenset[ExecutionState]] = {
     _E.PAUSED: frozenset(
         {_E.SCHEDULED, _E.RUNNING, _E.COMPLETED, _E.FAILING, _E.FAILED, _E.CANCELLING, _E.CANCELLED, _E.COMPENSATING}
     ),
-    _E.FAILING: frozenset({_E.FAILED, _E.COMPENSATING, _E.CANCELLING}),
+    _E.FAILING: frozenset({_E.RUNNING, _E.FAILED, _E.COMPENSATING, _E.CANCELLING}),
     _E.CANCELLING: frozenset({_E.CANCELLED, _E.COMPENSATING}),
     _E.COMPENSATING: frozenset({_E.FAILED, _E.CANCELLED}),
     # A child is undone with its parent.

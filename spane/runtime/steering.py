@@ -15,10 +15,11 @@ _CALLS_A_TRIP = 200
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a script answered: its code, and what comes with it ('' for nothing)."""
+    """What a script answered: its code, what comes with it, and which other execution it is about ('' for none)."""
 
     code: str
     detail: str = ""
+    execution: str = ""
 
 
 class Steering:
@@ -58,4 +59,4 @@ class Steering:
 
 def _read(reply: Sequence[Any]) -> Reply:
     texts = [part.decode() if isinstance(part, bytes) else str(part) for part in reply]
-    return Reply(texts[0], texts[1] if len(texts) > 1 else "")
+    return Reply(*texts[:3])

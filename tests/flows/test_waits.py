@@ -10,6 +10,7 @@ from spane import DefinitionError, ExecutionFailed, InputError, SpaneError, Work
 from spane.errors import DeadlineExceeded, IllegalTransition, SignalRefused, UnknownEvent, UnknownExecution
 from tests.flows import waits
 from tests.flows.conftest import until
+from tests.invariants import assert_holds
 
 
 def waiting(execution, *nodes):
@@ -202,6 +203,24 @@ def test_a_wait_beside_a_node_that_fails_goes_on_when_that_is_retried(place):
     waiting(execution, "said")
     assert True is execution.signal("said", "at last")
     assert ["at last", 1] == execution.result(timeout_s=20)
+
+
+def test_an_execution_that_is_failing_is_healed_while_its_children_wait(place):
+    good, bad = place.gate(), place.gate()
+    place.open(good)
+    execution = place.start(waits.asking_all, {"gates": [good, bad]})
+    until("it is failing", lambda: "failing" == execution.status())
+    waiting_child, failed_child = execution.children()
+    place.open(bad)
+    [letter] = [one for one in place.engine.dead_letters if one.execution == failed_child.id]
+    place.engine.dead_letters.retry(letter.id)
+    assert ("running", "running") == (execution.status(), failed_child.status())
+    for child in (waiting_child, failed_child):
+        waiting(child, "said")
+        child.signal("said", "yes")
+    assert [[1, "yes"], [1, "yes"]] == execution.result(timeout_s=20)
+    assert 1 == len(place.events(execution, "execution_completed"))
+    assert_holds(place.engine.store, [execution.id, waiting_child.id, failed_child.id])
 
 
 def test_a_replay_waits_for_an_event_of_its_own(place):

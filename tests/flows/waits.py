@@ -169,3 +169,13 @@ def delayed(**config: Any) -> Workflow[..., Any]:
             ],
         }
     )
+
+
+@workflow
+def asking_or_breaking(gate: str) -> Any:
+    return relay(broken(gate)), wait_for_event("said", str)
+
+
+@workflow
+def asking_all(gates: list[str]) -> list[Any]:
+    return asking_or_breaking.map(gates)

@@ -328,9 +328,21 @@ def test_what_stands_above_and_comes_to_its_end_refuses_the_retry(stage, below):
     end_child(stage, "f")
     [again] = stage.fetch()
     stage.fail(again)
+    stage.store.cancel("x1", "")
     before = stage.everything()
-    assert ["illegal", "failing"] == heal(stage, "inner", "c1")
+    assert ["illegal", "cancelling", "x1"] == heal(stage, "inner", "c1")
     assert before == stage.everything()
+
+
+def test_a_parent_that_is_still_failing_waits_for_its_child_again_and_goes_on(stage, below):
+    end_child(stage, "f")
+    [again] = stage.fetch()
+    stage.fail(again)
+    assert ("failing", "F") == (stage.status(), stage.state("call"))
+    assert ["ok", 2] == heal(stage, "inner", "c1")
+    assert ("running", "A", None) == (stage.status(), stage.state("call"), stage.field("@bad"))
+    stage.commit(stage.fetch()[0])
+    assert "completed" == stage.status("c1")
 
 
 def test_a_parent_that_went_on_without_it_stays_as_it_is(stage):

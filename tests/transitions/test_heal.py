@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.transitions.conftest import CHAIN, DIAMOND, LIMITS, PAIR, node, plan
+from tests.transitions.test_deadline import with_deadline
 from tests.transitions.test_pause import pause
 from tests.transitions.test_resume import drain, resume
 
@@ -140,16 +141,68 @@ def test_one_whose_execution_is_gone_is_unknown_and_listed_no_more(stage):
     assert [] == letters_of_the_dead(stage)
 
 
-def test_illegal_while_what_runs_comes_to_its_end_and_after_a_cancel(stage):
+def test_what_was_put_off_while_it_was_failing_starts_with_the_retry(stage):
+    stage.start(plan(node("one"), node("two"), node("long"), node("below", "two"), node("both", "one", "two")))
+    one, two, long = stage.fetch()
+    stage.fail(one)
+    stage.commit(two)
+    assert ("failing", "1") == (stage.status(), stage.field("@run"))
+    assert ["ok", 1] == heal(stage, "one")
+    assert ("running", None) == (stage.status(), stage.field("@bad"))
+    begun = [*stage.fetch(), *stage.fetch()]
+    assert ["below", "one"] == sorted(claim.node for claim in begun)
+    for claim in begun:
+        stage.commit(claim)
+    stage.commit(long)
+    drain(stage)
+    assert ("completed", ("C", "x1|1"), "D") == (stage.status(), stage.facts()[-1], stage.state("both"))
+
+
+def test_a_failing_execution_with_another_dead_letter_fails_in_the_end(stage):
+    stage.start(plan(node("one"), node("two"), node("long")))
+    one, two, long = stage.fetch()
+    stage.fail(one)
+    stage.fail(two)
+    assert ["ok", 1] == heal(stage, "one")
+    assert ("running", "two") == (stage.status(), stage.field("@bad"))
+    stage.commit(long)
+    drain(stage)
+    assert ("failed", ("F", "x1|1|two")) == (stage.status(), stage.facts()[-1])
+
+
+def test_illegal_while_all_of_it_is_to_stop_and_after_a_cancel(stage):
     stage.start(PAIR)
     one, two = stage.fetch()
     stage.fail(one)
-    before = stage.everything()
-    assert ["illegal", "failing"] == heal(stage, "one")
-    assert before == stage.everything()
     stage.store.cancel("x1", "")
+    before = stage.everything()
+    assert ["illegal", "cancelling"] == heal(stage, "one")
+    assert before == stage.everything()
     stage.commit(two)
     assert ["illegal", "cancelled"] == heal(stage, "one")
+
+
+def test_a_deadline_that_came_while_it_was_failing_counts_as_soon_as_it_goes_on(stage):
+    stage.start(with_deadline(PAIR))
+    one, two = stage.fetch()
+    stage.fail(one)
+    stage.clock.advance(1_001)
+    stage.fetch()
+    assert ("failing", None) == (stage.status(), stage.field("@late"))
+    assert ["ok", 1] == heal(stage, "one")
+    stage.fetch()
+    assert ("failing", "1") == (stage.status(), stage.field("@late"))
+    stage.commit(two)
+    assert "failed" == stage.status()
+
+
+def test_illegal_while_what_runs_past_its_deadline_comes_to_its_end(stage):
+    stage.start(with_deadline(PAIR))
+    one, _ = stage.fetch()
+    stage.clock.advance(1_001)
+    stage.fetch()
+    stage.fail(one)
+    assert ["illegal", "failing"] == heal(stage, "one")
 
 
 def test_passed_where_the_execution_went_on_without_the_node(stage):

@@ -31,6 +31,19 @@ local function reopen(execution, now, what_follows)
   if h[4] then tell_children(execution, h[1]) end
 end
 
+-- Whether a node that failed in an execution of this status may be tried again: not where all of it is to stop.
+local function can_go_on(status, late)
+  return status == 'failed' or status == 'running' or status == 'paused' or (status == 'failing' and not late)
+end
+
+-- Let an execution go on that was failing, while something of it still runs. Its deadline may have come meanwhile.
+local function fail_no_more(execution)
+  local X = P .. 'x:' .. execution
+  local h = redis.call('HMGET', X, '@end', '@pl')
+  redis.call('HSET', X, '@st', 'running')
+  if h[1] then set_timer('d|' .. execution, h[1], redis.call('HGET', P .. 'p:' .. h[2], 'queue') or 'default') end
+end
+
 -- Take a node out of the dead letters. Another one of the execution that nobody has retried yet fails it in the end.
 local function revive(execution, node)
   local X = P .. 'x:' .. execution
