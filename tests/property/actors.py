@@ -303,9 +303,10 @@ def _commit(world: World, hands: Hands, rng: random.Random) -> Actor:
             world.started.append(child)
         return
     if kind == "undo":
-        yield (
-            "undo", world.clock.injected, hands.session, claim.execution, claim.node, claim.token, *_KEPT,
-        )  # fmt: skip
+        call = ("undo", world.clock.injected, hands.session, claim.execution, claim.node, claim.token, *_KEPT)
+        yield call
+        if rng.random() < 0.3:
+            yield call
         hands.finished.pop(0)
         return
     if kind == "m":
