@@ -68,6 +68,13 @@ def plan_nodes(store: Store, plan: str) -> dict[str, PlanNode]:
     return {node.id: node for page in pages if page is not None for node in page.nodes}
 
 
+def plan_steps(store: Store, plan: str, nodes: Mapping[str, PlanNode]) -> dict[str, PlanNode]:
+    """Return by its id every step that may follow a failure of a plan with these nodes; the handler comes last."""
+    steps = {node.undo.id: node.undo for node in nodes.values() if node.undo is not None}
+    page = store.plan_page(plan, store.plan_head(plan).pages)
+    return steps if page is None else steps | {node.id: node for node in page.nodes}
+
+
 def states_of(store: Store, execution: str, nodes: Iterable[PlanNode]) -> dict[str, str]:
     """Return the fields of `x:<execution>` that say how its nodes stand, and how far its maps have come.
 
