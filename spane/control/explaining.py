@@ -164,15 +164,15 @@ def _awaiting(look: Standing, node: PlanNode, state: NodeField) -> Cause:
         total, begun, done, *_ = (int(count) for count in look.maps[node.id].split("|"))
         return causes.Items(total, begun, done)
     breaker = look.notes.get(f"@b:{node.id}")
-    if state.flag == "b" and breaker is not None:
+    if state.flag.startswith("b") and breaker is not None:
         found = view(breaker, *breakers.read(look.store, [breaker]).get(breaker, ({}, 0, 0)))
         return causes.Refused(breaker, found.state, found.until_ms, found.waiting)
     child = look.notes.get(f"@c:{node.id}")
-    if state.flag == "c" and child is not None:
+    if state.flag.startswith("c") and child is not None:
         execution, _, number = child.partition("|")
         workflow, status = look.store.fields(execution, "@wf", "@st")
         return causes.Child(execution, workflow or "", status or "gone", int(number or 1))
-    return causes.Awaiting(event_of(node), state.since_ms if state.flag == "t" else None)
+    return causes.Awaiting(event_of(node), state.since_ms if state.flag.startswith("t") else None)
 
 
 def _limited(look: Standing, node: PlanNode, _state: NodeField) -> Cause:
