@@ -29,6 +29,7 @@ class StartOptions:
     priority: int = 5
     delay_s: float = 0.0
     at: datetime | None = None
+    deadline_s: float | None = None
     key: str | None = None
     throttle_s: float | None = None
     debounce_s: float | None = None
@@ -67,6 +68,8 @@ class StartOptions:
             problems.append(f"at is {self.at!r}; it is a datetime with a time zone, as datetime.now(UTC) is.")
         elif self.at is not None and self.delay_s:
             problems.append("at and delay_s are both given; say one of the two.")
+        if (problem := deadline_fault(self.deadline_s)) is not None:
+            problems.append(problem)
         return problems
 
     def _periods(self) -> list[str]:
@@ -74,8 +77,8 @@ class StartOptions:
         problems = []
         given = {name: getattr(self, name) for name in ("throttle_s", "debounce_s") if getattr(self, name) is not None}
         for name, value in given.items():
-            if isinstance(value, bool) or not isinstance(value, int | float) or not 0.001 <= value <= _LONGEST_DELAY_S:
-                problems.append(f"{name} is {value!r}; it is seconds from 0.001 up, at most a hundred years.")
+            if (problem := _time_fault(name, value)) is not None:
+                problems.append(problem)
             if self.key is None:
                 problems.append(f"{name} goes by a key; give key as well, such as key='customer-7'.")
         if len(given) > 1:
@@ -123,6 +126,18 @@ def check_reason(reason: str, done: str) -> None:
     problem = _fault("reason", reason, _LONGEST_REASON, least=0)
     if problem:
         raise InputError(f"The execution cannot be {done} so: {problem}", workflow="", problems=(problem,))
+
+
+def deadline_fault(deadline_s: object) -> str | None:
+    """Return what is wrong with a deadline, or None; None stands for that of the workflow."""
+    return None if deadline_s is None else _time_fault("deadline_s", deadline_s)
+
+
+def _time_fault(name: str, value: object) -> str | None:
+    """Return what is wrong with a time that is not nothing, or None."""
+    if not isinstance(value, bool) and isinstance(value, int | float) and 0.001 <= value <= _LONGEST_DELAY_S:
+        return None
+    return f"{name} is {shorten(value)}; it is seconds from 0.001 up, at most a hundred years."
 
 
 def is_storable(text: object) -> bool:

@@ -273,3 +273,23 @@ def test_inputs_of_a_replay_need_to_know_the_workflow(run, folder, redis_url):
         refused.returncode,
         "Say by --target FILE:WORKFLOW where the workflow stands" in refused.stderr,
     )
+
+
+def test_a_deadline_of_a_run_and_of_a_replay(spane, folder):
+    (folder / "flows.py").write_text(
+        FLOWS
+        + "\n\nfrom spane import sleep\n\n\n@workflow\ndef napping(n: int) -> int:\n    return prepared(sleep(prepared.named('first')(n), 60))\n"
+    )
+    code, out, _ = spane("run", "flows.py:napping", "n=1", "--deadline", "0.3", "--json")
+    told = json.loads(out)
+    assert (1, "spane.errors:DeadlineExceeded") == (code, told["error"]["type"])
+    code, out, _ = spane("replay", told["execution"], "--deadline", "3600", "--json")
+    assert 0 == code
+    before = spane("ls", "--all", "--json")[1]
+    for verb in (["run", "flows.py:napping", "n=1"], ["replay", told["execution"]]):
+        code, _, complaint = spane(*verb, "--deadline", "nan")
+        assert (2, True) == (
+            code,
+            "deadline_s is nan; it is seconds from 0.001 up, at most a hundred years." in complaint,
+        )
+    assert before == spane("ls", "--all", "--json")[1]
