@@ -264,7 +264,7 @@ class PutAside(Cause):
         if self.status == "paused":
             return f"The execution is paused{why}; resume it to go on."
         if self.status == "cancelled":
-            return f"The execution was cancelled{why}{' and has undone what it did' if self.undone else ''}."
+            return f"The execution was cancelled{why}{' and has compensated' if self.undone else ''}."
         if self.status == "cancelling":
             return f"The execution is being cancelled{why}; what runs comes to its end, and nothing new starts."
         of = f"because of {self.node!r}" if self.node else f"because it was cancelled{why}"
@@ -275,7 +275,7 @@ class PutAside(Cause):
         if self.status == "compensating":
             return f"The execution is compensating {of}; nothing but undos and its handler runs, and then it has ended."
         if self.status == "failed":
-            return f"The execution failed {of}{' and has undone what it did' if self.undone else ''}; {self._remedy()}."
+            return f"The execution failed {of}{' and has compensated' if self.undone else ''}; {self._remedy()}."
         return f"The execution is {self.status}; it is queued as soon as a worker fetches again."
 
     def _remedy(self) -> str:

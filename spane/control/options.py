@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
@@ -58,14 +59,18 @@ class StartOptions:
     def _numbers(self) -> list[str]:
         problems = []
         if type(self.priority) is not int or not 1 <= self.priority <= _MOST_PRIORITY:
-            problems.append(f"priority is {self.priority!r}; it goes from 1 (last) to 10 (first).")
+            problems.append(f"priority is {shorten(self.priority)}; it goes from 1 (last) to 10 (first).")
         delay_s = self.delay_s
         if isinstance(delay_s, bool) or not isinstance(delay_s, int | float) or not 0 <= delay_s < math.inf:
-            problems.append(f"delay_s is {delay_s!r}; it is zero or more seconds.")
+            problems.append(f"delay_s is {shorten(delay_s)}; it is zero or more seconds.")
         elif delay_s > _LONGEST_DELAY_S:
-            problems.append(f"delay_s is {delay_s!r}; it is at most a hundred years, {_LONGEST_DELAY_S} seconds.")
+            problems.append(
+                f"delay_s is {shorten(delay_s)}; it is at most a hundred years, {_LONGEST_DELAY_S} seconds."
+            )
         if self.at is not None and not (isinstance(self.at, datetime) and self.at.tzinfo is not None):
-            problems.append(f"at is {self.at!r}; it is a datetime with a time zone, as datetime.now(UTC) is.")
+            problems.append(f"at is {shorten(self.at)}; it is a datetime with a time zone, as datetime.now(UTC) is.")
+        elif self.at is not None and self.at.timestamp() > time.time() + _LONGEST_DELAY_S:
+            problems.append(f"at is {self.at.isoformat()}; it is at most a hundred years from now.")
         elif self.at is not None and self.delay_s:
             problems.append("at and delay_s are both given; say one of the two.")
         if (problem := deadline_fault(self.deadline_s)) is not None:

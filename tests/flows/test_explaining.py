@@ -95,5 +95,5 @@ def test_one_that_compensates_says_which_undo_is_at_work_and_what_helps_afterwar
     )  # fmt: skip
     place.open(gate)
     assert "failed" == execution.wait(timeout_s=20)
-    assert "and has undone what it did; replay execution" in str(execution.explain().cause)
+    assert "and has compensated; replay execution" in str(execution.explain().cause)
     assert ["ship"] == list(execution.explain().nodes)

@@ -79,7 +79,7 @@ def test_after_a_cancel_no_handler_is_to_come_and_the_reason_is_told(stage):
     assert {"two": "put_aside", "last": "parents", "one~undo": "queued"} == kinds(stage)
     assert str(whole(stage)).startswith("The execution is compensating because it was cancelled (enough);")
     take(stage, "one~undo")
-    assert ("The execution was cancelled (enough) and has undone what it did.", {}) == (str(whole(stage)), kinds(stage))
+    assert ("The execution was cancelled (enough) and has compensated.", {}) == (str(whole(stage)), kinds(stage))
 
 
 def test_the_dead_letter_of_one_that_has_compensated_is_not_advised_to_be_retried(stage):
@@ -93,9 +93,9 @@ def test_the_dead_letter_of_one_that_has_compensated_is_not_advised_to_be_retrie
         for undo in stage.fetch():
             stage.commit(undo)
             take(stage, "one~undo")
-    assert (
-        "The execution failed because of 'last' and has undone what it did; replay execution x1 to run it again."
-    ) == str(whole(stage))
+    assert ("The execution failed because of 'last' and has compensated; replay execution x1 to run it again.") == str(
+        whole(stage)
+    )
 
 
 def test_one_that_is_about_to_compensate_is_not_advised_to_be_retried_either(stage):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from datetime import UTC, datetime
 
 import pytest
 
@@ -66,6 +67,14 @@ def keeping(n: int) -> int:
         *(
             ({"deadline_s": value}, f"deadline_s is {value!r}; it is seconds from 0.001 up, at most a hundred years.")
             for value in (0, -1, 0.0001, float("nan"), float("inf"), 1e300, 3_162_240_001, True, "soon")
+        ),
+        (
+            {"priority": 10**5000},
+            "priority is <int, whose repr raised ValueError>; it goes from 1 (last) to 10 (first).",
+        ),
+        (
+            {"at": datetime.max.replace(tzinfo=UTC)},
+            "at is 9999-12-31T23:59:59.999999+00:00; it is at most a hundred years from now.",
         ),
         ({"priority": 11}, "priority is 11; it goes from 1 (last) to 10 (first)."),
         ({"priority": True}, "priority is True; it goes from 1 (last) to 10 (first)."),
