@@ -174,7 +174,8 @@ class Engine(ManyExecutions):
             workflow: a workflow, one bound to its inputs, or the name of one that this process has imported.
             inputs: its inputs by name.
             options: `priority` 1 to 10 (10 first, 5 unless given), `delay_s` or `at` (a datetime with a time zone),
-                `key` (the same key and inputs give the same execution), `tenant`, `tags`, `metadata`. With
+                `deadline_s` (in place of its workflow's), `key` (the same key and inputs give the same execution), `tenant`,
+                `tags`, `metadata`. With
                 `throttle_s` a key starts one execution in so many seconds, which later starts give back; with `debounce_s`
                 it begins when the key was not started for so long, with the inputs of the last start.
 

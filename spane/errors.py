@@ -246,12 +246,12 @@ class ExecutionFailed(ExecutionError):
 
 
 class DeadlineExceeded(ExecutionFailed):
-    """The execution had not ended so long after its beginning as its workflow gives it. `node` and `error` are None."""
+    """The execution had not ended so long after its beginning as its start or its workflow gives it. `node` and `error` are None."""
 
     def __init__(self, execution: str, workflow: str) -> None:
         super().__init__(
-            f"Execution {execution!r} failed: it had not ended at the deadline of workflow {workflow!r}. What ran then was "
-            "stopped. Raise deadline_s, or see by its events what took so long, and replay it.",
+            f"Execution {execution!r} of workflow {workflow!r} failed: it had not ended at its deadline. What ran then was "
+            "stopped. See by its events what took so long, and replay it; replay(deadline_s=...) gives it another deadline.",
             execution=execution,
             node=None,
             error=None,

@@ -34,6 +34,7 @@ def ls(store: steering.Store = None, as_json: steering.Json = False) -> None:
             (one.name, one.state, one.failures, tables.moment(one.until_ms), one.waiting, one.opened, one.refused)
             for one in found
         ),
+        none="No circuit breaker has seen a failure within a day.",
     )
 
 

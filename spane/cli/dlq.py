@@ -60,7 +60,7 @@ def show(letter_id: _Letter, store: steering.Store = None, as_json: steering.Jso
         return
     typer.echo(
         f"Node {letter.node} of {letter.execution} ({letter.workflow}, {letter.status}) failed at "
-        f"{tables.moment(letter.failed_at_ms)} after {letter.attempts} attempts."
+        f"{tables.moment(letter.failed_at_ms)} after {letter.attempts} {'attempt' if letter.attempts == 1 else 'attempts'}."
     )
     if letter.error is not None:
         typer.echo((letter.error.traceback or str(letter.error)).rstrip())

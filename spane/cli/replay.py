@@ -31,6 +31,10 @@ def replay(
             "--input", "-i", metavar="JSON", help="Inputs to be changed as JSON; @FILE or - (stdin) reads it."
         ),
     ] = None,
+    deadline: Annotated[
+        float | None,
+        typer.Option(metavar="SECONDS", help="Fails if it has not ended so long after it began; else as the original."),
+    ] = None,
     store: steering.Store = None,
     as_json: steering.Json = False,
 ) -> None:
@@ -51,7 +55,7 @@ def replay(
             opened.engine.registry.add_workflow(workflow)
             changed = inputs.read(workflow, values or [], document)
             execution = opened.engine.get(execution_id)
-        again: Execution[Any] = execution.replay(from_node, changed)
+        again: Execution[Any] = execution.replay(from_node, changed, deadline_s=deadline)
         embedded = opened.kind == "embedded"
     if as_json:
         reporting.print_document({"execution": again.id, "replay_of": execution_id}, line=False)

@@ -27,6 +27,12 @@ def run(
     ] = None,
     key: Annotated[str | None, typer.Option(help="Start once per key: the same key gives the same execution.")] = None,
     priority: Annotated[int, typer.Option(help="10 first, 1 last.")] = 5,
+    deadline: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SECONDS", help="Fails if it has not ended so long after it began; else as the workflow says."
+        ),
+    ] = None,
     follow: Annotated[
         str | None, typer.Option(metavar="ID", help="Watch this execution instead of starting one.")
     ] = None,
@@ -53,6 +59,7 @@ def run(
         store=store,
         key=key,
         priority=priority,
+        deadline=deadline,
         follow=follow,
         new=new,
         work=work,

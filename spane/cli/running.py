@@ -13,6 +13,7 @@ from spane.cli.hints import Hints
 from spane.cli.interruption import Interruption
 from spane.cli.leftovers import Leftovers
 from spane.cli.watching import End, Watch
+from spane.control.options import StartOptions
 from spane.errors import InputError, StoreError
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ class RunOptions:
     store: str | None
     key: str | None
     priority: int
+    deadline: float | None
     follow: str | None
     new: bool
     work: bool
@@ -57,6 +59,7 @@ def carry_out(workflow: Workflow[..., Any], pairs: Sequence[str], document: str 
     # Faults come before anything is opened.
     _ = workflow.plan
     if not options.follow:
+        StartOptions(priority=options.priority, deadline_s=options.deadline, key=options.key).check(workflow.name)
         workflow.encode_inputs(given)
     elif given:
         problem = "--follow watches an execution that has its inputs already; leave these out."
@@ -93,6 +96,8 @@ def _begin(
     else:
         same = None if options.new or options.key else opened.left_by(workflow, workflow.encode_inputs(given))
         execution = _started(opened, workflow, given, options) if same is None else _gone_on_with(opened, same)
+        if same is not None and options.deadline is not None:
+            reporting.say("It keeps the deadline that it was started with.")
     others = [other for other in left if other.id != execution.id]
     return execution, Leftovers(opened, others, store=options.store)
 
@@ -106,6 +111,7 @@ def _started(
         given,
         key=options.key,
         priority=options.priority,
+        deadline_s=options.deadline,
         metadata={stores.TARGET: f"{loading.split(options.target)[0]}:{workflow.name}"},
     )
     if execution.id == before:

@@ -15,13 +15,25 @@ def signal(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The event, as its workflow names it.")],
     data: Annotated[str, typer.Argument(metavar="DATA", help="Its data: JSON where it is some, else text.")] = "null",
     key: Annotated[str | None, typer.Option("--key", metavar="KEY", help="The same key is sent once.")] = None,
+    target: Annotated[
+        str | None,
+        typer.Option(
+            "--target", metavar="FILE[:WORKFLOW]", help="The workflow, so that the data is checked before it is sent."
+        ),
+    ] = None,
     store: steering.Store = None,
     as_json: steering.Json = False,
 ) -> None:
     """Send an event to an execution, for the node that waits for it."""
-    from spane.cli import reporting
+    from spane.cli import loading, reporting
 
     with steering.engine_on(store) as engine:
+        if target is not None:
+            engine.registry.add_workflow(loading.workflow(target, "signal"))
+            if engine.get(execution_id).workflow is None:
+                raise typer.BadParameter(
+                    f"--target {target} is not the workflow of execution {execution_id!r}. Name that one."
+                )
         taken = engine.signal(execution_id, name, _value(data), key=key)
     if as_json:
         reporting.print_document({"execution": execution_id, "event": name, "taken": taken}, line=False)

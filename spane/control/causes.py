@@ -7,11 +7,15 @@ from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
+from spane.control.remedies import Verb
 from spane.model.outcome import NodeError
+from spane.model.plan import is_step
 from spane.ops.breakers import BreakerState
 from spane.runtime.looking import LONGEST_LOOK, Worker
 
 _SHOWN = 5
+#: The reason of an execution that failed by its deadline, and not by a node.
+DEADLINE = "its deadline has come"
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,28 +245,45 @@ class Refused(Cause):
 
 @dataclass(frozen=True, slots=True)
 class PutAside(Cause):
-    """Its execution does not go on now: `status` says how it stands, `reason` why, `node` which one failed it."""
+    """Its execution does not go on now: `status` says how it stands, `reason` why, `node` which one failed it.
+
+    Of one that failed, `remedy` says what lets it go on: retry, retry_later or replay (of the execution `replay`). `undone`
+    is whether it has undone anything.
+    """
 
     kind = "put_aside"
     status: str
     reason: str = ""
     node: str = ""
+    remedy: Verb | None = None
+    replay: str = ""
+    undone: bool = False
 
     def __str__(self) -> str:
+        why = f" ({self.reason})" if self.reason else ""
         if self.status == "paused":
-            return f"The execution is paused{f' ({self.reason})' if self.reason else ''}; resume it to go on."
-        if self.status == "failing":
-            return f"The execution is failing because of {self.node!r}; what runs comes to its end, and nothing new starts."
-        if self.status == "failed":
-            return f"The execution failed because of {self.node!r}; a retry of its dead letter lets it go on."
+            return f"The execution is paused{why}; resume it to go on."
         if self.status == "cancelled":
-            return f"The execution was cancelled{f' ({self.reason})' if self.reason else ''}."
+            return f"The execution was cancelled{why}{' and has compensated' if self.undone else ''}."
         if self.status == "cancelling":
-            why = f" ({self.reason})" if self.reason else ""
             return f"The execution is being cancelled{why}; what runs comes to its end, and nothing new starts."
+        of = f"because of {self.node!r}" if self.node else f"because it was cancelled{why}"
+        if self.reason == DEADLINE and not self.node:
+            of = f"because {DEADLINE}"
+        if self.status == "failing":
+            return f"The execution is failing {of}; what runs comes to its end, and nothing new starts."
         if self.status == "compensating":
-            return "The execution undoes what it did, and nothing else starts in it."
+            return f"The execution is compensating {of}; nothing but undos and its handler runs, and then it has ended."
+        if self.status == "failed":
+            return f"The execution failed {of}{' and has compensated' if self.undone else ''}; {self._remedy()}."
         return f"The execution is {self.status}; it is queued as soon as a worker fetches again."
+
+    def _remedy(self) -> str:
+        if self.remedy == "retry":
+            return "a retry of its dead letter lets it go on"
+        if self.remedy == "retry_later":
+            return "a retry of its dead letter lets it go on, once the execution that runs it has ended"
+        return f"replay execution {self.replay} to run it again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,7 +297,11 @@ class Compensating(Cause):
     left: int
 
     def __str__(self) -> str:
-        why = f"failed because of {self.node!r}" if self.fate == "failed" else "was cancelled"
+        why = (
+            f"failed because {f'of {self.node!r}' if self.node else self.reason}"
+            if self.fate == "failed"
+            else "was cancelled"
+        )
         reason = f" ({self.reason})" if self.reason and self.fate != "failed" else ""
         behind = f"; {self.left:,} more to undo" if self.left else ""
         return f"The execution {why}{reason}, and undoes what it did{behind}."
@@ -306,20 +331,32 @@ class PlanMissing(Cause):
 
 @dataclass(frozen=True, slots=True)
 class Dead(Cause):
-    """It used up its attempts. `letter` is the id of its dead letter, None where that was discarded or is past its time."""
+    """It used up its attempts. `letter` is the id of its dead letter, None where that was discarded or is past its time.
+
+    `remedy` says what lets it run again: retry, retry_later (once what runs has ended) or replay (of the execution
+    `replay`); None where nothing does, as for an undo whose dead letter is gone.
+    """
 
     kind = "dead_letter"
     letter: str | None
     failed_at_ms: int
     attempts: int
     error: NodeError | None
+    remedy: Verb | None
+    replay: str = ""
 
     def __str__(self) -> str:
         times = f"{self.attempts} {'attempt' if self.attempts == 1 else 'attempts'}"
         what = f"It failed after {times}{f' with {self.error}' if self.error else ''}."
+        if self.remedy is None:
+            return f"{what} Its dead letter is gone, so nothing runs it again."
         if self.letter is None:
-            return f"{what} Its dead letter is gone; replay the execution."
-        return f"{what} Retry dead letter {self.letter} to let the execution go on."
+            return f"{what} Its dead letter is gone; replay execution {self.replay}."
+        if self.remedy == "replay":
+            return f"{what} Its dead letter can no longer be retried; replay execution {self.replay}."
+        when = " once what runs has ended," if self.remedy == "retry_later" else ""
+        to = "run it again; its execution ends as before" if is_step(self.letter) else "let the execution go on"
+        return f"{what} Retry dead letter {self.letter}{when} to {to}."
 
 
 def moment(ms: int) -> str:

@@ -118,18 +118,27 @@ class Execution(Generic[R]):
         """
         return signalling.signal(self._store, self.id, self.workflow, name, data, key)
 
-    def replay(self, from_node: str | None = None, inputs: Mapping[str, Any] | None = None) -> Execution[R]:
+    def replay(
+        self,
+        from_node: str | None = None,
+        inputs: Mapping[str, Any] | None = None,
+        *,
+        deadline_s: float | None = None,
+    ) -> Execution[R]:
         """Start another execution of the same plan with the same inputs, and return it; this one stays as it is.
 
         Args:
             from_node: runs this node and all below it again. Results of the other nodes are kept; those that have none run.
             inputs: take the place of inputs of the same names. Results that are kept were made from the old ones.
+            deadline_s: seconds after its beginning when the replay fails; without it, as many as the original had.
 
         Raises:
             UnknownExecution: it is past its retention.
-            InputError: there is no such node, or the inputs do not fit.
+            InputError: there is no such node, or the inputs or the deadline do not fit.
         """
-        new = replaying.replay(self._store, self.id, self.workflow, from_node=from_node, inputs=inputs)
+        new = replaying.replay(
+            self._store, self.id, self.workflow, from_node=from_node, inputs=inputs, deadline_s=deadline_s
+        )
         return Execution(self._store, self._waiter, new, self.workflow)
 
     def run_node(self, node_id: str, inputs: Mapping[str, Any] | None = None) -> Execution[Any]:

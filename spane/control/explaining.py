@@ -6,29 +6,21 @@ the state of a node in Redis. Looking writes nothing; a node that moves on meanw
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
-import msgspec
-
-from spane.control import causes, reading, steps
+from spane.control import causes
 from spane.control.causes import Cause
-from spane.errors import PlanGone, UnknownExecution
-from spane.model.items import program_of
+from spane.control.standing import NodeField, Standing, fields_of
+from spane.errors import PlanGone
 from spane.model.outcome import decode_error
-from spane.model.plan import PlanNode, is_step
+from spane.model.plan import UNDO, PlanNode, is_step
 from spane.model.state import ExecutionState
 from spane.model.waits import event_of
 from spane.ops.breakers import view
-from spane.runtime import breakers, looking, pools
-from spane.runtime.layout import parts, queue_of
-from spane.runtime.looking import Place, Worker
+from spane.runtime import breakers, pools
 from spane.runtime.store import ERROR_MARK, Store
-
-#: The places of at most so many nodes are looked up; more of one execution stand behind each other anyway.
-_MOST_PLACES = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,116 +50,6 @@ class Explanation:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class _State:
-    """A node's field in `x:<execution>` (lua/include/state.lua)."""
-
-    letter: str
-    token: str = ""
-    failures: int = 0
-    since_ms: int = 0
-    flag: str = ""
-
-    @classmethod
-    def of(cls, text: str) -> _State:
-        letter, token, failures, _crashes, since, flag = text.split("|")
-        return cls(letter, token, int(failures), int(since), flag)
-
-
-_NOTES_A_CALL = 600
-#: What is looked at of an execution besides its nodes.
-_ASKED = ("@st", "@pl", "@pr", "@wf", "@due", "@t0", "@pause", "@why", "@bad", "@held", "@lim", "@fate")
-_WAITING = _State("W")
-
-
-def _fields(store: Store, execution: str) -> dict[str, str]:
-    found = zip(_ASKED, store.fields(execution, *_ASKED), strict=True)
-    fields = {name: text for name, text in found if text is not None}
-    if "@st" not in fields:
-        raise UnknownExecution(execution)
-    return fields
-
-
-class _Look:
-    """What was read of an execution; what only some causes need is read when the first of them asks."""
-
-    def __init__(self, store: Store, execution: str) -> None:
-        self.store = store
-        self.execution = execution
-        self.fields = _fields(store, execution)
-        self.status = ExecutionState(self.fields["@st"])
-        self.nodes = reading.plan_nodes(store, self.fields["@pl"])
-        found = reading.states_of(store, execution, self.nodes.values())
-        self.states = {name: _State.of(found[name]) for name in self.nodes if name in found}
-        self._take_steps()
-        #: How far each map has come, as it is stored.
-        self.maps = {name: found[f"@m:{name}"] for name in self.nodes if f"@m:{name}" in found}
-
-    def _take_steps(self) -> None:
-        """Take in what follows a failure and has begun, behind the nodes."""
-        if self.status is not ExecutionState.COMPENSATING:
-            return
-        plan = self.fields["@pl"]
-        begun = steps.unfinished(self.store.steps(self.execution, plan))
-        known = self.store.plan_steps(plan) if begun else {}
-        for name, text in begun.items():
-            self.nodes[name] = msgspec.structs.replace(known[program_of(name)], id=name)
-            self.states[name] = _State.of(text)
-
-    def state(self, node: str) -> _State:
-        return self.states.get(node, _WAITING)
-
-    def is_done(self, node: str) -> bool:
-        """Whether the children of a node need not wait for it any more."""
-        letter = self.state(node).letter
-        return letter in "DSC" or (letter == "F" and self.nodes[node].on_failure == "continue")
-
-    def priority(self, node: PlanNode) -> int:
-        return node.priority or int(self.fields["@pr"])
-
-    def hint(self, node: str) -> str:
-        return f"{self.execution}|{node}"
-
-    @cached_property
-    def notes(self) -> Mapping[str, str]:
-        """What stands beside nodes that wait for something: a breaker (`@b:`), a child (`@c:`), a limit (`@l:`)."""
-        waiting = (name for name, state in self.states.items() if state.letter in "AL")
-        asked = [f"@{kind}:{name}" for name in waiting for kind in "bcl"]
-        found: dict[str, str] = {}
-        for part in parts(asked, _NOTES_A_CALL):
-            texts = zip(part, self.store.fields(self.execution, *part), strict=True)
-            found.update((name, text) for name, text in texts if text is not None)
-        return found
-
-    @cached_property
-    def workers(self) -> Mapping[str, Worker]:
-        return looking.workers(self.store)
-
-    @cached_property
-    def lanes(self) -> Mapping[str, str]:
-        """The lanes whose nodes no worker fitted, and why."""
-        return self.store.unfit()
-
-    @cached_property
-    def places(self) -> Mapping[tuple[str, str], Place]:
-        """Where queued nodes stand, by node and lane."""
-        asked = [
-            (name, lane, self.priority(self.nodes[name]))
-            for name, state in self.states.items()
-            if state.letter == "Q"
-            for lane in self.lanes_of(self.nodes[name], state)
-        ][:_MOST_PLACES]
-        found = looking.places(self.store, [(lane, priority, self.hint(name)) for name, lane, priority in asked])
-        return {(name, lane): place for (name, lane, _), place in zip(asked, found, strict=True)}
-
-    def lanes_of(self, node: PlanNode, state: _State) -> list[str]:
-        """Return the lanes in which a queued node may stand: the one of its queue, or one of those nobody fitted."""
-        queue = queue_of(node)
-        if state.token:
-            return [lane for lane in self.lanes if lane.partition("@")[0] == queue]
-        return [queue + {"": "", "s": "!"}.get(state.flag, "!!")]
-
-
 def explain(store: Store, execution: str) -> Explanation:
     """Return why an execution, and each of its nodes that is not done, waits.
 
@@ -175,25 +57,42 @@ def explain(store: Store, execution: str) -> Explanation:
         UnknownExecution: it is past its retention.
     """
     try:
-        look = _Look(store, execution)
+        look = Standing(store, execution)
     except PlanGone:
-        fields = _fields(store, execution)
+        fields = fields_of(store, execution)
         status = ExecutionState(fields["@st"])
         return Explanation(
             execution, fields["@wf"], status, None if status.ended else causes.PlanMissing(fields["@pl"])
         )
-    found = {}
+    found: dict[str, Cause] = {}
     if look.status not in (ExecutionState.COMPLETED, ExecutionState.CANCELLED):
         found = {name: _cause(look, node) for name, node in look.nodes.items() if not look.is_done(name)}
+    found |= _steps(look)
     return Explanation(execution, look.fields["@wf"], look.status, _of_execution(look), found)
 
 
-def _cause(look: _Look, node: PlanNode) -> Cause:
+def _cause(look: Standing, node: PlanNode) -> Cause:
     state = look.state(node.id)
     return _FINDERS[state.letter](look, node, state)
 
 
-def _of_execution(look: _Look) -> Cause | None:
+def _steps(look: Standing) -> dict[str, Cause]:
+    """Return the cause of each undo that has not ended, and of the handler: at work, dead, or behind the one before it."""
+    began = [name for name in look.steps if name in look.states and not look.is_done(name)]
+    found = {name: _cause(look, look.steps[name]) for name in began}
+    if look.status is not ExecutionState.COMPENSATING:
+        return found
+    to_come = [node + UNDO for node in look.store.to_be_undone(look.execution)]
+    if look.fields["@fate"] == ExecutionState.FAILED and "@told" not in look.fields:
+        to_come += [name for name in look.steps if not name.endswith(UNDO)]
+    # One runs at a time, so each waits for the one before it.
+    at_work = [name for name in began if look.state(name).letter != "F"]
+    before = [*at_work[:1], *to_come]
+    waiting = to_come[1 - len(at_work[:1]) :]
+    return found | {name: causes.Parents((before[i],)) for i, name in enumerate(waiting)}
+
+
+def _of_execution(look: Standing) -> Cause | None:
     if look.status is ExecutionState.SCHEDULED:
         limit = look.fields.get("@lim")
         if limit is not None and pools.waits(look.store, limit, look.execution):
@@ -203,17 +102,27 @@ def _of_execution(look: _Look) -> Cause | None:
         return None
     if look.status is ExecutionState.COMPENSATING:
         fate, left = look.fields.get("@fate", ""), len(look.store.to_be_undone(look.execution))
-        return causes.Compensating(fate, look.fields.get("@why", ""), look.fields.get("@bad", ""), left)
+        late = "@late" in look.fields and not look.fields.get("@bad")
+        reason = causes.DEADLINE if late else look.fields.get("@why", "")
+        return causes.Compensating(fate, reason, look.fields.get("@bad", ""), left)
     return _put_aside(look)
 
 
-def _put_aside(look: _Look, *_: Any) -> Cause:
+def _put_aside(look: Standing, *_: Any) -> Cause:
     status, fields = look.status, look.fields
+    # One that was cancelled while it was paused may have a node that failed, which is not why it ends.
+    node = "" if fields.get("@fate") == ExecutionState.CANCELLED else fields.get("@bad", "")
+    undone = "@undone" in fields
     reason = fields.get("@pause", "") if status is ExecutionState.PAUSED else fields.get("@why", "")
-    return causes.PutAside(str(status), reason, fields.get("@bad", ""))
+    if not node and "@late" in fields:
+        reason = causes.DEADLINE
+    if status is not ExecutionState.FAILED:
+        return causes.PutAside(str(status), reason, node, undone=undone)
+    remedy = look.remedy(node)
+    return causes.PutAside(str(status), reason, node, remedy.verb, remedy.execution, undone)
 
 
-def _waiting(look: _Look, node: PlanNode, _state: _State) -> Cause:
+def _waiting(look: Standing, node: PlanNode, _state: NodeField) -> Cause:
     if look.status is ExecutionState.SCHEDULED or "@held" in look.fields:
         begins = _of_execution(look)
         return begins if begins is not None and not node.awaited else causes.Parents(node.awaited)
@@ -223,8 +132,8 @@ def _waiting(look: _Look, node: PlanNode, _state: _State) -> Cause:
     return causes.Releasing() if look.status is ExecutionState.RUNNING else _put_aside(look)
 
 
-def _queued(look: _Look, node: PlanNode, state: _State) -> Cause:
-    if look.status is not ExecutionState.RUNNING and not is_step(node.id):
+def _queued(look: Standing, node: PlanNode, state: NodeField) -> Cause:
+    if not look.may_start(node.id):
         return _put_aside(look)
     lanes = look.lanes_of(node, state)
     found = ((lane, look.places.get((node.id, lane))) for lane in lanes)
@@ -242,52 +151,59 @@ def _queued(look: _Look, node: PlanNode, state: _State) -> Cause:
     return causes.Queued(queue, priority, *at, workers)
 
 
-def _leased(look: _Look, _node: PlanNode, state: _State) -> Cause:
+def _leased(look: Standing, _node: PlanNode, state: NodeField) -> Cause:
     session = state.token.partition(".")[0]
     return causes.Leased(session, look.workers.get(session), state.since_ms, state.failures + 1)
 
 
-def _timer(_look: _Look, _node: PlanNode, state: _State) -> Cause:
+def _timer(look: Standing, node: PlanNode, state: NodeField) -> Cause:
+    # A pause stops no timer; in an execution that ends, what comes due is put aside.
+    if not look.may_start(node.id) and look.status is not ExecutionState.PAUSED:
+        return _put_aside(look)
     # What was tried before keeps the token of its attempt.
     return causes.Timer("retry" if state.token else "delay", state.since_ms, state.failures)
 
 
-def _awaiting(look: _Look, node: PlanNode, state: _State) -> Cause:
+def _awaiting(look: Standing, node: PlanNode, state: NodeField) -> Cause:
     if node.id in look.maps:
         total, begun, done, *_ = (int(count) for count in look.maps[node.id].split("|"))
         return causes.Items(total, begun, done)
     breaker = look.notes.get(f"@b:{node.id}")
-    if state.flag == "b" and breaker is not None:
+    if state.flag.startswith("b") and breaker is not None:
         found = view(breaker, *breakers.read(look.store, [breaker]).get(breaker, ({}, 0, 0)))
         return causes.Refused(breaker, found.state, found.until_ms, found.waiting)
     child = look.notes.get(f"@c:{node.id}")
-    if state.flag == "c" and child is not None:
+    if state.flag.startswith("c") and child is not None:
         execution, _, number = child.partition("|")
         workflow, status = look.store.fields(execution, "@wf", "@st")
         return causes.Child(execution, workflow or "", status or "gone", int(number or 1))
-    return causes.Awaiting(event_of(node), state.since_ms if state.flag == "t" else None)
+    return causes.Awaiting(event_of(node), state.since_ms if state.flag.startswith("t") else None)
 
 
-def _limited(look: _Look, node: PlanNode, _state: _State) -> Cause:
+def _limited(look: Standing, node: PlanNode, _state: NodeField) -> Cause:
+    if not look.may_start(node.id):
+        return _put_aside(look)
     return _of_limit(look, look.notes.get(f"@l:{node.id}", node.type))
 
 
-def _of_limit(look: _Look, name: str) -> Cause:
+def _of_limit(look: Standing, name: str) -> Cause:
     view = pools.limits(look.store, [name])[name]
     return causes.Limited(name, view.holders, view.waiting, view.rests_until_ms)
 
 
-def _dead(look: _Look, node: PlanNode, state: _State) -> Cause:
-    member = look.hint(node.id)
-    died_at_ms = look.store.died_at_ms(member)
+def _dead(look: Standing, node: PlanNode, state: NodeField) -> Cause:
     raw = look.store.outputs(look.execution, [node.id]).get(node.id)
     error = decode_error(raw[1:]) if raw and raw.startswith(ERROR_MARK) else None
-    letter = None if died_at_ms is None else member.replace("|", ":", 1)
-    return causes.Dead(letter, died_at_ms or state.since_ms, state.failures, error)
+    died_at_ms = look.died_at_ms.get(node.id)
+    if died_at_ms is None and is_step(node.id):
+        return causes.Dead(None, state.since_ms, state.failures, error, None)
+    letter = None if died_at_ms is None else f"{look.execution}:{node.id}"
+    remedy = look.remedy(node.id)
+    return causes.Dead(letter, died_at_ms or state.since_ms, state.failures, error, remedy.verb, remedy.execution)
 
 
 #: How the cause of a node is found, by the letter of its state.
-_FINDERS: dict[str, Callable[[_Look, PlanNode, _State], Cause]] = {
+_FINDERS: dict[str, Callable[[Standing, PlanNode, NodeField], Cause]] = {
     "W": _waiting,
     "Q": _queued,
     "R": _leased,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
@@ -29,6 +30,7 @@ class StartOptions:
     priority: int = 5
     delay_s: float = 0.0
     at: datetime | None = None
+    deadline_s: float | None = None
     key: str | None = None
     throttle_s: float | None = None
     debounce_s: float | None = None
@@ -57,16 +59,22 @@ class StartOptions:
     def _numbers(self) -> list[str]:
         problems = []
         if type(self.priority) is not int or not 1 <= self.priority <= _MOST_PRIORITY:
-            problems.append(f"priority is {self.priority!r}; it goes from 1 (last) to 10 (first).")
+            problems.append(f"priority is {shorten(self.priority)}; it goes from 1 (last) to 10 (first).")
         delay_s = self.delay_s
         if isinstance(delay_s, bool) or not isinstance(delay_s, int | float) or not 0 <= delay_s < math.inf:
-            problems.append(f"delay_s is {delay_s!r}; it is zero or more seconds.")
+            problems.append(f"delay_s is {shorten(delay_s)}; it is zero or more seconds.")
         elif delay_s > _LONGEST_DELAY_S:
-            problems.append(f"delay_s is {delay_s!r}; it is at most a hundred years, {_LONGEST_DELAY_S} seconds.")
+            problems.append(
+                f"delay_s is {shorten(delay_s)}; it is at most a hundred years, {_LONGEST_DELAY_S} seconds."
+            )
         if self.at is not None and not (isinstance(self.at, datetime) and self.at.tzinfo is not None):
-            problems.append(f"at is {self.at!r}; it is a datetime with a time zone, as datetime.now(UTC) is.")
+            problems.append(f"at is {shorten(self.at)}; it is a datetime with a time zone, as datetime.now(UTC) is.")
+        elif self.at is not None and self.at.timestamp() > time.time() + _LONGEST_DELAY_S:
+            problems.append(f"at is {self.at.isoformat()}; it is at most a hundred years from now.")
         elif self.at is not None and self.delay_s:
             problems.append("at and delay_s are both given; say one of the two.")
+        if (problem := deadline_fault(self.deadline_s)) is not None:
+            problems.append(problem)
         return problems
 
     def _periods(self) -> list[str]:
@@ -74,8 +82,8 @@ class StartOptions:
         problems = []
         given = {name: getattr(self, name) for name in ("throttle_s", "debounce_s") if getattr(self, name) is not None}
         for name, value in given.items():
-            if isinstance(value, bool) or not isinstance(value, int | float) or not 0.001 <= value <= _LONGEST_DELAY_S:
-                problems.append(f"{name} is {value!r}; it is seconds from 0.001 up, at most a hundred years.")
+            if (problem := _time_fault(name, value)) is not None:
+                problems.append(problem)
             if self.key is None:
                 problems.append(f"{name} goes by a key; give key as well, such as key='customer-7'.")
         if len(given) > 1:
@@ -123,6 +131,18 @@ def check_reason(reason: str, done: str) -> None:
     problem = _fault("reason", reason, _LONGEST_REASON, least=0)
     if problem:
         raise InputError(f"The execution cannot be {done} so: {problem}", workflow="", problems=(problem,))
+
+
+def deadline_fault(deadline_s: object) -> str | None:
+    """Return what is wrong with a deadline, or None; None stands for that of the workflow."""
+    return None if deadline_s is None else _time_fault("deadline_s", deadline_s)
+
+
+def _time_fault(name: str, value: object) -> str | None:
+    """Return what is wrong with a time that is not nothing, or None."""
+    if not isinstance(value, bool) and isinstance(value, int | float) and 0.001 <= value <= _LONGEST_DELAY_S:
+        return None
+    return f"{name} is {shorten(value)}; it is seconds from 0.001 up, at most a hundred years."
 
 
 def is_storable(text: object) -> bool:

@@ -10,6 +10,7 @@ import msgspec
 
 from spane.control import steps
 from spane.errors import UnknownExecution
+from spane.model import items
 from spane.model.event import Event
 from spane.model.outcome import NodeError, decode_error
 from spane.model.plan import PlanNode, is_step
@@ -66,6 +67,14 @@ def plan_nodes(store: Store, plan: str) -> dict[str, PlanNode]:
     """Return every node of a plan by its id, in plan order; `PlanGone` where it is not in the store."""
     pages = (store.plan_page(plan, number) for number in range(store.plan_head(plan).pages))
     return {node.id: node for page in pages if page is not None for node in page.nodes}
+
+
+def plan_steps(store: Store, plan: str, begun: Iterable[str]) -> dict[str, PlanNode]:
+    """Return by its id every step that may follow a failure of a plan; of the undos of items those that have begun."""
+    known = store.plan_steps(plan)
+    found = {name: node for name, node in known.items() if items.MARK not in name}
+    of_items = (name for name in begun if items.MARK in name)
+    return found | {name: msgspec.structs.replace(known[items.program_of(name)], id=name) for name in of_items}
 
 
 def states_of(store: Store, execution: str, nodes: Iterable[PlanNode]) -> dict[str, str]:

@@ -9,6 +9,7 @@ import msgspec
 
 from spane.authoring.workflow import Workflow
 from spane.control import reading, steps
+from spane.control.options import deadline_fault
 from spane.control.starting import check_names
 from spane.errors import InputError, StoreError, UnknownExecution
 from spane.graph.spelling import hint
@@ -31,22 +32,37 @@ def replay(
     *,
     from_node: str | None = None,
     inputs: Mapping[str, Any] | None = None,
+    deadline_s: float | None = None,
 ) -> str:
     """Start a replay and return its id; nothing of the original changes."""
+    if (problem := deadline_fault(deadline_s)) is not None:
+        name = workflow.name if workflow is not None else ""
+        raise InputError(f"Execution {original!r} cannot be replayed so: {problem}", workflow=name, problems=(problem,))
     raw = _inputs(store, original, workflow, inputs)
     execution = new_execution_id()
     aside = 0 if from_node is None else _prepare(store, original, execution, from_node)
-    begin(store, original, execution, raw, aside)
+    begin(store, original, execution, raw, aside, within_ms=None if deadline_s is None else round(deadline_s * 1000))
     return execution
 
 
-def begin(store: Store, original: str, execution: str, inputs: bytes, aside: int, plan: Plan | None = None) -> None:
+def begin(
+    store: Store,
+    original: str,
+    execution: str,
+    inputs: bytes,
+    aside: int,
+    plan: Plan | None = None,
+    *,
+    within_ms: int | None = None,
+) -> None:
     """Start an execution linked to another, with its inputs or others, and on its plan or another one that is stored.
 
-    `aside` is how many nodes and cursors `prepare` has put aside for it, 0 where it begins with its entry nodes.
+    `aside` is how many nodes and cursors `prepare` has put aside for it, 0 where it begins with its entry nodes; `within_ms`
+    its deadline, where that is not the original's.
     """
     other = ("", "") if plan is None else (plan.hash, plan.workflow)
-    code, *rest = store.call("replay", store.clock.injected, original, execution, inputs, aside, *other)
+    within = "" if within_ms is None else within_ms
+    code, *rest = store.call("replay", store.clock.injected, original, execution, inputs, aside, *other, within)
     if code == b"unknown":
         raise UnknownExecution(original)
     if code == b"noplan":

@@ -124,6 +124,7 @@ class Starter:
             key_means="t" if options.throttle_s else "d" if options.debounce_s else "",
             period_ms=round((options.throttle_s or 0) * 1000),
             at_ms=None if options.at is None else round(options.at.timestamp() * 1000),
+            within_ms=None if options.deadline_s is None else round(options.deadline_s * 1000),
         )
 
     def _store_plan(self, workflow: Workflow[..., Any]) -> str:

@@ -17,7 +17,9 @@ def faults(draft: Draft) -> Iterator[Fault]:
     """Find what is wrong with the deadline and with waits for events."""
     deadline_s = draft.deadline_s
     if deadline_s is not None and not (is_duration(deadline_s) and deadline_s > 0):
-        message = f"deadline_s is {deadline_s!r}; give seconds above 0, or None for no deadline."
+        message = (
+            f"deadline_s is {deadline_s!r}; give seconds above 0, at most a hundred years, or None for no deadline."
+        )
         yield Fault("bad-option", message, draft.where)
     events: Counter[str] = Counter()
     for call in draft.calls:

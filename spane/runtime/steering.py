@@ -44,6 +44,10 @@ class Steering:
         """Retry dead letters, (execution, node) each; `ok` comes with the generation of the execution."""
         return self._ask("heal", dead)
 
+    def may_heal(self, dead: Sequence[tuple[str, str]]) -> list[Reply | StoreError]:
+        """Return what `heal` would answer by now; nothing is written."""
+        return self._ask("heal", ((*each, "ask") for each in dead))
+
     def discard(self, dead: Sequence[tuple[str, str]]) -> list[Reply | StoreError]:
         """Discard dead letters, (execution, node) each."""
         return self._ask("discard", ((*each, self._store.limits.retention_ms) for each in dead))

@@ -68,6 +68,8 @@ class Start:
     key_means: Literal["", "t", "d"] = ""
     period_ms: int = 0
     at_ms: int | None = None
+    #: How long after its beginning it fails; None for what its plan says.
+    within_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +181,7 @@ class Store:
             self.clock.injected, start.execution, start.plan, start.workflow, start.priority, start.delay_ms,
             start.inputs, start.key, start.digest, start.tenant, start.metadata, start.pool,
             "" if start.at_ms is None else start.at_ms, start.key_means, start.period_ms,
+            "" if start.within_ms is None else start.within_ms,
         )  # fmt: skip
 
     def start_many(self, starts: Sequence[Start]) -> list[StartReply | StoreError]:

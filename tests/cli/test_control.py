@@ -64,7 +64,9 @@ def test_a_dead_letter_is_listed_shown_retried_and_its_execution_completes(spane
     assert [letter, "adding", "failed"] == out.splitlines()[1].split()[:3]
     [fields] = json.loads(spane("dlq", "ls", "--json")[1])["dead_letters"]
     assert (letter, failed, "risky", 1) == (fields["id"], fields["execution"], fields["node"], fields["attempts"])
-    assert "ValueError: not mended yet" in spane("dlq", "show", letter)[1]
+    shown = spane("dlq", "show", letter)[1]
+    assert "after 1 attempt.\n" in shown
+    assert "ValueError: not mended yet" in shown
     assert fields == json.loads(spane("dlq", "show", letter, "--json")[1])
     (folder / "mended").touch()
     assert (0, f"{letter} runs again\n", "") == spane("dlq", "retry", letter)
@@ -134,6 +136,7 @@ def test_a_breaker_is_listed_and_reset(spane, folder):
         "@workflow\ndef paying(n: int) -> int:\n    return pay(n)\n"
     )
     assert {"breakers": []} == json.loads(spane("breakers", "ls", "--json")[1])
+    assert (0, "", "No circuit breaker has seen a failure within a day.\n") == spane("breakers", "ls")
     spane("run", "bank.py", "n=1")
     assert ["bank", "open", "1"] == spane("breakers", "ls")[1].splitlines()[1].split()[:3]
     assert (0, "bank is closed\n", "") == spane("breakers", "reset", "bank")
@@ -235,6 +238,11 @@ def test_a_signal_reaches_the_node_that_waits_for_it(spane, folder, request):
     code, _, told = spane("signal", execution, "sad", "hello")
     assert 2 == code
     assert "has no wait for an event 'sad'. It waits for 'said'." in told
+    code, _, told = spane("signal", execution, "said", "5", "--target", "asking.py")
+    assert (2, True) == (code, "data: expected a valid string, got 5" in told), told
+    (folder / "flows.py").write_text(FLOWS)
+    code, _, told = spane("signal", execution, "said", "5", "--target", "flows.py")
+    assert (2, True) == (code, f"--target flows.py is not the workflow of execution '{execution}'" in told), told
     kept = "said is kept for whoever will wait for it\n"
     assert (0, kept, "") == spane("signal", execution, "said", "hello", "--key", "one")
     again = json.loads(spane("signal", execution, "said", "hello", "--key", "one", "--json")[1])
@@ -273,3 +281,23 @@ def test_inputs_of_a_replay_need_to_know_the_workflow(run, folder, redis_url):
         refused.returncode,
         "Say by --target FILE:WORKFLOW where the workflow stands" in refused.stderr,
     )
+
+
+def test_a_deadline_of_a_run_and_of_a_replay(spane, folder):
+    (folder / "flows.py").write_text(
+        FLOWS
+        + "\n\nfrom spane import sleep\n\n\n@workflow\ndef napping(n: int) -> int:\n    return prepared(sleep(prepared.named('first')(n), 60))\n"
+    )
+    code, out, _ = spane("run", "flows.py:napping", "n=1", "--deadline", "0.3", "--json")
+    told = json.loads(out)
+    assert (1, "spane.errors:DeadlineExceeded") == (code, told["error"]["type"])
+    code, out, _ = spane("replay", told["execution"], "--deadline", "3600", "--json")
+    assert 0 == code
+    before = spane("ls", "--all", "--json")[1]
+    for verb in (["run", "flows.py:napping", "n=1"], ["replay", told["execution"]]):
+        code, _, complaint = spane(*verb, "--deadline", "nan")
+        assert (2, True) == (
+            code,
+            "deadline_s is nan; it is seconds from 0.001 up, at most a hundred years." in complaint,
+        )
+    assert before == spane("ls", "--all", "--json")[1]

@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 import os
 import random
+import signal
 import time
 from pathlib import Path
+from typing import Annotated
 
-from spane import Context, Retry, Unrecoverable, current, node, workflow
+from pydantic import AfterValidator
+
+from spane import Breaker, Context, Retry, Unrecoverable, current, node, wait_for_event, workflow
 
 FOLDER = "SPANE_CRASH_FOLDER"
 #: The longest a node waits to be let go on; a test that forgets to fails instead of hanging.
@@ -188,6 +192,46 @@ def blobs(n: int) -> int:
 @workflow
 def mapped_wide(values: list[int]) -> int:
     return add_up(step.map(values))
+
+
+def die() -> None:
+    """End this process as the kernel does that is short of memory."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def heed(data: str) -> str:
+    """Do what an event's data says, where a worker reads it: whoever signals it reads it as well."""
+    if FOLDER in os.environ:
+        with (folder() / "heeded").open("a") as file:
+            file.write(f"{os.getpid()}\n")
+        if data == "die":
+            die()
+        wait_for(data)
+    return data
+
+
+@workflow
+def heeding(n: int) -> str:
+    return wait_for_event("said", Annotated[str, AfterValidator(heed)])
+
+
+@node(
+    retry=Retry(attempts=1),
+    breaker=Breaker(name="bank", failure_threshold=1, success_threshold=1, timeout_s=1, when_open="wait"),
+)
+def pay(how: str, context: Context = current()) -> str:
+    tell(context, how=how)
+    if how == "fail":
+        raise ConnectionError("the bank is closed")
+    if how == "die":
+        die()
+    wait_for(how)
+    return how
+
+
+@workflow
+def paying(how: str) -> str:
+    return pay(how)
 
 
 LOAD = (chain, diamond, layered, mapped)

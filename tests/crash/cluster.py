@@ -99,7 +99,11 @@ class Cluster:
         environment = {**os.environ, **settings, "SPANE_REDIS_URL": self.url, app.FOLDER: str(self.folder)}
         with (self.folder / "workers.log").open("ab") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "dramatiq", "spane.worker", "tests.crash.app", "-p", "1", "-t", "8"],
+                # Where a node kills its process before the master has heard of that, it waits so long for it.
+                [
+                    sys.executable, "-m", "dramatiq", "spane.worker", "tests.crash.app", "-p", "1", "-t", "8",
+                    "--worker-fork-timeout", "5000",
+                ],
                 env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
         worker = WorkerProcess(process)

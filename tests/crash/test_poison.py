@@ -19,7 +19,7 @@ def test_a_node_that_aborts_its_process_is_a_dead_letter_after_three_crashes_of_
     until("the neighbours' start", lambda: len(cluster.ran(neighbours.id)) == 8)
     poison = cluster.start(workflow, {"n": 1})
     cluster.open("open")
-    until("the end of the poison", lambda: _revived(cluster) and poison.status().ended)
+    until("the end of the poison", lambda: revived(cluster) and poison.status().ended)
     neighbours.wait(timeout_s=30)
     assert "failed" == poison.status()
     lost = [event for event in poison.events() if event.kind is EventKind.NODE_LOST]
@@ -34,7 +34,7 @@ def test_a_node_that_aborts_its_process_is_a_dead_letter_after_three_crashes_of_
     cluster.check()
 
 
-def _revived(cluster: Cluster) -> bool:
+def revived(cluster: Cluster) -> bool:
     """Start workers that died again, as a process manager does."""
     for worker in list(cluster.workers):
         if worker.process.poll() is not None:

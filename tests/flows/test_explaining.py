@@ -83,3 +83,17 @@ def test_a_node_that_waits_for_a_limit_by_key_names_the_key(place):
     assert [f"{first.id}|one_per_customer"] == list(found.holders)
     place.open(gate)
     assert [customer] * 2 == [one.result(timeout_s=20) for one in (first, second)]
+
+
+def test_one_that_compensates_says_which_undo_is_at_work_and_what_helps_afterwards(place):
+    gate = place.gate()
+    execution = place.start(app.buying, {"order": 7, "card": "visa", "how": "broken", "gate": gate})
+    until("it is undone", lambda: place.saw(execution, "reserve~undo"))
+    found = execution.explain()
+    assert ("compensating", "leased", "replay") == (
+        found.cause.kind, found.nodes["reserve~undo"].kind, found.nodes["ship"].remedy,
+    )  # fmt: skip
+    place.open(gate)
+    assert "failed" == execution.wait(timeout_s=20)
+    assert "and has compensated; replay execution" in str(execution.explain().cause)
+    assert ["ship"] == list(execution.explain().nodes)

@@ -372,13 +372,27 @@ def test_an_execution_that_has_not_ended_at_its_deadline_fails(place):
     with pytest.raises(DeadlineExceeded) as raised:
         execution.result(timeout_s=20)
     assert (
-        f"Execution {execution.id!r} failed: it had not ended at the deadline of workflow 'too_slow'. What ran then was "
-        "stopped. Raise deadline_s, or see by its events what took so long, and replay it."
+        f"Execution {execution.id!r} of workflow 'too_slow' failed: it had not ended at its deadline. What ran then was "
+        "stopped. See by its events what took so long, and replay it; replay(deadline_s=...) gives it another deadline."
     ) == str(raised.value)
     assert ("failed", []) == (execution.status(), place.saw(execution, "shown"))
     [passed] = place.events(execution, "deadline_passed")
     assert 500 <= passed.at_ms - place.events(execution, "execution_started")[0].at_ms
     assert [] == place.dead_letters(execution)
+
+
+def test_a_start_says_its_own_deadline_which_a_replay_keeps_or_changes(place):
+    execution = place.start(waits.quick, {"value": 5}, deadline_s=0.5, delay_s=0.001)
+    assert 5 == execution.result(timeout_s=20)
+    [late, bad] = place.engine.start_many(waits.napping, [{"value": 1}, {}], deadline_s=0.3)
+    assert isinstance(bad, InputError)
+    assert "failed" == late.wait(timeout_s=20)
+    with pytest.raises(DeadlineExceeded):
+        late.replay().result(timeout_s=20)
+    longer = late.replay(deadline_s=3600)
+    until("it sleeps", lambda: longer.nodes()["sleep"].state in ("retrying", "parked"))
+    assert "running" == longer.status()
+    longer.cancel()
 
 
 def test_what_runs_at_the_deadline_is_told_to_stop(place):

@@ -244,7 +244,7 @@ MUTANTS = (
     Mutant("a signal that was kept is not taken", "if signal then rouse(", "if false then rouse(", "await"),
     Mutant(
         "a node that is roused is not queued",
-        "  line(queue, own ~= '' and own or h[4], execution .. '|' .. node)\n  return true",
+        "  line(lane_of(queue, flag), own ~= '' and own or h[4], execution .. '|' .. node)\n  return true",
         "  return true",
     ),
     Mutant("a slot is taken by everybody", "  if room(pool, rule, now) < 1 then return false end\n", ""),

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import fakeredis
+import msgspec
 import pytest
 
 from spane.model.outcome import NodeError, encode_error
@@ -28,6 +29,10 @@ def node(name: str, *parents: str, takes_input: bool = False, **options: Any) ->
 
 def plan(*nodes: PlanNode, workflow: str = "staged") -> Plan:
     return Plan(workflow, nodes)
+
+
+def with_deadline(made: Plan, ms: int = 1_000) -> Plan:
+    return msgspec.structs.replace(made, deadline_ms=ms)
 
 
 ONE = plan(node("only"))

@@ -6,6 +6,7 @@ import pytest
 
 from spane.ops.breakers import BreakerState
 from tests.transitions.breaking import (
+    FAILURES,
     NAME,
     OPEN_MS,
     ask,
@@ -190,3 +191,24 @@ def test_a_clock_that_is_set_back_does_not_keep_it_open(stage):
     stage.client.hset(stage.keys.breaker(NAME), "until", stage.now_ms + 3_600_000)
     [claim] = claims(stage, 1, 500)
     assert "probe" == ask(stage, claim)[0]
+
+
+def test_a_suspect_that_waits_at_it_goes_on_as_one(stage):
+    claims(stage, 1)
+    stage.clock.advance(5_001)
+    while stage.store.rescue():
+        pass
+    for number in range(FAILURES):
+        stage.start(execution=f"x90{number}")
+    for claim in stage.fetch(alone=0):
+        tell(stage, claim)
+        stage.fail(claim)
+    [claim] = stage.fetch()
+    stage.store.mark(claim.execution, claim.node, claim.token)
+    assert ("a", "open") == (claim.flag, ask(stage, claim)[0])
+    wait(stage, claim)
+    assert "ba" == stage.field("only", "x0").rpartition("|")[2]
+    stage.clock.advance(OPEN_MS)
+    assert [] == stage.fetch(alone=0)
+    [again] = stage.fetch()
+    assert ("a", 0, "probe") == (again.flag, again.crashes, ask(stage, again)[0])

@@ -125,3 +125,92 @@ def test_in_an_execution_that_is_failing_it_is_put_aside_and_begins_anew_when_th
     assert "failed" == stage.status()
     stage.call("heal", stage.now_ms, "x1", "bad")
     assert {"wait", "bad"} == {claim.node for claim in stage.fetch()}
+
+
+# A suspect that waits
+
+
+def lose(stage, session):
+    """Let a worker die that holds the node alone."""
+    stage.clock.advance(LIMITS.lease_ms + 1)
+    while stage.store.rescue():
+        pass
+
+
+def flag(stage, name="wait"):
+    return stage.field(name).rpartition("|")[2]
+
+
+def suspect(stage, made=WAIT):
+    """Return the claim of a node whose worker died, and that runs alone with its mark."""
+    stage.start(made)
+    stage.fetch("dead")
+    lose(stage, "dead")
+    [claim] = stage.fetch()
+    assert "a" == claim.flag
+    assert stage.store.mark("x1", claim.node, claim.token)
+    return claim
+
+
+@pytest.mark.parametrize("how", ["time", "sweep"])
+def test_a_suspect_that_waits_stays_one_and_its_mark_is_over(stage, how):
+    claim = suspect(stage)
+    wait(stage, claim, delay_ms=1_000)
+    assert ("A", "ta") == (stage.state("wait"), flag(stage))
+    if how == "sweep":
+        stage.client.delete(stage.keys.timers)
+        stage.clock.advance(LIMITS.patience_ms + 1)
+        assert 1 == stage.store.sweep()[1]
+    stage.clock.advance(1_000)
+    assert [] == stage.fetch(alone=0)
+    [again] = stage.fetch()
+    assert ("a", 0, b"t") == (again.flag, again.crashes, again.values[1])
+    stage.commit(again)
+    assert ["child"] == [each.node for each in stage.fetch()]
+
+
+def test_what_kills_its_workers_each_time_it_wakes_is_a_dead_letter_after_three_crashes(stage):
+    claim = suspect(stage)
+    charged = []
+    for _ in range(3):
+        # It always comes to its wait first, and what kills comes after that.
+        wait(stage, claim, delay_ms=100)
+        stage.clock.advance(100)
+        [awake] = stage.fetch("next")
+        assert stage.store.mark("x1", "wait", awake.token)
+        lose(stage, "next")
+        charged.append(stage.field("wait").split("|")[3])
+        claim = next(iter(stage.fetch()), None)
+    assert (["1", "2", "3"], None, "failed") == (charged, claim, stage.status())
+    assert ["x1|wait"] == [each.decode() for each in stage.client.zrange(stage.keys.dead_letters, 0, -1)]
+
+
+def test_a_suspect_that_is_not_alone_waits_with_others_and_goes_on_with_them(stage):
+    stage.start(plan(node("wait", waits=True), node("beside")))
+    stage.fetch("dead")
+    lose(stage, "dead")
+    claims = {claim.node: claim for claim in stage.fetch()}
+    assert {"s"} == {claim.flag for claim in claims.values()}
+    wait(stage, claims["wait"], delay_ms=100)
+    stage.clock.advance(100)
+    [again] = stage.fetch(alone=0)
+    assert ("wait", "s") == (again.node, again.flag)
+
+
+def test_a_node_that_is_no_suspect_wakes_as_none(stage, waiting):
+    assert "t" == flag(stage)
+    stage.clock.advance(1_000)
+    [again] = stage.fetch(alone=0)
+    assert "" == again.flag
+
+
+def test_a_suspect_that_wakes_in_an_execution_that_is_paused_is_offered_as_one(stage):
+    claim = suspect(stage)
+    wait(stage, claim, delay_ms=100)
+    stage.call("pause", stage.now_ms, "x1", "")
+    stage.clock.advance(100)
+    assert ([], "P", "a") == (stage.fetch(), stage.state("wait"), flag(stage))
+    stage.call("resume", stage.now_ms, "x1", LIMITS.retention_ms, LIMITS.dead_letter_retention_ms)
+    assert [] == stage.fetch(alone=0)
+    [again] = stage.fetch()
+    assert "a" == again.flag

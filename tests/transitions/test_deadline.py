@@ -5,12 +5,9 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from spane.model.plan import Plan
-from tests.transitions.conftest import CHAIN, PAIR
-
-
-def with_deadline(made: Plan, ms: int = 1_000) -> Plan:
-    return msgspec.structs.replace(made, deadline_ms=ms)
+from spane.model.plan import LimitRule
+from tests.transitions.conftest import CHAIN, ONE, PAIR, node, plan, with_deadline
+from tests.transitions.test_descend import CHILD, calling, descend
 
 
 def timers(stage):
@@ -130,3 +127,94 @@ def test_a_replay_has_a_deadline_of_its_own(stage):
     stage.clock.advance(1_000)
     stage.fetch()
     assert "failed" == stage.status("x2")
+
+
+# A deadline that a start says
+
+
+def due(stage, execution="x1"):
+    score = stage.client.zscore(stage.keys.timers, f"d|{execution}")
+    return None if score is None else int(score) - stage.now_ms
+
+
+@pytest.mark.parametrize("made", [PAIR, with_deadline(PAIR, 60_000)], ids=["plan without one", "plan with one"])
+@pytest.mark.parametrize("delay_ms", [0, 500])
+def test_the_deadline_of_a_start_takes_the_place_of_its_plans(stage, made, delay_ms):
+    stage.start(made, within_ms=2_000, delay_ms=delay_ms)
+    stage.clock.advance(delay_ms)
+    stage.fetch()
+    assert 2_000 == due(stage)
+    stage.clock.advance(2_000)
+    stage.fetch("w2")
+    assert ("failing", "1") == (stage.status(), stage.field("@late"))
+
+
+def test_a_start_that_says_none_writes_nothing_of_it(stage):
+    stage.start(PAIR)
+    assert (None, None, None) == (stage.field("@within"), stage.field("@end"), due(stage))
+
+
+def test_a_start_that_waits_for_its_limit_counts_from_when_it_begins(stage):
+    limited = msgspec.structs.replace(PAIR, limit=LimitRule(concurrency=1))
+    stage.start(limited, "x0", pool="@staged")
+    stage.start(limited, pool="@staged", within_ms=2_000)
+    assert ("scheduled", None) == (stage.status(), due(stage))
+    stage.clock.advance(1_000)
+    stage.store.cancel("x0", "")
+    stage.fetch()
+    assert ("running", 2_000) == (stage.status(), due(stage))
+
+
+def test_of_starts_that_are_held_together_the_last_says_it(stage):
+    def ask(name, within_ms):
+        stage.start(PAIR, name, key="k", key_means="d", delay_ms=500, within_ms=within_ms)
+
+    ask("x1", 2_000)
+    ask("x2", 3_000)
+    assert "3000" == stage.field("@within")
+    ask("x3", None)
+    assert None is stage.field("@within")
+    ask("x4", 4_000)
+    stage.clock.advance(500)
+    stage.fetch()
+    assert 4_000 == due(stage)
+
+
+def test_a_repeated_start_changes_nothing_of_it(stage):
+    stage.start(PAIR, key="k", within_ms=2_000)
+    before = stage.everything()
+    stage.start(PAIR, key="k", within_ms=9_000)
+    assert before == stage.everything()
+
+
+@pytest.mark.parametrize(("said", "kept"), [("", 2_000), (5_000, 5_000)])
+def test_a_replay_keeps_it_unless_it_says_another(stage, said, kept):
+    stage.start(with_deadline(PAIR, 60_000), within_ms=2_000)
+    stage.clock.advance(700)
+    stage.call("replay", stage.now_ms, "x1", "x2", "", 0, "", "", said)
+    assert (kept, str(kept)) == (due(stage, "x2"), stage.field("@within", "x2"))
+    stage.call("replay", stage.now_ms, "x2", "x3", "", 0, "", "", "")
+    assert kept == due(stage, "x3")
+
+
+def test_one_node_that_is_run_alone_does_not_take_it_over(stage):
+    stage.start(PAIR, within_ms=2_000)
+    alone = plan(node("one"), workflow="staged:one")
+    stage.put(alone)
+    stage.call("replay", stage.now_ms, "x1", "x2", b"{}", 0, alone.hash, alone.workflow, "")
+    assert ("running", None, None) == (stage.status("x2"), due(stage, "x2"), stage.field("@within", "x2"))
+
+
+def test_a_dead_letter_that_is_retried_has_the_time_of_its_start_anew(stage):
+    stage.start(with_deadline(ONE, 60_000), within_ms=2_000)
+    stage.fail(*stage.fetch())
+    stage.clock.advance(700)
+    stage.call("heal", stage.now_ms, "x1", "only")
+    assert 2_000 == due(stage)
+
+
+def test_a_child_has_its_own(stage):
+    stage.put(CHILD)
+    stage.start(plan(calling()), within_ms=2_000)
+    descend(stage, *stage.fetch())
+    assert ("running", None) == (stage.status("c1"), due(stage, "c1"))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from tests.transitions.conftest import CHAIN, DIAMOND, LIMITS, PAIR, node, plan
-from tests.transitions.test_deadline import with_deadline
+from tests.transitions.conftest import CHAIN, DIAMOND, LIMITS, PAIR, node, plan, with_deadline
 from tests.transitions.test_pause import pause
 from tests.transitions.test_resume import drain, resume
 
@@ -234,3 +233,16 @@ def test_a_timer_that_came_due_after_the_end_is_offered_again(stage):
     drain(stage)
     assert "completed" == stage.status()
     assert LIMITS.retention_ms >= stage.kept_ms(stage.keys.execution("x1"))
+
+
+def test_asked_it_answers_the_same_and_changes_nothing(stage):
+    def ask(name, execution="x1"):
+        return stage.call("heal", stage.now_ms, execution, name, "ask")
+
+    failed(stage)
+    stage.client.zadd(stage.keys.dead_letters, {"gone|first": stage.now_ms})
+    before, told = stage.everything(), stage.facts()
+    assert [["ok", 1], ["unknown"], ["unknown"]] == [ask("first"), ask("second"), ask("first", "gone")]
+    assert (before, told) == (stage.everything(), stage.facts())
+    heal(stage, "first")
+    assert ["unknown"] == ask("first")

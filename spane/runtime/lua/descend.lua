@@ -28,8 +28,8 @@ if not r[2] then
   return {'gone'}
 end
 if redis.call('EXISTS', P .. 'x:' .. child) == 1 then return {'again'} end
-local letter, holder, failures, crashes
-if r[1] then letter, holder, failures, crashes = read_state(r[1]) end
+local letter, holder, failures, crashes, _, flag
+if r[1] then letter, holder, failures, crashes, _, flag = read_state(r[1]) end
 if holder ~= token then
   event('z', execution .. '|' .. node .. '|' .. token)
   return {'fenced'}
@@ -47,13 +47,14 @@ if r[2] ~= 'running' then
   -- Nothing starts now; whoever resumes or heals has the node run again.
   put_aside(execution, 'node|' .. node, r[2])
   event('k', execution .. '|' .. node .. '|the execution is ' .. r[2])
-  local field = state('P', '', failures, crashes, now, '')
+  local field = state('P', '', failures, crashes, now, suspicion(flag))
   run_no_more(execution, {status = r[2], run = tonumber(r[3])}, now, ARGV[12], ARGV[13], {node, field})
   return {'ok', 0}
 end
 if priority == '' then priority = r[4] end
 event('a', execution .. '|' .. node .. '|' .. token .. '||execution ' .. child .. ' of ' .. workflow)
-redis.call('HSET', X, node, state('A', token, failures, crashes, now, 'c'), '@c:' .. node, child .. '|' .. round, '@ch', '1')
+redis.call('HSET', X, node, state('A', token, failures, crashes, now, 'c' .. suspicion(flag)), '@c:' .. node,
+  child .. '|' .. round, '@ch', '1')
 redis.call('HDEL', P .. 'o:' .. execution, '@w:' .. node)
 redis.call('RPUSH', P .. 'c:' .. execution, child .. '|' .. node)
 hold(plan_hash, kids)

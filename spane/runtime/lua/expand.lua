@@ -22,8 +22,8 @@ if not r[2] then
   redis.call('HDEL', P .. 'w:' .. session, execution .. '|' .. map)
   return {'gone'}
 end
-local letter, holder, failures, crashes
-if r[1] then letter, holder, failures, crashes = read_state(r[1]) end
+local letter, holder, failures, crashes, _, flag
+if r[1] then letter, holder, failures, crashes, _, flag = read_state(r[1]) end
 if holder ~= token then
   event('z', execution .. '|' .. map .. '|' .. token)
   return {'fenced'}
@@ -37,10 +37,10 @@ if status ~= 'running' and status ~= 'paused' then
   -- An execution that is ending begins nothing; one that is healed begins this map anew.
   put_aside(execution, 'node|' .. map, status)
   event('k', execution .. '|' .. map .. '|the execution is ' .. status)
-  fields = {map, state('P', token, failures, crashes, now, '')}
+  fields = {map, state('P', token, failures, crashes, now, suspicion(flag))}
 else
   event('m', execution .. '|' .. map .. '|' .. token .. '|' .. int(m.total))
-  fields = {map, state('A', token, failures, crashes, now, '')}
+  fields = {map, state('A', token, failures, crashes, now, suspicion(flag))}
   local open = tonumber(r[5])
   if status == 'paused' then
     put_aside(execution, 'cursor|' .. execution .. '|i:' .. map .. '|0', status)

@@ -5,10 +5,11 @@
 -- parent failed by it, the parent waits for it again and so goes on as well, and whoever stands above. Of an execution that
 -- has compensated, steps can be retried alone: what was undone cannot go on.
 -- KEYS  1 prefix
--- ARGV  1 now or ''   2 execution   3 node
--- Returns {'ok', generation} | {'unknown'} no such dead letter | {'illegal', status} its execution is being cancelled,
---         was cancelled, or runs past its deadline; {'illegal', status, who} one above | {'passed', status} its execution went on without it | {'noplan', plan} the plan is not here
---         | {'undone', status} its execution has compensated; {'undone', status, who} one above
+-- ARGV  1 now or ''   2 execution   3 node   4 'ask' to hear what this would answer, and have nothing written; or nothing
+-- Returns {'ok', generation} | {'unknown'} no such dead letter | {'illegal', status} its execution is being cancelled, was
+--         cancelled, or runs past its deadline; {'illegal', status, who} one above | {'passed', status} its execution went on
+--         without it | {'noplan', plan} the plan is not here | {'undone', status} its execution has compensated;
+--         {'undone', status, who} one above
 -- Events  d, a, U. Bound: 500 nodes and cursors that were put aside, at each level above as well, the rest by cursor.
 --@include clock
 --@include event
@@ -23,7 +24,7 @@ if not redis.call('ZSCORE', P .. 'dl', hint) then return {'unknown'} end
 local h = redis.call('HMGET', X, node, '@st', '@pl', '@pr', '@undone', '@late')
 local status, plan_hash, priority = h[2], h[3], h[4]
 if not status or not h[1] or string.sub(h[1], 1, 1) ~= 'F' then
-  redis.call('ZREM', P .. 'dl', hint)
+  if ARGV[4] ~= 'ask' then redis.call('ZREM', P .. 'dl', hint) end
   return {'unknown'}
 end
 local plan = P .. 'p:' .. plan_hash
@@ -39,6 +40,7 @@ if not step then
   above, refusal = ancestors_of(execution)
   if not above then return refusal end
 end
+if ARGV[4] == 'ask' then return {'ok', tonumber(redis.call('HGET', X, '@g'))} end
 -- Writes from here on.
 local now = clock(ARGV[1])
 stamp(ARGV[1])

@@ -5,6 +5,7 @@
 --       7 inputs (opaque)   8 start key or ''   9 digest of the inputs   10 tenant   11 metadata (opaque)
 --       12 pool of the workflow's limit or ''   13 when it begins, in ms, or '' where the delay says so
 --       14 what the key does: '' one execution for good, t one in a period, d one after a quiet time   15 that time in ms
+--       16 how long after its beginning it fails, in ms; '' or nothing for what its plan says
 -- Returns {'ok', execution} | {'again', execution} the key's execution | {'conflict', execution} same key, other
 --         inputs | {'noplan'} the plan, or one of its sub-workflows, is not stored here | {'past', now} it was to
 --         begin before now.
@@ -26,6 +27,7 @@ local execution, plan_hash, workflow, priority, delay = ARGV[2], ARGV[3], ARGV[4
 local inputs, key, digest, tenant, metadata = ARGV[7], ARGV[8], ARGV[9], ARGV[10], ARGV[11]
 local X, plan = P .. 'x:' .. execution, P .. 'p:' .. plan_hash
 local mode, period = ARGV[14] or '', ARGV[15]
+local within = (ARGV[16] or '') ~= '' and ARGV[16] or nil
 local kinds = {t = 'recent:', d = 'quiet:'}
 local start_key = P .. (kinds[mode] or 'key:') .. workflow .. ':' .. key
 local holder = key ~= '' and redis.call('GET', start_key)
@@ -47,7 +49,7 @@ if at then delay = at - now end
 if at and delay <= 0 then return {'past', int(now)} end
 -- Writes from here on.
 if mode == 'd' then
-  local known = holder and put_off(holder, plan_hash, kids, inputs, priority, metadata, now + delay, now)
+  local known = holder and put_off(holder, plan_hash, kids, inputs, priority, metadata, within, now + delay, now)
   redis.call('SET', start_key, known and holder or execution, 'PX', int(delay + 86400000))
   if known then return {'again', holder} end
 elseif mode == 't' then redis.call('SET', start_key, execution .. '|' .. int(now + period), 'PX', int(period + 10000))
@@ -60,10 +62,11 @@ redis.call('HSET', P .. 'o:' .. execution, '@in', inputs)
 redis.call('ZADD', P .. 'active', int(now), execution)
 if limits then set_rules(limits, now) end
 if ARGV[12] ~= '' then redis.call('HSET', X, '@lim', ARGV[12]) end
+if within then redis.call('HSET', X, '@within', within) end
 if delay > 0 then
   redis.call('HSET', X, '@due', int(now + delay))
   set_timer('s|' .. execution, now + delay, redis.call('HGET', plan, 'queue'))
 elseif ARGV[12] == '' or may_begin(execution, ARGV[12], priority, now) then
-  begin(execution, X, plan, priority, now)
+  begin(execution, X, plan, priority, now, within)
 end
 return {'ok', execution}

@@ -162,8 +162,9 @@ local function mend(execution, X, node, text, h)
     if may_start(h[1], node) then mend_timer('n|' .. execution .. '|' .. node, since) end
     return
   end
-  if letter == 'A' and flag == 'c' then return mend_child(execution, node, h) end
-  if letter == 'A' and flag == 't' and h[1] == 'running' then
+  local waits = letter == 'A' and string.match(flag, '^[tbc]')
+  if waits == 'c' then return mend_child(execution, node, h) end
+  if waits == 't' and h[1] == 'running' then
     return mend_timer('w|' .. execution .. '|' .. node, since)
   end
   if letter == 'L' and may_start(h[1], node) then return mend_waiter(execution, node, h) end
@@ -171,7 +172,7 @@ local function mend(execution, X, node, text, h)
   if not letter or (since + patience > now and since <= now + 1000) then return end
   if letter == 'R' then return mend_lease(execution, node, token) end
   if not may_start(h[1], node) then return end
-  if flag == 'b' then return mend_waiting(execution, X, node) end
+  if waits == 'b' then return mend_waiting(execution, X, node) end
   if letter ~= 'Q' then return end
   local profile = redis.call('HGET', P .. 'p:' .. h[2], profile_field(node))
   if not profile then return end

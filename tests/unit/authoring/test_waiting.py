@@ -129,11 +129,13 @@ def test_more_waits_for_one_event_than_a_signal_looks_at_are_a_fault():
         _ = flow.plan
 
 
-@pytest.mark.parametrize("deadline_s", [0, -5, float("nan"), "soon"])
+@pytest.mark.parametrize("deadline_s", [0, -5, float("nan"), 1e300, True, "soon"])
 def test_a_deadline_is_a_time(deadline_s):
     @workflow(deadline_s=deadline_s)
     def flow(n: int) -> str:
         return dispatch(n)
 
-    with pytest.raises(DefinitionError, match=r"give seconds above 0, or None for no deadline\."):
+    with pytest.raises(
+        DefinitionError, match=r"give seconds above 0, at most a hundred years, or None for no deadline\."
+    ):
         _ = flow.plan

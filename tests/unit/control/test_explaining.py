@@ -181,10 +181,12 @@ def test_a_failure_holds_up_the_others_and_leaves_a_dead_letter(stage):
     ) == str(dead)
     stage.store.give_back("w1", [("x1", "two", two.token)])
     assert "failed" == stage.status()
-    assert causes.PutAside("failed", "", "one") == cause(stage, "two")
+    assert str(cause(stage, "one")).endswith("Retry dead letter x1:one to let the execution go on.")
+    assert causes.PutAside("failed", "", "one", "retry", "x1") == cause(stage, "two")
     assert "a retry of its dead letter lets it go on" in str(whole(stage))
     stage.call("discard", stage.now_ms, "x1", "one", 60_000)
-    assert "Its dead letter is gone; replay the execution." in str(cause(stage, "one"))
+    assert "Its dead letter is gone; replay execution x1." in str(cause(stage, "one"))
+    assert "The execution failed because of 'one'; replay execution x1 to run it again." == str(whole(stage))
 
 
 def test_a_node_that_no_worker_fits_says_why_and_who_looks_for_it(stage):

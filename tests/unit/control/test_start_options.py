@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from datetime import UTC, datetime
 
 import pytest
 
@@ -12,6 +13,7 @@ from spane.control.starting import Starter
 from spane.errors import UnknownExecution
 from spane.model.outcome import Failed, NodeError
 from spane.model.plan import Output
+from spane.model.state import ExecutionState
 from spane.runtime.claim import Claim
 from spane.runtime.inheritance import Inheritance
 from spane.settings import Settings
@@ -62,6 +64,18 @@ def keeping(n: int) -> int:
         ({"delay_s": -1}, "delay_s is -1; it is zero or more seconds."),
         ({"delay_s": float("nan")}, "delay_s is nan; it is zero or more seconds."),
         ({"delay_s": 1e300}, "delay_s is 1e+300; it is at most a hundred years, 3162240000 seconds."),
+        *(
+            ({"deadline_s": value}, f"deadline_s is {value!r}; it is seconds from 0.001 up, at most a hundred years.")
+            for value in (0, -1, 0.0001, float("nan"), float("inf"), 1e300, 3_162_240_001, True, "soon")
+        ),
+        (
+            {"priority": 10**5000},
+            "priority is <int, whose repr raised ValueError>; it goes from 1 (last) to 10 (first).",
+        ),
+        (
+            {"at": datetime.max.replace(tzinfo=UTC)},
+            "at is 9999-12-31T23:59:59.999999+00:00; it is at most a hundred years from now.",
+        ),
         ({"priority": 11}, "priority is 11; it goes from 1 (last) to 10 (first)."),
         ({"priority": True}, "priority is True; it goes from 1 (last) to 10 (first)."),
     ],
@@ -176,3 +190,14 @@ def test_inputs_past_the_largest_value_are_refused_and_nothing_is_created():
         with pytest.raises(InputError, match=r"2,011 bytes of JSON; the most is 2,000 \(SPANE_MAX_VALUE_BYTES\)"):
             engine.start(measuring, {"text": "x" * 2_000})
         assert [] == list(engine.executions())
+
+
+@pytest.mark.parametrize("deadline_s", [0, float("nan"), True, 1e300])
+def test_a_replay_refuses_a_deadline_that_is_no_time(engine, deadline_s):
+    execution = engine.start(keeping, {"n": 1})
+    execution.wait(timeout_s=10)
+    problem = f"deadline_s is {deadline_s!r}; it is seconds from 0.001 up, at most a hundred years."
+    with pytest.raises(InputError) as caught:
+        execution.replay(deadline_s=deadline_s)
+    assert f"Execution {execution.id!r} cannot be replayed so: {problem}" == str(caught.value)
+    assert [execution.id] == [one.id for one in engine.executions(status=list(ExecutionState))]

@@ -37,7 +37,7 @@ end
 local function wait_again(ancestor, now)
   local execution, node, status, h = unpack(ancestor)
   local X, hint = P .. 'x:' .. execution, execution .. '|' .. node
-  local letter, token, failures, crashes = read_state(h[1])
+  local letter, token, failures, crashes, _, flag = read_state(h[1])
   local run = tonumber(h[4]) + (letter == 'R' and 0 or 1)
   if letter == 'R' then
     -- An attempt that is looking at how the child had ended; its commit is fenced.
@@ -47,10 +47,10 @@ local function wait_again(ancestor, now)
   elseif letter == 'F' then
     if status == 'failed' then reopen(execution, now) elseif status == 'failing' then fail_no_more(execution) end
     revive(execution, node)
-    failures, crashes = 0, 0
+    failures, crashes, flag = 0, 0, ''
   end
   redis.call('HDEL', P .. 'o:' .. execution, '@w:' .. node)
-  redis.call('HSET', X, node, state('A', '', failures, crashes, now, 'c'), '@run', int(run))
+  redis.call('HSET', X, node, state('A', '', failures, crashes, now, 'c' .. suspicion(flag)), '@run', int(run))
   event('a', hint .. '|||its child again')
   if letter == 'F' and (status == 'failed' or status == 'failing') then offer(execution, h[5], h[6], now) end
 end

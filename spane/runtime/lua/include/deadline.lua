@@ -1,4 +1,5 @@
--- A deadline: an execution that has not ended so long after its beginning fails. `@end` is when, `@late` that it did.
+-- A deadline: an execution that has not ended so long after its beginning fails. How long is said by its plan, or by its
+-- start in `@within`. `@end` is when, `@late` that it did.
 --@include timer
 --@include finish
 local function set_deadline(execution, ms, plan, now, fields)

@@ -5,7 +5,7 @@
 --@include timer
 
 -- Have a start that has not begun yet begin later, with what was asked for last. False where it has begun.
-local function put_off(execution, plan_hash, kids, inputs, priority, metadata, due, now)
+local function put_off(execution, plan_hash, kids, inputs, priority, metadata, within, due, now)
   local X = P .. 'x:' .. execution
   local h = redis.call('HMGET', X, '@st', '@held', '@pl')
   if h[1] ~= 'scheduled' and not (h[1] == 'paused' and h[2]) then return false end
@@ -14,6 +14,7 @@ local function put_off(execution, plan_hash, kids, inputs, priority, metadata, d
     let_go(h[3], now, 0)
   end
   redis.call('HSET', X, '@pl', plan_hash, '@pr', priority, '@meta', metadata, '@due', int(due))
+  if within then redis.call('HSET', X, '@within', within) else redis.call('HDEL', X, '@within') end
   redis.call('HSET', P .. 'o:' .. execution, '@in', inputs)
   event('B', execution .. '|' .. int(due) .. '|' .. plan_hash)
   if h[1] == 'scheduled' then set_timer('s|' .. execution, due, redis.call('HGET', P .. 'p:' .. plan_hash, 'queue')) end

@@ -11,7 +11,8 @@
 --@include deadline
 --@include due
 
-local function begin(execution, X, plan, priority, now)
+-- `within` is the deadline that its start gave it, nil for that of its plan.
+local function begin(execution, X, plan, priority, now, within)
   local out, fields = found(false), {}
   local roots, deadline = unpack(redis.call('HMGET', plan, 'roots', 'deadline'))
   if not roots then
@@ -22,6 +23,7 @@ local function begin(execution, X, plan, priority, now)
   enqueue(execution, out, priority, now, fields)
   fields[#fields + 1] = '@st'; fields[#fields + 1] = 'running'
   fields[#fields + 1] = '@open'; fields[#fields + 1] = int(#out.ready + #out.cursors)
+  deadline = within or deadline
   if deadline then set_deadline(execution, deadline, plan, now, fields) end
   write_fields(X, fields)
   return #out.ready
@@ -48,9 +50,9 @@ local function promote_other(timer, kind, execution, now, kept_ms, dead_kept_ms)
   redis.call('ZREM', P .. 't', timer)
   if kind == 's' then
     local X = P .. 'x:' .. execution
-    local h = redis.call('HMGET', X, '@st', '@pl', '@pr', '@lim')
+    local h = redis.call('HMGET', X, '@st', '@pl', '@pr', '@lim', '@within')
     if h[1] == 'scheduled' and (not h[4] or may_begin(execution, h[4], h[3], now)) then
-      return begin(execution, X, P .. 'p:' .. h[2], h[3], now)
+      return begin(execution, X, P .. 'p:' .. h[2], h[3], now, h[5] or nil)
     end
   elseif kind == 'l' then
     return end_rest(execution, now)

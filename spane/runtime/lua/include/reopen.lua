@@ -8,7 +8,7 @@
 --@include compensate
 local function reopen(execution, now, what_follows)
   local X = P .. 'x:' .. execution
-  local h = redis.call('HMGET', X, '@pl', '@wf', '@key', '@ch', '@lim')
+  local h = redis.call('HMGET', X, '@pl', '@wf', '@key', '@ch', '@lim', '@within')
   -- A child that was not yet retired still holds its plan.
   if redis.call('PTTL', X) >= 0 then keep(execution, h[1]) end
   local start_key = P .. 'key:' .. h[2] .. ':' .. (h[3] or '')
@@ -20,7 +20,7 @@ local function reopen(execution, now, what_follows)
   redis.call('HSET', X, '@st', 'running')
   redis.call('HINCRBY', X, '@g', 1)
   local plan, fields = P .. 'p:' .. h[1], {}
-  local deadline = redis.call('HGET', plan, 'deadline')
+  local deadline = h[6] or redis.call('HGET', plan, 'deadline')
   if deadline and not what_follows then
     set_deadline(execution, deadline, plan, now, fields)
     redis.call('HDEL', X, '@late')

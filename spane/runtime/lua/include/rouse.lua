@@ -12,17 +12,19 @@ local function rouse(execution, node, came, now, put)
   if letter ~= 'A' then return false end
   local ending = h[2] == 'failing' or h[2] == 'failed' or h[2] == 'compensating'
   if h[2] ~= 'running' and h[2] ~= 'paused' and not ending then return false end
-  if flag == 't' and came ~= 't' then redis.call('ZREM', P .. 't', 'w|' .. execution .. '|' .. node) end
-  if flag == 'b' then redis.call('HDEL', X, '@b:' .. node) end
+  local waits = string.match(flag, '^[tb]')
+  if waits == 't' and came ~= 't' then redis.call('ZREM', P .. 't', 'w|' .. execution .. '|' .. node) end
+  if waits == 'b' then redis.call('HDEL', X, '@b:' .. node) end
   if came then redis.call('HSET', P .. 'o:' .. execution, '@w:' .. node, came) end
+  flag = suspicion(flag)
   if not may_start(h[2], node) then
-    redis.call('HSET', X, node, state('P', '', failures, crashes, now, ''))
+    redis.call('HSET', X, node, state('P', '', failures, crashes, now, flag))
     put_aside(execution, 'node|' .. node, h[2])
     return true
   end
   local _, _, queue, own = read_profile(redis.call('HGET', P .. 'p:' .. h[3], profile_field(node)))
-  redis.call('HSET', X, node, state('Q', '', failures, crashes, now, ''))
+  redis.call('HSET', X, node, state('Q', '', failures, crashes, now, flag))
   local line = put or push
-  line(queue, own ~= '' and own or h[4], execution .. '|' .. node)
+  line(lane_of(queue, flag), own ~= '' and own or h[4], execution .. '|' .. node)
   return true
 end

@@ -1,15 +1,23 @@
 -- A node's field in x:<execution> is `letter|token|failures|crashes|since|flag` (letters: spane/model/state.py).
 -- The flag is '' at first, 's' once a worker died holding the node (a suspect), 'a' once a second one did (it runs
 -- alone from then on), and 'm' while it runs alone and has written its mark.
--- One that awaits something (A) has 't' while a timer will rouse it, and 'b' where it waits at a breaker.
+-- One that awaits something (A) has 't' while a timer will rouse it, 'b' where it waits at a breaker, 'c' where it waits for
+-- a child; and behind that what it keeps of being a suspect.
 -- `since` is when it came into the state; for a node with a timer (T, or A with 't'), when that is due.
 --@include clock
 local function read_state(text)
-  return string.match(text, '^(%a)|([^|]*)|(%d+)|(%d+)|(%d+)|(%a?)$')
+  return string.match(text, '^(%a)|([^|]*)|(%d+)|(%d+)|(%d+)|(%a*)$')
 end
 
 local function state(letter, token, failures, crashes, since, flag)
   return letter .. '|' .. token .. '|' .. failures .. '|' .. crashes .. '|' .. int(since) .. '|' .. flag
+end
+
+-- What a node keeps of its flag that parks itself, or goes on after that: it has not crashed, so its mark is over, but what
+-- it runs into when it goes on may be what killed its worker before.
+local function suspicion(flag)
+  local kept = string.match(flag, '[sam]') or ''
+  return kept == 'm' and 'a' or kept
 end
 
 -- A node's field `p:<node>` in its plan is `page;type;queue;priority;flags;fields`: where its full text stands,
