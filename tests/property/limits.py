@@ -63,6 +63,8 @@ def wrong(store: Store, *, healed: bool) -> str | None:
         held, offered, waits, rests, timed = found[at : at + 5]
         if held + offered > most and not (pool == POOL and healed):
             return f"{held} hold a slot of {pool} and {offered} were offered one, but there are {most}"
-        if waits and held + offered < most and not rests and not timed:
+        # Who was offered the last start that a rate leaves hands on as soon as it begins, or has no use for it.
+        goes_on = rests or timed or (offered and pool in RULES and RULES[pool].rate is not None)
+        if waits and held + offered < most and not goes_on:
             return f"{waits} wait for {pool}, where {most - held - offered} slots are free"
     return None
