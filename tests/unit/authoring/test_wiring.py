@@ -98,6 +98,44 @@ def test_a_near_miss_of_an_input_is_a_fault(told):
     assert "did you mean the input 'order_id'?" in told(flow)["near-miss"]
 
 
+def test_a_misspelt_argument_is_told_by_the_name_that_was_written(told):
+    @node
+    def load(order_id: int) -> int: ...
+
+    @node
+    def charge(order: int, currency: str = "EUR") -> str: ...
+
+    @workflow
+    def near_an_input(order_id: int):
+        return charge(ordr=load(order_id))
+
+    @workflow
+    def near_nothing(id: int):
+        return charge(ordr=load(order_id=id))
+
+    for flow in (near_an_input, near_nothing):
+        assert {
+            "unknown-parameter": "Node 'charge' is given 'ordr', but charge takes no parameter of that name. Did you mean "
+            "'order'?"
+        } == told(flow)
+
+
+def test_an_unknown_argument_that_is_near_nothing_hides_no_near_miss(told):
+    @node
+    def load(order_id: int) -> int: ...
+
+    @node
+    def charge(order: int, currency: str = "EUR") -> str: ...
+
+    @workflow
+    def flow(order_id: int):
+        return charge(amount=load(order_id))
+
+    faults = told(flow)
+    assert "did you mean the input 'order_id'?" in faults["near-miss"]
+    assert faults["unknown-parameter"].endswith("The parameters are order, currency.")
+
+
 def test_a_name_that_means_two_things_is_a_fault(told):
     @node
     def order() -> int: ...
