@@ -110,8 +110,8 @@ def test_a_misspelt_argument_is_told_by_the_name_that_was_written(told):
         return charge(ordr=load(order_id))
 
     @workflow
-    def near_nothing(id: int):
-        return charge(ordr=load(order_id=id))
+    def near_nothing(number: int):
+        return charge(ordr=load(order_id=number))
 
     for flow in (near_an_input, near_nothing):
         assert {
