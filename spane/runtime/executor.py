@@ -60,6 +60,7 @@ class Executor:
         self.programs = programs
         self.resources = resources
         self.watchdog = watchdog
+        self._unfit: set[str] = set()
         self._threads = ThreadPoolExecutor(_THREADS_BESIDE, "spane-beside-loop")
         self.why_cancelled: Callable[[str], str | None] = lambda execution: None
         #: In process, a failure reaches the caller itself, so Dramatiq need not log it as well.
@@ -242,11 +243,26 @@ class Executor:
             return None
         except DoesNotFit as misfit:
             claim.outcome = Unfit(misfit.fingerprint, misfit.reason)
+            self._tell_of(claim, misfit)
             return None
         except LookupError as error:
             claim.outcome = Unfit(f"{claim.type}.missing", str(error))
             return None
         return program
+
+    def _tell_of(self, claim: Claim, misfit: DoesNotFit) -> None:
+        """Tell once for each lane that its nodes cannot run here."""
+        lane = f"{claim.queue}@{misfit.fingerprint}"
+        if lane not in self._unfit:
+            self._unfit.add(lane)
+            _logger.warning(
+                "Node %r of execution %s cannot run here: %s. It stays parked, as all like it (%s), until a worker fits them: "
+                "name the module that defines the type when you start one, or deploy the code of its workflow.",
+                claim.node,
+                claim.execution,
+                misfit.reason,
+                lane,
+            )
 
     def bind(self, claim: Claim, program: Program) -> tuple[list[Any], dict[str, Any]]:
         """Read the merged values into the arguments of the function."""

@@ -71,6 +71,14 @@ def test_an_execution_whose_plan_is_gone_says_so_and_goes_on_when_it_is_back(pla
     until("the end", lambda: advanced(place) and execution.status().ended)
     assert 1 == execution.result()
     assert 1 == len(place.events(execution, "node_parked"))
+    if place.log is not None:
+        lines = until("the workers' words", lambda: told_in(place.log, f"Plan {plan} is not in the store"))
+        assert len(lines) <= 2, "each of the two processes tells it once"
+        assert "WARNING" in lines[0]
+
+
+def told_in(log, text) -> list[str]:
+    return [line for line in log.read_text().splitlines() if text in line]
 
 
 def advanced(place) -> bool:
