@@ -30,7 +30,7 @@ from redis.exceptions import (
 from redis.maint_notifications import MaintNotificationsConfig
 from redis.retry import Retry
 
-from spane.errors import StoreError, StoreFull, StoreUnavailable, StoreUnsuitable
+from spane.errors import EngineClosed, StoreError, StoreFull, StoreUnavailable, StoreUnsuitable
 from spane.model.urls import masked
 
 #: A black-holed connection is noticed within this time.
@@ -47,6 +47,17 @@ def command_client(url: str, *, timeout_s: float = COMMAND_TIMEOUT_S, retries: i
     """
     retry = Retry(ExponentialBackoff(cap=1.0, base=0.05), retries) if retries else Retry(NoBackoff(), 0)
     return _client(url, timeout_s, retry)
+
+
+def close(client: redis.Redis) -> None:
+    """Close a client for good: whatever it is asked from now on raises `EngineClosed`, where redis-py would connect again."""
+    client.close()
+    client.connection_pool = _NoConnections()
+
+
+class _NoConnections(ConnectionPool):
+    def get_connection(self, *_: Any, **__: Any) -> Any:
+        raise EngineClosed
 
 
 def blocking_client(url: str, *, block_s: float = 30.0) -> redis.Redis:
