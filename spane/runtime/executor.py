@@ -396,7 +396,7 @@ class Executor:
             error = timed_out(claim, program.node.timeout_ms or 0)
         elif tellable(error) and isinstance(error, ResultNotSerialisable):
             error = returned_by(claim.node, error)
-        outcome = classify(program.node.retry, error, node=claim.node, attempt=claim.attempt, skip_frames=1)
+        outcome = classify(program.node.retry, error, node=claim.node, attempt=claim.attempt)
         claim.outcome = outcome
         claim.exception = error
         if isinstance(outcome, RetryAt):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import dramatiq
 import pytest
 
@@ -94,7 +96,28 @@ def test_a_result_that_cannot_be_serialised_fails_the_node_at_once(place):
     assert "Node 'strange'" in event.error.message
     assert "given" in event.error.message
     assert 1 == len(place.saw(execution))
+    assert "" == event.error.traceback
+    if place.log is not None:
+        lines = logged_of(place.log, execution)
+        assert 1 == len(lines), "\n".join(lines)
+        assert lines[0].startswith("ResultNotSerialisable: Node 'strange' returned a value that is refused.")
     place.alive()
+
+
+@pytest.mark.redis
+@pytest.mark.parametrize("workflow", [app.revolting, app.revolting_async])
+def test_the_log_of_a_worker_has_the_users_own_frames_only(real, workflow):
+    execution = real.fail(workflow, text="broken")
+    lines = logged_of(real.log, execution)
+    assert [line for line in lines if line.startswith("  File ")], "\n".join(lines)
+    assert all("tests/flows/app.py" in line for line in lines if line.startswith("  File "))
+
+
+def logged_of(log, execution) -> list[str]:
+    """Return the lines that a worker logged of an execution's failure, without the line that names it."""
+    until("the log", lambda: f"{execution.id}" in log.read_text())
+    lines = log.read_text().split(execution.id, 1)[1].splitlines()[1:]
+    return list(itertools.takewhile(lambda line: not line.startswith("["), lines))
 
 
 def test_a_result_of_10_mib_arrives(place):
