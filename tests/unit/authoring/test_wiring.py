@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from spane import node, workflow
+from typing import Any
+
+from spane import Failure, node, when, workflow
 from spane.model.plan import Input, Output
 
 
@@ -171,3 +173,34 @@ def test_a_node_does_not_feed_itself(told):
 
     charge = order
     assert Input("order") == fed.draft.calls[0].arguments["order"]
+
+
+def test_an_input_that_no_node_uses_is_a_warning():
+    @node
+    def load(number: int) -> int: ...
+
+    @workflow
+    def flow(order_id: int, note: str, urgent: bool = False):
+        return load(order_id)
+
+    told = "is used by no node, and is not returned. Pass it to a node, or take it out of the signature."
+    assert [("unused-input", f"Input {name!r} {told}") for name in ("note", "urgent")] == [
+        (warning.code, warning.message) for warning in flow.warnings
+    ]
+
+
+def test_an_input_that_is_used_anywhere_is_none():
+    @node
+    def load(number: Any) -> int: ...
+
+    @node
+    def tell(failure: Failure, address: str) -> None: ...
+
+    @workflow(on_failure=tell)
+    def flow(order_id: int, limit: int, address: str, listed: int, returned: str):
+        with when(order_id > limit):
+            load([listed])
+        load.named("after")(1)
+        return returned
+
+    assert [] == flow.warnings
