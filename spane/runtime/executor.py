@@ -94,23 +94,24 @@ class Executor:
             if program.context is not None or program.resources:
                 backend = AttemptBackend(self.store, claim, program, self.why_cancelled)
                 token = self._fill(self.context(claim, program, backend), program, kwargs)
-            timeout_ms = program.node.timeout_ms
-            if program.is_async:
-                with Seat(claim):
-                    result = asyncio.run(self._awaited(claim, program, fn, args, kwargs))
-            elif timeout_ms is None:
-                with Seat(claim):
-                    result = fn(*args, **kwargs)
-            else:
-                with self.watchdog.guard(claim, timeout_ms):
-                    result = fn(*args, **kwargs)
-            claim.outcome = self._returned(claim, program, result)
+            claim.outcome = self._returned(claim, program, self._called(claim, program, fn, args, kwargs))
         except BaseException as error:  # noqa: BLE001 - user code was called, and whatever it raised is the outcome
             self.fail(claim, program, error)
         finally:
             if token is not None:
                 CURRENT.reset(token)
             claim.duration_us = int((time.monotonic() - claim.started_at) * 1e6)
+
+    def _called(
+        self, claim: Claim, program: Program, fn: Callable[..., Any], args: list[Any], kwargs: dict[str, Any]
+    ) -> Any:
+        """Call the function on this thread, where the watchdog can reach it."""
+        timeout_ms = program.node.timeout_ms
+        if program.is_async:
+            with Seat(claim):
+                return asyncio.run(self._awaited(claim, program, fn, args, kwargs))
+        with Seat(claim) if timeout_ms is None else self.watchdog.guard(claim, timeout_ms):
+            return fn(*args, **kwargs)
 
     def _run_map(self, claim: Claim, program: MapProgram) -> None:
         try:
