@@ -21,10 +21,10 @@ from spane.control.many import ManyExecutions
 from spane.control.options import StartOptions, is_storable
 from spane.control.starting import Starter, split, split_many
 from spane.control.waiting import InProcess, Waiter
-from spane.errors import SubWorkflowFailed, UnknownExecution
+from spane.errors import EngineClosed, SubWorkflowFailed, UnknownExecution
 from spane.model.state import ExecutionState
 from spane.runtime.broker import SpaneBroker
-from spane.runtime.clients import blocking_client, command_client
+from spane.runtime.clients import blocking_client, close, command_client
 from spane.runtime.clock import VirtualClock
 from spane.runtime.in_process import InProcessBroker
 from spane.runtime.keys import Keys
@@ -88,6 +88,7 @@ class Engine(ManyExecutions):
         self.dead_letters = DeadLetters(self.store)
         self._worker: Worker | None = None
         self._booting = threading.Lock()
+        self._closed = False
         self.server = None
 
     @classmethod
@@ -203,6 +204,7 @@ class Engine(ManyExecutions):
         Such an item is bad, or Redis refused it (`StoreFull`), or its reply was lost (`StoreUnavailable`); the others
         run. With `keys`, one for each, all of them can be started again and none runs twice.
         """
+        self._require_open()
         chosen, given = split_many(workflow, inputs, self.registry)
         started = self._starter.start_many(chosen, given, StartOptions.of(options), keys)
         self._serve(chosen)
@@ -252,6 +254,7 @@ class Engine(ManyExecutions):
         Raises:
             StoreUnavailable: Redis did not answer within 20 s; no worker runs.
         """
+        self._require_open()
         worker = Worker(self.broker, worker_threads=threads, worker_timeout=100)
         worker.start()
         try:
@@ -268,6 +271,7 @@ class Engine(ManyExecutions):
             )
         with self._booting:  # Threads that start the first executions together share one worker.
             if self._worker is None:
+                self._require_open()
                 worker = Worker(self.broker, worker_threads=_IN_PROCESS_THREADS, worker_timeout=10)
                 worker.start()
                 self._worker = worker
@@ -277,7 +281,12 @@ class Engine(ManyExecutions):
         """Move the clock of an engine in memory; what becomes due runs."""
         if not isinstance(self._waiter, InProcess):
             raise TypeError("Only an engine in memory has a clock that can be advanced; Redis has its own.")
+        self._require_open()
         self._waiter.advance(round(seconds * 1000))
+
+    def _require_open(self) -> None:
+        if self._closed:
+            raise EngineClosed
 
     @property
     def _in_memory(self) -> bool:
@@ -291,12 +300,16 @@ class Engine(ManyExecutions):
             _ = self.worker
 
     def close(self) -> None:
-        """Stop what this engine runs in this process and let go of its connections."""
+        """Stop what this engine runs in this process and let go of its connections.
+
+        After that, it and its executions raise `EngineClosed` for whatever needs the store.
+        """
         if self._worker is not None:
             self._worker.stop(_STOP_MS)
             self._worker = None
         self._waiter.close()
-        self.store.client.close()
+        close(self.store.client)
+        self._closed = True
         if self.server is not None:
             self.server.stop()
             self.server = None

@@ -31,6 +31,7 @@
     ├── UnknownBreaker           no circuit breaker of this name has seen a failure lately
     ├── StoreError
     │   ├── StoreUnavailable     Redis cannot be reached
+    │   ├── EngineClosed         the engine that was asked is closed
     │   ├── PlanGone             the plan of an execution is not in the store any more
     │   ├── StoreUnsuitable      Redis is too old, or set up so that data would be lost
     │   └── StoreFull            Redis is out of memory; nothing was started
@@ -370,6 +371,16 @@ class StoreError(SpaneError):
 
 class StoreUnavailable(StoreError, ConnectionError):
     """The store cannot be reached."""
+
+
+class EngineClosed(StoreError):
+    """The engine that was asked, or whose execution was, is closed and has no connections any more."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This engine is closed: its `with` is over, or its close() was called. Keep it open for as long as its executions are "
+            "asked for anything, or make another one."
+        )
 
 
 class PlanGone(StoreError):

@@ -169,7 +169,7 @@ class Assembly:
 
     def _refuse(self, call: Call, parameter: str, code: str, message: str) -> None:
         self._fault(code, message)
-        wiring.hide(call, parameter)
+        call.told.add(parameter)
 
     def _fault(self, code: str, message: str) -> None:
         self._draft.faults.append(Fault(code, message, self._draft.where))

@@ -57,5 +57,5 @@ def plain(name: str, call: Callable[[Any], Any], over: Iterable[Any], rules: Map
             if rules.on_item_failure == "fail":
                 raise
             if rules.on_item_failure == "collect":
-                found.append(describe(error, node=name, attempt=1, retryable=False, skip_frames=1))
+                found.append(describe(error, node=name, attempt=1, retryable=False))
     return found

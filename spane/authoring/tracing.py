@@ -207,7 +207,7 @@ class Trace:
                 self.fault("bad-call", f"node {call.id!r} is given {name!r} twice, by position and by name. Drop one.")
             elif parameter is not None and parameter.positional_only:
                 self.fault("bad-call", f"node {call.id!r} takes {name!r} by position only. Pass it without its name.")
-                wiring.hide(call, name)
+                call.told.add(name)
             else:
                 self._bind_one(call, parameter, name, value)
 
@@ -221,7 +221,7 @@ class Trace:
                 call.arguments[name] = source_of(value, self)
         except Unbindable as error:
             self.fault(error.code, f"node {call.id!r}, argument {name!r}: {error}")
-            wiring.hide(call, name)
+            call.told.add(name)
 
     def _merged(self, value: Any) -> list[Source]:
         bound = parents.bound_in(value)

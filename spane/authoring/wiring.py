@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from spane.errors import Fault
 from spane.graph.spelling import nearest
@@ -22,8 +21,8 @@ def by_name(draft: Draft, left_out: list[tuple[Call, Parameter]]) -> None:
     inputs = {parameter.name for parameter in draft.inputs}
     for call, parameter in left_out:
         name = parameter.name
-        if call.node_type is None or call.node_type.parameter(name) is None:
-            continue  # it has a fault already
+        if name in call.told:
+            continue
         if name in inputs and name in nodes and name != call.id:
             _refuse(
                 draft,
@@ -36,6 +35,8 @@ def by_name(draft: Draft, left_out: list[tuple[Call, Parameter]]) -> None:
             call.arguments[name] = Output(name)
         elif name in inputs:
             call.arguments[name] = Input(name)
+        elif _is_misspelt(call, name):
+            call.told.add(name)  # the checks of the graph tell of the name that was written
         elif (meant := nearest(name, (nodes | inputs) - {call.id})) is not None:
             what = "node" if meant in nodes else "input"
             _refuse(
@@ -72,11 +73,12 @@ def feeding(call: Call) -> list[str]:
 
 def _refuse(draft: Draft, call: Call, name: str, code: str, message: str) -> None:
     draft.faults.append(Fault(code, message, call.where))
-    hide(call, name)
+    call.told.add(name)
 
 
-def hide(call: Call, parameter: str) -> None:
-    """Hide a parameter whose fault is already known from the checks of the graph, which would find it again."""
-    if call.node_type is not None:
-        kept = tuple(p for p in call.node_type.parameters if p.name != parameter)
-        call.node_type = replace(call.node_type, parameters=kept)
+def _is_misspelt(call: Call, parameter: str) -> bool:
+    """Tell whether a call is given something under a name that it does not know, and that was meant to be `parameter`."""
+    if call.node_type is None or call.node_type.keywords is not None:
+        return False
+    known = [p.name for p in call.node_type.parameters if p.kind is ParameterKind.DATA]
+    return any(name not in known and nearest(name, known) == parameter for name in call.arguments)

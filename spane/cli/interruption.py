@@ -16,12 +16,14 @@ class Interruption:
     """Takes SIGINT and SIGTERM for as long as the `with` lasts.
 
     The first one is noted and nothing more, because an exception out of nowhere could leave a lock held or a start
-    half answered; whoever waits looks at `asked`. `means` tells the user what becomes of the execution.
+    half answered; whoever waits looks at `asked`. `means` tells the user what becomes of the execution, `document` is
+    what a program that reads along is owed yet, with the file descriptor that it reads.
     """
 
     def __init__(self) -> None:
         self.asked = False
         self.means = ""
+        self.document: tuple[int, str] | None = None
         self._previous: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Self:
@@ -42,5 +44,8 @@ class Interruption:
     def end(self) -> NoReturn:
         """Say how to go on, and end at once: a node that still runs would hold the process up."""
         # Past Python's buffers, which the interrupted code may hold.
+        if self.document is not None:
+            descriptor, text = self.document
+            os.write(descriptor, f"{text}\n".encode())
         os.write(2, f"Interrupted. {self.means}".rstrip().encode() + b"\n")
         os._exit(Exit.INTERRUPTED)

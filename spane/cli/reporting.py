@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from typing import TYPE_CHECKING, Any, TextIO
 
 from spane.cli import exits
 from spane.errors import ExecutionFailed, SpaneError
@@ -46,6 +49,29 @@ def set_up_logging(level: str, console: Console | None) -> None:
         logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
+@contextmanager
+def results_alone(console: Console | None) -> Iterator[TextIO]:
+    """Give stdout to results for as long as the `with` lasts: whatever else writes there writes to stderr.
+
+    That is done below Python's streams, so it holds for the programs that a node runs as well. A live picture leaves
+    stdout as it is: it shows what nodes print above itself.
+    """
+    if console is not None:
+        yield sys.stdout
+        return
+    sys.stdout.flush()
+    with os.fdopen(os.dup(1), "w", encoding=sys.stdout.encoding, errors=sys.stdout.errors) as results:
+        before = sys.stdout
+        os.dup2(2, 1)
+        try:
+            with redirect_stdout(sys.stderr):
+                yield results
+        finally:
+            before.flush()
+            results.flush()
+            os.dup2(results.fileno(), 1)
+
+
 def say(message: str, console: Console | None = None) -> None:
     """Tell the user something on stderr, above the live picture where there is one."""
     if console is not None:
@@ -56,21 +82,24 @@ def say(message: str, console: Console | None = None) -> None:
     sys.stderr.flush()
 
 
-def print_result(result: Any) -> None:
+def print_result(result: Any, to: TextIO) -> None:
     """Print a result: text as it is, all else as JSON."""
     if result is None:
         return
-    if isinstance(result, str):
-        print(result)  # noqa: T201 - the result is what this verb is for
-    else:
-        unicode = (sys.stdout.encoding or "").lower().startswith("utf")
-        print(json.dumps(plain(result), indent=2, ensure_ascii=not unicode))  # noqa: T201
+    if not isinstance(result, str):
+        unicode = (to.encoding or "").lower().startswith("utf")
+        result = json.dumps(plain(result), indent=2, ensure_ascii=not unicode)
+    _write(result, to)
 
 
-def print_json_line(fields: dict[str, Any]) -> None:
+def print_json_line(fields: dict[str, Any], to: TextIO) -> None:
     """Print one JSON object as a line, at once."""
-    sys.stdout.write(json.dumps(fields) + "\n")
-    sys.stdout.flush()
+    _write(json.dumps(fields), to)
+
+
+def _write(text: str, to: TextIO) -> None:
+    to.write(f"{text}\n")
+    to.flush()
 
 
 def plain(value: Any) -> Any:
@@ -153,10 +182,11 @@ def failure_fields(failure: BaseException) -> dict[str, Any]:
     return {"type": error_type(failure), "message": str(failure), "node": node, "attempt": None, "traceback": ""}
 
 
-def print_document(fields: dict[str, Any], *, line: bool) -> None:
-    """Print the document: as the last line of events, or by itself."""
-    if line:
-        print_json_line({"kind": "end", **fields})
-    else:
-        sys.stdout.write(json.dumps(fields, indent=2) + "\n")
-        sys.stdout.flush()
+def print_document(fields: dict[str, Any], *, line: bool, to: TextIO | None = None) -> None:
+    """Print the document, to stdout unless told otherwise: as the last line of events, or by itself."""
+    _write(as_document(fields, line=line), to or sys.stdout)
+
+
+def as_document(fields: dict[str, Any], *, line: bool) -> str:
+    """Return the text of a document."""
+    return json.dumps({"kind": "end", **fields}) if line else json.dumps(fields, indent=2)

@@ -67,10 +67,13 @@ def run(
         as_json=as_json,
         events=events,
     )
-    try:
-        code = running.carry_out(loading.workflow(target, "run"), values or [], document, options)
-    except SpaneError as error:
-        if options.machine:
-            reporting.print_document(reporting.refusal(error), line=events)
-        raise
+    console = reporting.terminal(quiet=options.machine)
+    with reporting.results_alone(console) as out:
+        try:
+            workflow = loading.workflow(target, "run")
+            code = running.carry_out(workflow, values or [], document, options, running.Screen(console, out))
+        except SpaneError as error:
+            if options.machine:
+                reporting.print_document(reporting.refusal(error), line=events, to=out)
+            raise
     raise typer.Exit(code)

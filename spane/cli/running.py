@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from spane.cli import commands, exits, loading, reporting, stores, values
 from spane.cli.exits import Exit
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from spane.authoring.workflow import Workflow
     from spane.cli.picture import Picture
     from spane.engine import Execution
+    from spane.model.event import Event
 
 #: What becomes of an execution that is watched no more.
 _MEANS = {
@@ -53,7 +54,17 @@ class RunOptions:
         return self.as_json or self.events
 
 
-def carry_out(workflow: Workflow[..., Any], pairs: Sequence[str], document: str | None, options: RunOptions) -> Exit:
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """Where a run is shown: the terminal of its live picture, if there is one, and what its result goes to."""
+
+    console: Console | None
+    results: TextIO
+
+
+def carry_out(
+    workflow: Workflow[..., Any], pairs: Sequence[str], document: str | None, options: RunOptions, screen: Screen
+) -> Exit:
     """Run the workflow to its end and return the exit code."""
     given = values.read(workflow, pairs, document)
     # Faults come before anything is opened.
@@ -65,12 +76,11 @@ def carry_out(workflow: Workflow[..., Any], pairs: Sequence[str], document: str 
         problem = "--follow watches an execution that has its inputs already; leave these out."
         raise InputError(problem, workflow=workflow.name, problems=(problem,))
     settings = stores.settings_for(options.store)
-    console = reporting.terminal(quiet=options.machine)
-    reporting.set_up_logging(settings.log_level, console)
+    reporting.set_up_logging(settings.log_level, screen.console)
     with Interruption() as interruption, stores.opened(options.store, settings) as opened:
         opened.require_suitable()
         execution, others = _begin(opened, workflow, given, options)
-        run = _Run(opened, workflow, execution, options, console, interruption)
+        run = _Run(opened, workflow, execution, options, screen, interruption)
         run.introduce()
         others.announce()
         try:
@@ -78,6 +88,8 @@ def carry_out(workflow: Workflow[..., Any], pairs: Sequence[str], document: str 
                 code = run.watch()
                 if code is None and opened.kind == "memory":
                     interruption.end()  # there is nothing to bring to an end in order
+            if code is None:
+                run.conclude()
             others.conclude()
         except StoreError as error:
             code = run.give_up(error)
@@ -148,14 +160,15 @@ class _Run:
         workflow: Workflow[..., Any],
         execution: Execution[Any],
         options: RunOptions,
-        console: Console | None,
+        screen: Screen,
         interruption: Interruption,
     ) -> None:
         self._opened = opened
         self._workflow = workflow
         self._execution = execution
         self._options = options
-        self._console = console
+        self._console = screen.console
+        self._results = screen.results
         self._interruption = interruption
         self._watch: Watch | None = None
         follow = commands.follow(options.target, execution.id, store=options.store, work=options.work)
@@ -179,9 +192,7 @@ class _Run:
         )
         with self._picture(watch) as picture:
             for end, events in watch.turns():
-                if self._options.events:
-                    for event in events:
-                        reporting.print_json_line(reporting.event_fields(event))
+                self._print_events(events)
                 hints.look(events)
                 if picture is not None:
                     picture.draw(end.status if end else None)
@@ -204,20 +215,36 @@ class _Run:
         if self._options.machine:
             self._print_document(end.status, result=end.result, failure=end.failure)
         elif end.failure is None:
-            reporting.print_result(end.result)
+            reporting.print_result(end.result, self._results)
         else:
             exits.complain(str(end.failure))
         return Exit.OK if end.failure is None else exits.code_of(end.failure)
 
     def _stop(self) -> None:
         """Tell what the user's wish to stop leads to."""
+        if self._options.machine:
+            # Should it end at once, this is what is known.
+            document = reporting.as_document(self._interrupted(), line=self._options.events)
+            self._interruption.document = (self._results.fileno(), document)
         if self._opened.kind == "embedded" or self._options.work:
             reporting.say("Stopping. What runs may finish; Ctrl-C again stops at once.")
-        if self._options.machine:
-            away = self._watch is None or self._watch.away is not None
-            self._print_document(
-                None if away else self._execution.status(), failure=KeyboardInterrupt(self._interruption.means)
-            )
+
+    def conclude(self) -> None:
+        """Print how things stand after the stop, which let what ran finish."""
+        if not self._options.machine or self._watch is None:
+            return
+        end, events = self._watch.once_more()
+        self._print_events(events)
+        self._interruption.document = None
+        if end is None:
+            reporting.print_document(self._interrupted(), line=self._options.events, to=self._results)
+        else:
+            self._print_document(end.status, result=end.result, failure=end.failure)
+
+    def _interrupted(self) -> dict[str, Any]:
+        away = self._watch is None or self._watch.away is not None
+        status = None if away else self._execution.status()
+        return self._document(status, failure=KeyboardInterrupt(self._interruption.means))
 
     def give_up(self, error: StoreError) -> Exit:
         """Say that the store cannot be used any longer, and how to watch the execution again."""
@@ -226,8 +253,18 @@ class _Run:
         exits.complain(f"{error}\n{self._interruption.means}")
         return exits.code_of(error)
 
+    def _print_events(self, events: Sequence[Event]) -> None:
+        if self._options.events:
+            for event in events:
+                reporting.print_json_line(reporting.event_fields(event), self._results)
+
     def _print_document(self, status: str | None, *, result: Any = None, failure: BaseException | None = None) -> None:
-        fields = reporting.document(
+        fields = self._document(status, result=result, failure=failure)
+        reporting.print_document(fields, line=self._options.events, to=self._results)
+
+    def _document(
+        self, status: str | None, *, result: Any = None, failure: BaseException | None = None
+    ) -> dict[str, Any]:
+        return reporting.document(
             self._execution.id, self._workflow, self._watch, status, result=result, failure=failure
         )
-        reporting.print_document(fields, line=self._options.events)

@@ -15,7 +15,7 @@ def show(
     as_json: steering.Json = False,
 ) -> None:
     """Show an execution: how it stands, and each of its nodes."""
-    from spane.cli import reporting, tables
+    from spane.cli import reporting
     from spane.control import reading
     from spane.control.listing import find_below, look
     from spane.runtime import endings
@@ -27,7 +27,13 @@ def show(
         result = endings.result(engine.store, execution_id) if listed.status == "completed" else None
     if as_json:
         reporting.print_document(_document(listed, views, below, reading.value_of(result)), line=False)
-        return
+    else:
+        _print(listed, views, below)
+
+
+def _print(listed: Any, views: dict[str, Any], below: list[tuple[str, Any]]) -> None:
+    from spane.cli import tables
+
     typer.echo(f"{listed.execution} of {listed.workflow} is {listed.status}.")
     about = {
         "started": tables.moment(listed.started_at_ms),

@@ -91,6 +91,15 @@ class Watch:
             if end is not None:
                 return
 
+    def once_more(self) -> tuple[End | None, list[Event]]:
+        """Take what came since the last turn: the events, and the end if it has come; nothing where the store is away."""
+        self._events = []
+        try:
+            return self._turn(), self._events
+        except StoreUnavailable as error:
+            self.away = error
+            return None, self._events
+
     def _turn(self) -> End | None:
         if not self.rows:
             views = self.execution.nodes().values()

@@ -117,8 +117,9 @@ def outputs(store: Store, execution: str) -> dict[str, Any]:
 
 
 def events(store: Store, execution: str) -> Iterator[Event]:
-    """Yield the execution's events so far, oldest first. Reads the stream from the execution's start on."""
-    return (event for event in store.events(before_first(store, execution)) if event.execution == execution)
+    """Yield the execution's events so far, oldest first. Reads the stream from the execution's start on, to its end."""
+    first, last = before_first(store, execution), store.fields(execution, "@ev1")[0]
+    return (event for event in store.events(first, last=last or "+") if event.execution == execution)
 
 
 def before_first(store: Store, execution: str) -> str:

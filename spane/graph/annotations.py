@@ -6,7 +6,6 @@ validator or serialiser, an unknown class, an unresolved name), it stands for `A
 
 from __future__ import annotations
 
-import dataclasses
 import types
 import typing
 from functools import reduce
@@ -30,11 +29,6 @@ _TRANSPARENT = (
     WithJsonSchema,
 )
 _WRAPPERS = (Required, NotRequired, ReadOnly, typing.Required, typing.NotRequired, typing.Final, typing.ClassVar)
-
-
-@dataclasses.dataclass(frozen=True, slots=True, eq=False)
-class Unreadable:
-    """Stands where an annotation can be seen to be there, but not seen through."""
 
 
 def opaque(metadata: Any) -> bool:

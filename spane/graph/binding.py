@@ -147,7 +147,7 @@ class _Examiner:
     def unbound(self, call: Call, node_type: NodeType) -> Iterator[Fault]:
         mend = _BIND_IN_CODE if call.location.line else _BIND_IN_DEFINITION
         for parameter in node_type.parameters:
-            if parameter.required and parameter.name not in call.arguments:
+            if parameter.required and parameter.name not in call.arguments and parameter.name not in call.told:
                 message = (
                     f"Node {call.id!r} has nothing bound to its parameter {parameter.name!r}, which has no default. "
                     f"{mend}"
@@ -172,9 +172,10 @@ class _Examiner:
                 )
                 yield Fault("unknown-parameter", message, call.where)
         if call.args and node_type.variadic is None:
+            more = "one more value" if len(call.args) == 1 else f"{len(call.args)} more values"
             message = (
-                f"Node {call.id!r} is given {len(call.args)} more values than {taker} has parameters for. "
-                "Take them out, or give the function a `*args`."
+                f"Node {call.id!r} is given {more} than {taker} has parameters for. "
+                f"Take {'it' if len(call.args) == 1 else 'them'} out, or give the function a `*args`."
             )
             yield Fault("unknown-parameter", message, call.where)
 
@@ -208,14 +209,15 @@ class _Examiner:
             yield Fault("bad-map", message, call.where)
         elif not name and call.location.line:
             return  # told where it was written
-        elif name not in call.arguments and not self._is_told_already(call.node_type, name):
+        elif name not in call.arguments and not self._is_told_already(call, call.node_type):
             data = [p.name for p in call.node_type.parameters if p.kind is ParameterKind.DATA]
             message = f"Map {call.id!r} has no list to go over: nothing is bound to {name!r}. {hint(name, data, 'parameters')}"
             yield Fault("bad-map", message, call.where)
 
-    def _is_told_already(self, node_type: NodeType, name: str) -> bool:
+    def _is_told_already(self, call: Call, node_type: NodeType) -> bool:
+        name = call.each.parameter if call.each is not None else ""
         parameter = node_type.parameter(name)
-        return parameter is not None and parameter.required
+        return name in call.told or (parameter is not None and parameter.required)
 
     def no_list(self, call: Call, parameter: Parameter, name: str, source: Source) -> Iterator[Fault]:
         """Find what is wrong with the list that a map goes over."""

@@ -33,4 +33,5 @@ def examine(draft: Draft, wiring: Wiring) -> tuple[list[Fault], list[Fault]]:
         *waits.faults(draft),
         *steps.faults(draft),
     ]
-    return faults, [*draft.warnings, *structure.unreachable(draft, wiring), *waits.warnings(draft)]
+    warnings = [*structure.unused(draft), *structure.unreachable(draft, wiring), *waits.warnings(draft)]
+    return faults, [*draft.warnings, *warnings]

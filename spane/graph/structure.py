@@ -9,13 +9,15 @@ from spane.errors import DefinitionError, Fault, ResultNotSerialisable
 from spane.graph.annotations import render
 from spane.graph.spelling import MOST_HINTS, hint, listing
 from spane.graph.steps import steps
-from spane.graph.wiring import Wiring
+from spane.graph.wiring import Wiring, bound
 from spane.graph.writing import without_text_keys
 from spane.model.codec import Reader, dump, writer
+from spane.model.conditions import tips
 from spane.model.draft import Draft
 from spane.model.freezing import freeze
 from spane.model.ids import NAME_RULE, is_name
 from spane.model.node_type import MISSING, NodeType, ParameterKind
+from spane.model.plan import Input, leaves
 
 #: A cycle longer than this is named by its first nodes.
 _NAMED_IN_CYCLE = 30
@@ -185,6 +187,25 @@ def nesting(draft: Draft) -> Iterator[Fault]:
                 "never end. Take the call out, or give one of the two another name."
             )
             yield Fault("recursion", message, call.where)
+
+
+def unused(draft: Draft) -> Iterator[Fault]:
+    """Warn of inputs that nothing takes: whoever starts the workflow has to give them for nothing."""
+    calls = (*draft.calls, *steps(draft))
+    sources = [source for call in calls for _, source in bound(call)]
+    taken = [leaf for source in sources for leaf in leaves(source)]
+    taken += [tip for call in calls for branch in call.decides for tip in tips(branch.condition)]
+    taken += [] if draft.returns is None else leaves(draft.returns)
+    names = {leaf.name for leaf in taken if isinstance(leaf, Input)}
+    if None in names:  # somebody takes all of them
+        return
+    for parameter in draft.inputs:
+        if parameter.name not in names:
+            message = (
+                f"Input {parameter.name!r} is used by no node, and is not returned. Pass it to a node, or take it out of the "
+                "signature."
+            )
+            yield Fault("unused-input", message, draft.where)
 
 
 def unreachable(draft: Draft, wiring: Wiring) -> Iterator[Fault]:

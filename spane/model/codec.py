@@ -15,7 +15,9 @@ JSON mode, so whatever was dumped comes back equal:
 from __future__ import annotations
 
 import dataclasses
+import typing
 from collections.abc import Callable
+from contextlib import suppress
 from functools import lru_cache
 from types import NoneType
 from typing import Any
@@ -252,6 +254,8 @@ def _bare_adapter(annotation: Any) -> tuple[TypeAdapter[Any], bool]:
 
 
 def _unreadable(annotation: Any, error: Exception) -> DefinitionError:
+    if isinstance(error, PydanticUserError) and error.code == "typed-dict-version":
+        return DefinitionError(f"The annotation {shorten(annotation)}", [_older_typed_dict(annotation)])
     reason = str(error).split("\n\nFor further information")[0].split("\n")[0]
     name = getattr(annotation, "__qualname__", None) or shorten(annotation)
     return DefinitionError(
@@ -264,6 +268,31 @@ def _unreadable(annotation: Any, error: Exception) -> DefinitionError:
             )
         ],
     )
+
+
+def _older_typed_dict(annotation: Any) -> Fault:
+    """Say which TypedDict of `typing`'s it is, however deep it stands: before Python 3.12 it does not tell enough of itself."""
+    found = _typed_dict_in(annotation, set())
+    named = "a TypedDict" if found is None else f"the TypedDict {found.__qualname__} of {found.__module__}"
+    return Fault(
+        "annotation_unreadable",
+        f"{named} cannot be read from JSON: before Python 3.12 that takes the TypedDict of typing_extensions. Write `from "
+        "typing_extensions import TypedDict` where it is imported from typing.",
+    )
+
+
+def _typed_dict_in(annotation: Any, seen: set[int]) -> Any:
+    if id(annotation) in seen:
+        return None
+    seen.add(id(annotation))
+    if typing.is_typeddict(annotation) and type(annotation).__module__ == "typing":
+        return annotation
+    parts = [*typing.get_args(annotation)]
+    with suppress(
+        NameError, TypeError, AttributeError, SyntaxError
+    ):  # names that are not there, what has no annotations
+        parts += typing.get_type_hints(typing.get_origin(annotation) or annotation).values()
+    return next((found for part in parts if (found := _typed_dict_in(part, seen)) is not None), None)
 
 
 def _has_serialisers(schema: Any) -> bool:

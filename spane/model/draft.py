@@ -62,6 +62,8 @@ class Call:
     config: dict[str, Any] = field(default_factory=dict)
     #: What makes it a map: which of its arguments is a list whose items it goes over.
     each: Each | None = None
+    #: Parameters that a fault was found in where the call was written, so that nothing more is said about them.
+    told: set[str] = field(default_factory=set, compare=False, repr=False)
 
     @property
     def returns(self) -> Any:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import traceback as _traceback
 from dataclasses import dataclass, field
-from types import TracebackType
 
 import msgspec
+
+from spane.model import frames
 
 
 @dataclass(frozen=True, slots=True)
 class NodeError:
     """Why an attempt failed, as data that outlives the process it happened in.
 
-    `type` is `module:qualname` of the exception, `traceback` its text with the user's own frames only.
+    `type` is `module:qualname` of the exception, `traceback` its text with the user's own frames only, `""` where there are
+    none.
     """
 
     type: str
@@ -54,13 +56,9 @@ def error_type(error: BaseException) -> str:
     return class_name(type(error))
 
 
-def describe(error: BaseException, *, node: str, attempt: int, retryable: bool, skip_frames: int = 0) -> NodeError:
-    """Turn an exception into a `NodeError`; `skip_frames` leaves out that many frames of the engine."""
-    trace = error.__traceback__
-    for _ in range(skip_frames):
-        if trace is not None and trace.tb_next is not None:
-            trace = trace.tb_next
-    text = _formatted(error, trace)
+def describe(error: BaseException, *, node: str, attempt: int, retryable: bool) -> NodeError:
+    """Turn an exception into a `NodeError`."""
+    text = _formatted(error)
     return NodeError(
         type=error_type(error),
         message=_printable(error)[:10_000],
@@ -71,12 +69,12 @@ def describe(error: BaseException, *, node: str, attempt: int, retryable: bool, 
     )
 
 
-def _formatted(error: BaseException, trace: TracebackType | None) -> str:
+def _formatted(error: BaseException) -> str:
     try:
-        return "".join(_traceback.format_exception(type(error), error, trace))
+        return frames.told(error)
     except Exception:  # noqa: BLE001 - it looks at the exception, whose attributes may be the user's own
-        frames = "".join(_traceback.format_tb(trace))
-        return f"Traceback (most recent call last):\n{frames}{type(error).__qualname__}: {_printable(error)}\n"
+        own = "".join(_traceback.format_tb(frames.own_frames(error.__traceback__)))
+        return f"Traceback (most recent call last):\n{own}{type(error).__qualname__}: {_printable(error)}\n"
 
 
 def _printable(error: BaseException) -> str:

@@ -30,7 +30,7 @@ from redis.exceptions import (
 from redis.maint_notifications import MaintNotificationsConfig
 from redis.retry import Retry
 
-from spane.errors import StoreError, StoreFull, StoreUnavailable, StoreUnsuitable
+from spane.errors import EngineClosed, StoreError, StoreFull, StoreUnavailable, StoreUnsuitable
 from spane.model.urls import masked
 
 #: A black-holed connection is noticed within this time.
@@ -47,6 +47,17 @@ def command_client(url: str, *, timeout_s: float = COMMAND_TIMEOUT_S, retries: i
     """
     retry = Retry(ExponentialBackoff(cap=1.0, base=0.05), retries) if retries else Retry(NoBackoff(), 0)
     return _client(url, timeout_s, retry)
+
+
+def close(client: redis.Redis) -> None:
+    """Close a client for good: whatever it is asked from now on raises `EngineClosed`, where redis-py would connect again."""
+    client.close()
+    client.connection_pool = _NoConnections()
+
+
+class _NoConnections(ConnectionPool):
+    def get_connection(self, *_: Any, **__: Any) -> Any:
+        raise EngineClosed
 
 
 def blocking_client(url: str, *, block_s: float = 30.0) -> redis.Redis:
@@ -100,11 +111,13 @@ _UNAVAILABLE = {
 }
 _UNSUITABLE = {
     "WRONGTYPE": "a key of SPANE's holds something else; another program uses the same names, so set SPANE_NAMESPACE",
-    "NOPERM": "its user may not run a command that SPANE needs; allow it in the ACL",
+    "NOPERM": "its user may not run a command that SPANE needs; allow it in the ACL, `spane check` says which",
     "UNKNOWN": "it does not know a command that SPANE needs; Redis 7.0 or newer or Valkey is required",
 }
 
 
+#: What a script is told when it calls what its caller may not: by Redis 7.0, and by later ones and Valkey.
+_REFUSED_INSIDE = ("The user executing the script can't ", "ACL failure in script")
 _CODES = {
     OutOfMemoryError: "OOM",
     NoScriptError: "NOSCRIPT",
@@ -122,7 +135,9 @@ def translate(error: Exception) -> StoreError:
     if isinstance(error, StoreError):
         return error
     if isinstance(error, AuthenticationError | AuthorizationError):
-        return StoreUnavailable(f"Redis refused the login: {error}. Check user and password in SPANE_REDIS_URL.")
+        return StoreUnavailable(
+            f"Redis refused the login: {str(error).rstrip('.')}. Check user and password in SPANE_REDIS_URL."
+        )
     if isinstance(error, redis.TimeoutError | TimeoutError):
         return StoreUnavailable(
             f"Redis did not answer in time ({error}); what was asked may or may not have been done. Check that it is up "
@@ -151,6 +166,11 @@ def translate(error: Exception) -> StoreError:
     return StoreError(f"Redis answered with an error: {error}")
 
 
+def is_refused(error: Exception) -> bool:
+    """Tell whether an error says that the user may not do what was asked."""
+    return _code(error) == "NOPERM"
+
+
 def _code(error: Exception) -> str:
     """Return the error code of a reply; redis-py takes some of them out of the text and makes classes of them."""
     for kind, code in _CODES.items():
@@ -161,6 +181,8 @@ def _code(error: Exception) -> str:
     text = str(error)
     if text.startswith("Function not found"):
         return "NOSCRIPT"
+    if text.startswith(_REFUSED_INSIDE):
+        return "NOPERM"
     if text.lower().startswith("unknown command"):
         return "UNKNOWN"
     return text.partition(" ")[0].strip(":") if text[:1].isupper() else ""

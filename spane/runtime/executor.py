@@ -60,6 +60,7 @@ class Executor:
         self.programs = programs
         self.resources = resources
         self.watchdog = watchdog
+        self._unfit: set[str] = set()
         self._threads = ThreadPoolExecutor(_THREADS_BESIDE, "spane-beside-loop")
         self.why_cancelled: Callable[[str], str | None] = lambda execution: None
         #: In process, a failure reaches the caller itself, so Dramatiq need not log it as well.
@@ -93,23 +94,24 @@ class Executor:
             if program.context is not None or program.resources:
                 backend = AttemptBackend(self.store, claim, program, self.why_cancelled)
                 token = self._fill(self.context(claim, program, backend), program, kwargs)
-            timeout_ms = program.node.timeout_ms
-            if program.is_async:
-                with Seat(claim):
-                    result = asyncio.run(self._awaited(claim, program, fn, args, kwargs))
-            elif timeout_ms is None:
-                with Seat(claim):
-                    result = fn(*args, **kwargs)
-            else:
-                with self.watchdog.guard(claim, timeout_ms):
-                    result = fn(*args, **kwargs)
-            claim.outcome = self._returned(claim, program, result)
+            claim.outcome = self._returned(claim, program, self._called(claim, program, fn, args, kwargs))
         except BaseException as error:  # noqa: BLE001 - user code was called, and whatever it raised is the outcome
             self.fail(claim, program, error)
         finally:
             if token is not None:
                 CURRENT.reset(token)
             claim.duration_us = int((time.monotonic() - claim.started_at) * 1e6)
+
+    def _called(
+        self, claim: Claim, program: Program, fn: Callable[..., Any], args: list[Any], kwargs: dict[str, Any]
+    ) -> Any:
+        """Call the function on this thread, where the watchdog can reach it."""
+        timeout_ms = program.node.timeout_ms
+        if program.is_async:
+            with Seat(claim):
+                return asyncio.run(self._awaited(claim, program, fn, args, kwargs))
+        with Seat(claim) if timeout_ms is None else self.watchdog.guard(claim, timeout_ms):
+            return fn(*args, **kwargs)
 
     def _run_map(self, claim: Claim, program: MapProgram) -> None:
         try:
@@ -242,11 +244,26 @@ class Executor:
             return None
         except DoesNotFit as misfit:
             claim.outcome = Unfit(misfit.fingerprint, misfit.reason)
+            self._tell_of(claim, misfit)
             return None
         except LookupError as error:
             claim.outcome = Unfit(f"{claim.type}.missing", str(error))
             return None
         return program
+
+    def _tell_of(self, claim: Claim, misfit: DoesNotFit) -> None:
+        """Tell once for each lane that its nodes cannot run here."""
+        lane = f"{claim.queue}@{misfit.fingerprint}"
+        if lane not in self._unfit:
+            self._unfit.add(lane)
+            _logger.warning(
+                "Node %r of execution %s cannot run here: %s. It stays parked, as all like it (%s), until a worker fits them: "
+                "name the module that defines the type when you start one, or deploy the code of its workflow.",
+                claim.node,
+                claim.execution,
+                misfit.reason,
+                lane,
+            )
 
     def bind(self, claim: Claim, program: Program) -> tuple[list[Any], dict[str, Any]]:
         """Read the merged values into the arguments of the function."""
@@ -381,7 +398,7 @@ class Executor:
             error = timed_out(claim, program.node.timeout_ms or 0)
         elif tellable(error) and isinstance(error, ResultNotSerialisable):
             error = returned_by(claim.node, error)
-        outcome = classify(program.node.retry, error, node=claim.node, attempt=claim.attempt, skip_frames=1)
+        outcome = classify(program.node.retry, error, node=claim.node, attempt=claim.attempt)
         claim.outcome = outcome
         claim.exception = error
         if isinstance(outcome, RetryAt):

@@ -12,6 +12,7 @@ All keys of one partition share a hash tag, so that a partition fits one slot of
     d:<execution>           list    nodes that failed it and were not retried        until retired
     c:<execution>           list    its children `execution|node`, oldest first      until retired
     p:<plan>                hash    the plan, a field or three per node              while used + 24 h
+    gone:<plan>             string  that workers were told that the plan is lost     10 min
     q:<queue>:<priority>    list    hints `execution|node`                           -
     wake:<queue>[~ or :m]   list    a token or few: for threads, loop, messages      -
     ses                     zset    worker sessions by when their lease ends         -

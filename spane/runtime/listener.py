@@ -6,7 +6,7 @@ import time
 
 import redis
 
-from spane.runtime.clients import translate
+from spane.runtime.clients import close, translate
 from spane.runtime.store import Store
 
 #: How long to wait where Redis is out of memory and will not block on a list; whoever waits looks by itself then.
@@ -43,4 +43,4 @@ class Listener:
 
     def close(self) -> None:
         """Close the connection."""
-        self._client.close()
+        close(self._client)

@@ -37,14 +37,14 @@ class ResultType:
         self._plain = type(None) if annotation is None else annotation
         self._reader = None if annotation is MISSING or annotation is Any else Reader(annotation)
 
-    def dump_for(self, node: str) -> Callable[[Any], bytes]:
-        """Return the function that dumps the results of one node.
+    def dump_for(self, node: str, *, by: str = "") -> Callable[[Any], bytes]:
+        """Return the function that dumps the results of one node; `by` says whose they are where they are not its own.
 
         It raises `ResultNotSerialisable`, or `ValueMismatch` naming the node, its annotation and the place in the value.
         """
-        return self._dump if self._reader is None else partial(self._fitting, node, self._reader)
+        return self._dump if self._reader is None else partial(self._fitting, node, by, self._reader)
 
-    def _fitting(self, node: str, reader: Reader, value: Any) -> bytes:
+    def _fitting(self, node: str, by: str, reader: Reader, value: Any) -> bytes:
         raw = self._dump(value)
         if type(value) is self._plain and self._plain in _PLAIN:
             return raw
@@ -52,15 +52,15 @@ class ResultType:
             reader.read(raw)
         except ValidationError as error:
             if not _is_instance(value, self.annotation):
-                raise self._mismatch(node, reader.problems(error, raw, "result")) from None
+                raise self._mismatch(node, by, reader.problems(error, raw, "result")) from None
         return raw
 
-    def _mismatch(self, node: str, problems: list[str]) -> ValueMismatch:
+    def _mismatch(self, node: str, by: str, problems: list[str]) -> ValueMismatch:
         lines = "\n".join(f"  - {problem}" for problem in problems[:5])
         more = f"\n  ... and {len(problems) - 5} more" if len(problems) > 5 else ""
+        whose = f"the return annotation of {node!r}" if by else "its own return annotation"
         return ValueMismatch(
-            f"Node {node!r} returned what does not fit its own return annotation, {render(self.annotation)}:\n"
-            f"{lines}{more}\nReturn what the annotation says, or change the annotation.",
+            f"{by or f'Node {node!r}'} returned what does not fit {whose}, {render(self.annotation)}:\n{lines}{more}\nReturn what the annotation says, or change the annotation.",
             node=node,
             parameter="return",
             problems=tuple(problems),

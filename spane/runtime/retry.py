@@ -80,19 +80,17 @@ def tellable(error: BaseException) -> bool:
     return True
 
 
-def classify(
-    policy: RetryPolicy, error: BaseException, *, node: str, attempt: int, skip_frames: int = 0
-) -> Failed | RetryAt:
+def classify(policy: RetryPolicy, error: BaseException, *, node: str, attempt: int) -> Failed | RetryAt:
     """Turn a raised exception into the outcome of its attempt; it is kept only where others can handle it."""
     kept = error if tellable(error) else None
     if kept is not None and isinstance(error, RetryLater):
-        record = describe(error, node=node, attempt=attempt, retryable=True, skip_frames=skip_frames)
+        record = describe(error, node=node, attempt=attempt, retryable=True)
         rests = isinstance(error, RateLimited)
         return RetryAt(
             max(_SOONEST_MS, round(error.after_s * 1000)), record, spends=False, rests=rests, exception=error
         )
     again = retryable(policy, error)
-    record = describe(error, node=node, attempt=attempt, retryable=again, skip_frames=skip_frames)
+    record = describe(error, node=node, attempt=attempt, retryable=again)
     if again and attempt < policy.attempts:
         return RetryAt(wait_ms(policy, attempt), record, exception=kept)
     return Failed(record, exception=kept)

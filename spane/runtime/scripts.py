@@ -22,6 +22,7 @@ from typing import Any
 _INCLUDE = re.compile(r"^--@include (\w+)$", re.MULTILINE)
 _HEADER = re.compile(r"\A(?:(?:#!|--).*\n)*")
 _BODY = "--@body\n"
+_COMMAND = re.compile(r"redis\.p?call\('([A-Z]+)'|command = \{'([A-Z]+)'")
 _FLAGS = re.compile(r"\A#!lua(?: flags=(\S+))?\n")
 _LIBRARY = """\
 #!lua name={address}
@@ -91,6 +92,12 @@ def sources() -> dict[str, str]:
             head, body = _split(entry.read_text("utf-8"))
             found[entry.name[:-4]] = _expanded(head, includes, set()) + _BODY + body
     return found
+
+
+@cache
+def commands() -> frozenset[str]:
+    """Return the commands that transitions call."""
+    return frozenset(name or built for text in sources().values() for name, built in _COMMAND.findall(text))
 
 
 def is_missing(error: object) -> bool:

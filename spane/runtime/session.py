@@ -38,6 +38,8 @@ class Session:
         self._pace = pace
         self._refused: set[str] = set()
         self._cancelled: dict[str, str] = {}
+        #: Plans that are gone, each of them told once.
+        self._missed: set[str] = set()
         #: Called with an execution that is cancelled and the reason.
         self.stop: Callable[[str, str], None] = lambda execution, reason: None
         self._renewed_at = time.monotonic()
@@ -102,14 +104,26 @@ class Session:
         return 0.0 if len(notices) >= NOTICES_A_CALL else self._pace.renew_s
 
     def _hear(self, notice: str) -> None:
-        """Do what a notice asks for: give back what has not begun and, of a cancelled execution, stop what runs."""
+        """Do what a notice asks for: give back what has not begun, stop what runs of a cancelled execution, or tell the user."""
         verb, _, about = notice.partition("|")
         execution, _, reason = about.partition("|")
+        if verb == "gone":
+            self._miss(reason)
+            return
         if verb == "cancel":
             self._cancelled[execution] = reason
         self._give_back(execution)
         if verb == "cancel":
             self.stop(execution, reason)
+
+    def _miss(self, plan: str) -> None:
+        if plan not in self._missed:
+            self._missed.add(plan)
+            _logger.warning(
+                "Plan %s is not in the store: it has lost data. The nodes that need it wait until its workflow is started "
+                "again, which puts it there.",
+                plan,
+            )
 
     def _give_back(self, execution: str) -> None:
         """Give back what this process has claimed of an execution and not begun."""

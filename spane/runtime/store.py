@@ -418,12 +418,12 @@ class Store:
         with translated():
             return {key.decode(): value.decode() for key, value in self._read.hgetall(self.keys.unfit).items()}
 
-    def events(self, after: str = "-", count: int = 1000) -> Iterator[Event]:
-        """Yield events from stream id `after` (exclusive, or '-' for all there are) to now."""
+    def events(self, after: str = "-", count: int = 1000, *, last: str = "+") -> Iterator[Event]:
+        """Yield events from stream id `after` (exclusive, or '-' for all there are) to `last` (inclusive), or now."""
         start = after
         while True:
             with translated():
-                entries = self._read.xrange(self.keys.events, start if start == "-" else f"({start}", "+", count)
+                entries = self._read.xrange(self.keys.events, start if start == "-" else f"({start}", last, count)
             for entry_id, fields in entries:
                 for letter, body in fields.items():
                     yield from _read(entry_id.decode(), letter, body)

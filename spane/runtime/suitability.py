@@ -1,4 +1,4 @@
-"""Whether a Redis keeps what it is given: version, eviction, persistence, cluster mode, role.
+"""Whether a Redis keeps what it is given (version, eviction, persistence, cluster mode, role) and lets us work on it.
 
 Managed services often forbid INFO or CONFIG; what cannot be read then is a warning, not a fault.
 """
@@ -13,11 +13,23 @@ import redis
 from redis.exceptions import MovedError
 
 from spane.errors import Fault, StoreUnsuitable
-from spane.runtime.clients import translate
+from spane.runtime import scripts
+from spane.runtime.clients import is_refused, translate
+from spane.runtime.keys import Keys
 
 #: What `SPANE_ALLOW_UNSAFE_REDIS` may name.
 OVERRIDABLE = frozenset({"eviction", "persistence"})
 OLDEST = (7, 0)
+#: Commands that are asked for beside those of the transitions, on keys of ours, ...
+_ON_OUR_KEYS = ("BLMOVE", "LPOS", "SMEMBERS", "ZRANGEBYSCORE")
+#: ... on none, ...
+_ON_NO_KEY = ("TIME", "FUNCTION LIST", "FUNCTION LOAD x", "FUNCTION DELETE x", "SCAN 0", "SCRIPT LOAD x")
+#: ... and on Dramatiq's, whose scripts take their namespace itself as the key.
+_DRAMATIQ = "dramatiq"
+_ON_DRAMATIQ_KEYS = (
+    "DEL", "HDEL", "HEXISTS", "HGET", "HLEN", "HMGET", "HSET", "LPOP", "RPUSH", "SADD", "SCARD", "SMEMBERS", "SREM",
+    "ZADD", "ZRANGEBYSCORE", "ZREM",
+)  # fmt: skip
 
 _logger = logging.getLogger("spane.store")
 
@@ -52,6 +64,8 @@ def examine(client: redis.Redis, *, prefix: str | None = None) -> tuple[list[Fau
         _check_persistence(client, facts, faults, warnings)
         _check_role(facts, faults)
     _check_cluster(client, facts, prefix, faults)
+    if not {"cluster", "replica", "sentinel", "version"}.intersection(fault.code for fault in faults):
+        _check_permissions(client, prefix or Keys().prefix, faults)
     return faults, warnings
 
 
@@ -127,6 +141,66 @@ def _check_cluster(client: redis.Redis, facts: dict[str, Any], prefix: str | Non
                 "on; use a Redis with cluster mode off, or connect to the node that holds the slot",
             )
         )
+
+
+def _check_permissions(client: redis.Redis, prefix: str, faults: list[Fault]) -> None:
+    """Find what the user may not do, by asking from inside a function, which runs with that user's rights."""
+    if _hello(client).get("server") == "fakeredis":
+        return
+    try:
+        refused = _not_allowed(client, prefix)
+    except redis.exceptions.OutOfMemoryError:
+        return  # nothing can be loaded just now, and that is no matter of rights
+    except redis.ResponseError as error:
+        if not is_refused(error):
+            raise translate(error) from error
+        refused = [f"{str(error).rstrip('.')}, asked for on the keys {prefix}*"]
+    except redis.RedisError as error:
+        raise translate(error) from error
+    if refused:
+        user = _ask(client.acl_whoami)
+        named = f" {user.decode() if isinstance(user, bytes) else user!s}" if user else ""
+        faults.append(
+            _fault(
+                "acl",
+                f"its user{named} may not do what SPANE needs ({'; '.join(refused[:5])}"
+                f"{f'; and {len(refused) - 5} more' if len(refused) > 5 else ''}); give it the rights by the line "
+                "`ACL SETUSER ...` that the page on running on Redis has",
+            )
+        )
+
+
+def _not_allowed(client: redis.Redis, prefix: str) -> list[str]:
+    """Return the commands that the user may not call, with what they are called on."""
+    script = scripts.load()["allowed"]
+    ours, theirs = f"{prefix}suitable", f"{_DRAMATIQ}:suitable"
+    # Every word behind a command is a key, so that each is looked at wherever the command has its keys.
+    asked = [
+        *(f"{name} {ours} {ours} {ours}" for name in (*sorted(scripts.commands() - {"LMPOP", "TIME"}), *_ON_OUR_KEYS)),
+        f"LMPOP 1 {ours} LEFT",
+        f"XREAD STREAMS {ours} 0",
+        *_ON_NO_KEY,
+        f"EVALSHA x 1 {_DRAMATIQ}",
+        *(f"{name} {theirs} {theirs} {theirs}" for name in _ON_DRAMATIQ_KEYS),
+    ]
+    call = (*script.calling, 1, prefix, *(command.replace(" ", "\n") for command in asked))
+    try:
+        refused: Any = client.execute_command(*call)
+    except redis.ResponseError as error:
+        if not scripts.is_missing(error):
+            raise
+        _load(client, script)
+        refused = client.execute_command(*call)
+    told = (text.decode().split("\n") for text in refused)
+    return [f"{words[0]} on {words[1]}" if words[-1].endswith("suitable") else " ".join(words) for words in told]
+
+
+def _load(client: redis.Redis, script: scripts.Script) -> None:
+    try:
+        client.execute_command(*script.loading)
+    except redis.ResponseError as error:
+        if not scripts.is_there_already(error):
+            raise
 
 
 def _serves(client: redis.Redis, prefix: str | None) -> bool:

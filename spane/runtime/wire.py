@@ -29,11 +29,6 @@ class Wire:
         self._pool = client.connection_pool
         self._connection: Any = None
 
-    @property
-    def connected(self) -> bool:
-        """Whether a connection stands."""
-        return self._connection is not None
-
     def _connect(self) -> Any:
         if self._connection is None:
             connection = self._pool.get_connection()

@@ -18,6 +18,7 @@ from spane.model.outcome import Failed, Outcome, Parked, Unfit
 from spane.ops.services import Services
 from spane.runtime.claim import Claim
 from spane.runtime.executor import Executor
+from spane.runtime.failure_log import OwnFrames
 from spane.runtime.lane import AsyncLane
 from spane.runtime.mishaps import put_off, timed_out
 from spane.runtime.programs import Programs
@@ -93,6 +94,7 @@ class WorkerProcess:
         self.session.stop = self._stop
         self._grace = Grace(options.grace_s, self._hand_back)
         self.services = Services()
+        self._own_frames = OwnFrames()
 
     # Life cycle.
 
@@ -104,6 +106,7 @@ class WorkerProcess:
             StoreError: Redis cannot be used.
         """
         self._reach()
+        self._own_frames.install()
         self.declare_actors()
         for service in (*self.session.services(), *self.broker.services()):
             self.services.start(service)
@@ -220,6 +223,7 @@ class WorkerProcess:
         self.lane.close()
         self.executor.close()
         self._withdraw_actors()
+        self._own_frames.remove()
         self.session.close()
 
     # Messages.

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import reprlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Any
 
 from spane.engine import Engine, Execution
 from spane.errors import ExecutionFailed, SpaneError, UnknownExecution, ValueMismatch
+from spane.model.frames import own_frames
 from spane.runtime.claim import Claim
 from spane.testing.story import Events
 
@@ -83,25 +83,6 @@ def _inputs(executor: Any, claim: Claim, program: Any) -> dict[str, Any]:
     before = dict(zip(program.positional, args, strict=False))
     rest = args[len(before) :]
     return {**before, **({f"*{program.variadic_name}": rest} if rest else {}), **kwargs}
-
-
-def is_own(names: Mapping[str, Any]) -> bool:
-    """Tell whether a module with these global names is none of the engine's."""
-    module = names.get("__name__", "")
-    return module != "spane" and not module.startswith("spane.")
-
-
-def own_frames(trace: TracebackType | None) -> TracebackType | None:
-    """Return a traceback without the frames of the engine."""
-    kept = []
-    while trace is not None:
-        if is_own(trace.tb_frame.f_globals):
-            kept.append(trace)
-        trace = trace.tb_next
-    own: TracebackType | None = None
-    for each in reversed(kept):
-        own = TracebackType(own, each.tb_frame, each.tb_lasti, each.tb_lineno)
-    return own
 
 
 def hide_engine(error: BaseException) -> None:

@@ -10,7 +10,11 @@ from typing import Any, Self
 
 from spane.authoring.node import Node
 from spane.authoring.registry import Registry
+from spane.errors import ResultNotSerialisable, Skip
 from spane.model.node_type import NodeType, Parameter, ParameterKind
+from spane.model.outcome import Awaits, Descends
+from spane.model.route import Route
+from spane.runtime.results import ResultType
 
 _FILLED_IN = (ParameterKind.CONTEXT, ParameterKind.RESOURCE, ParameterKind.PARENTS)
 
@@ -107,7 +111,7 @@ class Replacement:
                 arguments = named(args, kwargs)
                 self.calls.append(arguments)
                 given = self._answer(arguments)
-                return await given if inspect.isawaitable(given) else given
+                return self._checked(await given if inspect.isawaitable(given) else given)
 
             return dataclasses.replace(original, fn=fn, parameters=kept, is_async=True)
 
@@ -115,9 +119,19 @@ class Replacement:
             __tracebackhide__ = True
             arguments = named(args, kwargs)
             self.calls.append(arguments)
-            return self._answer(arguments)
+            return self._checked(self._answer(arguments))
 
         return dataclasses.replace(original, fn=plain, parameters=kept)
+
+    def _checked(self, value: Any) -> Any:
+        """Return what the node would have returned; a value that does not fit its annotation is told as the replacement's."""
+        if not isinstance(value, Skip | Route | Awaits | Descends):
+            name = self.node_type.name
+            try:
+                ResultType(self.node_type.returns).dump_for(name, by=f"The replacement of node {name!r}")(value)
+            except ResultNotSerialisable as error:
+                raise ResultNotSerialisable(f"Its replacement gave it. {error}", **error.__dict__) from error.__cause__
+        return value
 
 
 def _named(

@@ -68,6 +68,18 @@ wobbly = workflow.of("wobbly", wobble, steady)
 
 
 @node
+def chat(text: str) -> str:
+    print(text)  # noqa: T201
+    os.system(f"echo {text} of a program")  # what a node's own programs print counts as well
+    return text.upper()
+
+
+@workflow
+def chatty(text: str) -> str:
+    return chat(text)
+
+
+@node
 def first(folder: str) -> str:
     with Path(folder, "first").open("a") as file:
         file.write("x")

@@ -1,3 +1,4 @@
+import json
 import re
 import shlex
 import signal
@@ -7,9 +8,9 @@ import sys
 from tests.cli.conftest import environment, interrupt
 
 
-def running(start, pipes):
+def running(start, pipes, *options):
     """Start `held` and return when its second node runs."""
-    process = start("run", "shop.py:held", f"folder={pipes}")
+    process = start("run", "shop.py:held", f"folder={pipes}", *options)
     (pipes / "at").open().close()
     return process
 
@@ -39,6 +40,27 @@ def test_ctrl_c_lets_what_runs_finish_and_says_how_to_go_on(start, run, pipes):
     assert 130 == process.returncode
     command = re.search(r"is kept; go on with it: spane (run shop.py:held --follow \S+)\n", told)[1]
     assert f"{command.split()[-1]}\n" == run(*command.split()).stdout
+
+
+def test_the_document_of_an_interrupted_run_tells_how_things_stand_after_the_stop(start, pipes):
+    process = running(start, pipes, "--json")
+    process.send_signal(signal.SIGINT)
+    process.stderr.readline()
+    let_go(pipes)
+    out, _ = process.communicate(timeout=60)
+    told = json.loads(out)
+    assert (130, "completed", "succeeded") == (process.returncode, told["status"], told["nodes"]["hold"]["state"])
+    assert (told["execution"], None) == (told["result"], told["error"])
+
+
+def test_a_run_that_is_ended_at_once_prints_its_document_too(start, pipes):
+    process = running(start, pipes, "--json")
+    process.send_signal(signal.SIGINT)
+    process.stderr.readline()
+    out, _ = interrupt(process)
+    told = json.loads(out)
+    assert (130, "running", "running") == (process.returncode, told["status"], told["nodes"]["hold"]["state"])
+    assert "builtins:KeyboardInterrupt" == told["error"]["type"]
 
 
 def test_a_second_ctrl_c_ends_at_once(start, run, pipes):

@@ -77,6 +77,23 @@ def test_json_is_one_document_of_the_whole_execution(run):
     assert ("succeeded", 1) == (told["nodes"]["double"]["state"], told["nodes"]["double"]["attempt"])
 
 
+def test_what_nodes_print_goes_to_stderr_and_the_result_alone_to_stdout(run):
+    printed = "hello\nhello of a program\n"
+    plain = run("run", "shop.py:chatty", "text=hello", *MEMORY)
+    assert (0, "HELLO\n", printed) == (plain.returncode, plain.stdout, plain.stderr)
+    document = run("run", "shop.py:chatty", "text=hello", "--json", *MEMORY)
+    assert ("HELLO", printed) == (json.loads(document.stdout)["result"], document.stderr)
+    events = run("run", "shop.py:chatty", "text=hello", "--events", *MEMORY)
+    assert "end" == [json.loads(line) for line in events.stdout.splitlines()][-1]["kind"]
+    assert printed == events.stderr
+
+
+def test_what_a_module_prints_when_it_is_imported_goes_to_stderr(run, folder):
+    (folder / "loud.py").write_text("print('imported')\nfrom shop import numbers\n")
+    done = run("run", "loud.py:numbers", "n=4", "--json", *MEMORY)
+    assert ({"n": 4, "twice": 8}, "imported\n") == (json.loads(done.stdout)["result"], done.stderr)
+
+
 def test_json_tells_of_a_failure_too(run):
     done = run("run", "shop.py:failing", "what=tea", "--json", *MEMORY)
     told = json.loads(done.stdout)

@@ -1,3 +1,5 @@
+import tomllib
+
 import pytest
 
 from tests.docs.pages import LOCAL_REDIS, ROOT, Reader, commands, fits
@@ -15,6 +17,13 @@ def test_every_example_runs(page, tmp_path, request):
         reader.read(text)
     finally:
         reader.close()
+
+
+def test_the_pin_of_watchdog_is_that_of_its_extra():
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    [pin] = extras["watch"]
+    page = (ROOT / "docs" / "redis.md").read_text()
+    assert f"`pip install 'spane[watch]'` brings the right one (`{pin}`)" in page
 
 
 @pytest.mark.parametrize(

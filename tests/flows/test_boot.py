@@ -7,14 +7,16 @@ import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from dramatiq import Message
 
 from spane import Engine, node, workflow
 from spane.errors import StoreUnavailable
 from spane.settings import Settings
 from tests.flows import app
-from tests.flows.conftest import PACE, until, workers
+from tests.flows.conftest import PACE, await_boot, until, workers
 
 pytestmark = pytest.mark.redis
 
@@ -130,6 +132,31 @@ def test_a_worker_process_boots_when_redis_restarts_while_modules_are_imported(e
         assert [1, 2] == engine.start(app.relaying, {"value": [1, 2]}).result(timeout_s=20)
         assert process.poll() is None
     assert 1 == (tmp_path / "workers.log").read_text().count("The worker waits for Redis to start")
+
+
+def test_a_worker_and_a_client_need_no_more_rights_than_the_page_gives(server, tmp_path):
+    page = Path(__file__).parents[2] / "docs" / "redis.md"
+    line = next(line.strip() for line in page.read_text().splitlines() if "ACL SETUSER spane" in line)
+    server.client().execute_command(*line.split())
+    url = f"unix://spane:secret@{server.socket}"
+    with (
+        Engine(settings=Settings(redis_url=url, **PACE)) as engine,
+        workers(url, tmp_path, "-p", "1", "-t", "2") as process,
+    ):
+        await_boot(tmp_path / "workers.log")
+        assert [1, 2] == engine.start(app.relaying, {"value": [1, 2]}).result(timeout_s=20)
+        assert "completed" == engine.start(app.by_default, {"attempt": 2}).wait(timeout_s=20)
+        engine.broker.enqueue(Message("default", "ring", ("rung",), {}, {}))
+        until("the message", (tmp_path / "rung").exists)
+        held = engine.start(app.held, {"gate": "gate"})
+        until("the node", lambda: "running" in {view.state for view in held.nodes().values()})
+        held.cancel("enough")
+        assert "cancelled" == held.wait(timeout_s=20)
+        assert engine.stats()
+        assert process.poll() is None
+    log = (tmp_path / "workers.log").read_text()
+    assert "may not" not in log
+    assert "permission" not in log
 
 
 def test_a_worker_process_that_cannot_boot_ends_with_one_paragraph(server, tmp_path):

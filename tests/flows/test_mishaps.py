@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import dramatiq
 import pytest
 
@@ -71,6 +73,14 @@ def test_an_execution_whose_plan_is_gone_says_so_and_goes_on_when_it_is_back(pla
     until("the end", lambda: advanced(place) and execution.status().ended)
     assert 1 == execution.result()
     assert 1 == len(place.events(execution, "node_parked"))
+    if place.log is not None:
+        lines = until("the workers' words", lambda: told_in(place.log, f"Plan {plan} is not in the store"))
+        assert len(lines) <= 2, "each of the two processes tells it once"
+        assert "WARNING" in lines[0]
+
+
+def told_in(log, text) -> list[str]:
+    return [line for line in log.read_text().splitlines() if text in line]
 
 
 def advanced(place) -> bool:
@@ -86,7 +96,28 @@ def test_a_result_that_cannot_be_serialised_fails_the_node_at_once(place):
     assert "Node 'strange'" in event.error.message
     assert "given" in event.error.message
     assert 1 == len(place.saw(execution))
+    assert "" == event.error.traceback
+    if place.log is not None:
+        lines = logged_of(place.log, execution)
+        assert 1 == len(lines), "\n".join(lines)
+        assert lines[0].startswith("ResultNotSerialisable: Node 'strange' returned a value that is refused.")
     place.alive()
+
+
+@pytest.mark.redis
+@pytest.mark.parametrize("workflow", [app.revolting, app.revolting_async])
+def test_the_log_of_a_worker_has_the_users_own_frames_only(real, workflow):
+    execution = real.fail(workflow, text="broken")
+    lines = logged_of(real.log, execution)
+    assert [line for line in lines if line.startswith("  File ")], "\n".join(lines)
+    assert all("tests/flows/app.py" in line for line in lines if line.startswith("  File "))
+
+
+def logged_of(log, execution) -> list[str]:
+    """Return the lines that a worker logged of an execution's failure, without the line that names it."""
+    until("the log", lambda: f"{execution.id}" in log.read_text())
+    lines = log.read_text().split(execution.id, 1)[1].splitlines()[1:]
+    return list(itertools.takewhile(lambda line: not line.startswith("["), lines))
 
 
 def test_a_result_of_10_mib_arrives(place):

@@ -129,6 +129,16 @@ def test_35_an_unknown_node_type_is_not_retried(place):
     assert [] == place.events(execution, "node_retrying", "node_failed")
     assert "running" == execution.status()
     assert 1 == len(place.events(execution, "node_parked"))
+    if place.log is not None:
+        again = place.start(made, {"data": 2})
+        until("the parking of the second", lambda: place.events(again, "node_parked"))
+        again.cancel()
+        told = [line for line in place.log.read_text().splitlines() if "'from_another_app' is registered" in line]
+        assert 1 <= len(told) <= 2, "each of the two processes tells it once"
+        assert "WARNING" in told[0]
+        assert (
+            f"Node 'stranger' of execution {execution.id} cannot run here: no node type 'from_another_app'" in told[0]
+        )
     execution.cancel("no worker will have it")
     assert "cancelled" == execution.wait(timeout_s=20)
 

@@ -141,6 +141,15 @@ def test_a_node_whose_plan_is_gone_waits_and_is_told_of_once(stage):
     assert ["only"] == [claim.node for claim in stage.fetch()]
 
 
+def test_workers_hear_of_a_plan_that_is_gone_once_for_all_its_executions(stage):
+    for name in ("x1", "x2", "x3"):
+        stage.start(execution=name)
+    stage.client.delete(stage.keys.plan(ONE.hash))
+    assert [] == stage.fetch()
+    *_, notices = stage.store.renew("w1", "0")
+    assert [f"gone||{ONE.hash}"] == [text for _, text in notices]
+
+
 def test_a_node_of_a_cancelled_execution_is_dropped(stage):
     stage.start()
     stage.store.cancel("x1", "")

@@ -109,6 +109,13 @@ def _call(
         calling.fill(call, workflows, draft, extra.arguments)
     if "each" in extra.model_fields_set:
         call.each = maps.each_of(extra.each, call.node_type)
+    _bind(call, node, parents, own, draft)
+    return call
+
+
+def _bind(call: Call, node: shape.Node, parents: list[str], config: dict[str, Any], draft: Draft) -> None:
+    """Bind a call as its node says, or else by the names of its parents and of its config."""
+    extra = node.spane
     if extra.model_fields_set & {"arguments", "args", "merged"}:
         call.arguments = {name: source_of(source) for name, source in extra.arguments.items()}
         call.args = [source_of(source) for source in extra.args]
@@ -117,9 +124,8 @@ def _call(
     else:
         ordering = set(call.after)
         data = [parent for parent in parents if parent not in ordering]
-        bound = calling.binding(call, call.node_type, data, own, inputs.only(draft))
+        bound = calling.binding(call, call.node_type, data, config, inputs.only(draft))
         call.arguments, call.args, call.merged = bound.arguments, bound.args, bound.merged
-    return call
 
 
 def _compare(call: Call, parents: list[str], draft: Draft) -> None:

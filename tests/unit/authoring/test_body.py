@@ -252,7 +252,10 @@ def test_calls_that_do_not_fit_the_signature_are_faults(told):
 
     assert {"bad-call": "node 'load' is given 'b' twice, by position and by name. Drop one."} == told(twice)
     assert {"bad-call": "node 'load' takes 'a' by position only. Pass it without its name."} == told(by_name)
-    assert "Node 'load' is given 1 more values than load has parameters for." in told(too_many)["unknown-parameter"]
+    assert (
+        "Node 'load' is given one more value than load has parameters for. Take it out"
+        in told(too_many)["unknown-parameter"]
+    )
     assert "load takes no parameter of that name. The parameters are a, b." in told(unknown)["unknown-parameter"]
     assert "Node 'load' has nothing bound to its parameter 'a'" in told(missing)["unbound-parameter"]
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from spane import node, workflow
+from typing import Any
+
+from spane import Failure, node, when, workflow
 from spane.model.plan import Input, Output
 
 
@@ -98,6 +100,44 @@ def test_a_near_miss_of_an_input_is_a_fault(told):
     assert "did you mean the input 'order_id'?" in told(flow)["near-miss"]
 
 
+def test_a_misspelt_argument_is_told_by_the_name_that_was_written(told):
+    @node
+    def load(order_id: int) -> int: ...
+
+    @node
+    def charge(order: int, currency: str = "EUR") -> str: ...
+
+    @workflow
+    def near_an_input(order_id: int):
+        return charge(ordr=load(order_id))
+
+    @workflow
+    def near_nothing(number: int):
+        return charge(ordr=load(order_id=number))
+
+    for flow in (near_an_input, near_nothing):
+        assert {
+            "unknown-parameter": "Node 'charge' is given 'ordr', but charge takes no parameter of that name. Did you mean "
+            "'order'?"
+        } == told(flow)
+
+
+def test_an_unknown_argument_that_is_near_nothing_hides_no_near_miss(told):
+    @node
+    def load(order_id: int) -> int: ...
+
+    @node
+    def charge(order: int, currency: str = "EUR") -> str: ...
+
+    @workflow
+    def flow(order_id: int):
+        return charge(amount=load(order_id))
+
+    faults = told(flow)
+    assert "did you mean the input 'order_id'?" in faults["near-miss"]
+    assert faults["unknown-parameter"].endswith("The parameters are order, currency.")
+
+
 def test_a_name_that_means_two_things_is_a_fault(told):
     @node
     def order() -> int: ...
@@ -133,3 +173,34 @@ def test_a_node_does_not_feed_itself(told):
 
     charge = order
     assert Input("order") == fed.draft.calls[0].arguments["order"]
+
+
+def test_an_input_that_no_node_uses_is_a_warning():
+    @node
+    def load(number: int) -> int: ...
+
+    @workflow
+    def flow(order_id: int, note: str, urgent: bool = False):
+        return load(order_id)
+
+    told = "is used by no node, and is not returned. Pass it to a node, or take it out of the signature."
+    assert [("unused-input", f"Input {name!r} {told}") for name in ("note", "urgent")] == [
+        (warning.code, warning.message) for warning in flow.warnings
+    ]
+
+
+def test_an_input_that_is_used_anywhere_is_none():
+    @node
+    def load(number: Any) -> int: ...
+
+    @node
+    def tell(failure: Failure, address: str) -> None: ...
+
+    @workflow(on_failure=tell)
+    def flow(order_id: int, limit: int, address: str, listed: int, returned: str):
+        with when(order_id > limit):
+            load([listed])
+        load.named("after")(1)
+        return returned
+
+    assert [] == flow.warnings

@@ -199,6 +199,28 @@ def test_a_command_that_the_acl_forbids_is_said(start_server):
 
 
 @pytest.mark.redis
+@pytest.mark.parametrize(
+    ("rule", "script"), [("-time", "return redis.call('TIME')"), ("~a", "return redis.call('GET', 'b')")]
+)
+def test_a_command_that_the_acl_forbids_inside_a_script_is_said(each_server, rule, script):
+    each_server.client().execute_command("ACL", "SETUSER", "default", "resetkeys", "~a", rule)
+    error = error_of(each_server.client(), "EVAL", script, 0)
+    assert type(error) is StoreUnsuitable
+    assert "allow it in the ACL, `spane check` says which" in str(error)
+
+
+@pytest.mark.redis
+def test_a_user_who_is_turned_off_is_told_in_one_sentence(start_server):
+    server = start_server()
+    server.client().execute_command("ACL", "SETUSER", "ada", "off", ">hush")
+    with command_client(f"unix://ada:hush@{server.socket}") as client:
+        error = error_of(client, "PING")
+    assert type(error) is StoreUnavailable
+    assert ".." not in str(error)
+    assert ". Check user and password in SPANE_REDIS_URL" in str(error)
+
+
+@pytest.mark.redis
 def test_a_node_of_a_cluster_without_the_slot_is_unsuitable(start_server):
     error = error_of(start_server(cluster_enabled="yes").client(), "SET", "a", "1")
     assert isinstance(error, StoreUnavailable)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import subprocess
+from pathlib import Path
 from typing import get_args
 
 import fakeredis
@@ -13,6 +14,8 @@ from spane.errors import StoreUnavailable, StoreUnsuitable
 from spane.runtime.clients import command_client
 from spane.runtime.suitability import OVERRIDABLE, examine, require_suitable
 from spane.settings import UnsafeName
+
+REDIS_PAGE = Path(__file__).parents[3] / "docs" / "redis.md"
 
 
 def codes(faults):
@@ -117,6 +120,45 @@ def test_what_may_not_be_read_is_a_warning(start_server):
     faults, warnings = examine(server.client())
     assert (faults, codes(warnings)) == ([], ["persistence"])
     assert "CONFIG is forbidden, so snapshots could not be checked" in str(warnings[0])
+
+
+def as_user(server, *rules):
+    """Return a client of a user who may do what the rules say."""
+    server.client().execute_command("ACL", "SETUSER", "spane", "reset", "on", ">secret", *rules)
+    return command_client(f"unix://spane:secret@{server.socket}")
+
+
+@pytest.mark.redis
+@pytest.mark.parametrize(
+    ("rules", "missing"),
+    [
+        ("~* +@all -@scripting", "fcall"),
+        ("~* +@all -function|load", "function|load"),
+        ("~* +@read +@write +@connection +@blocking +@scripting +info +config|get", "(TIME)"),
+        ("~* +@all -hset", "(HSET on s:{0}:suitable; HSET on dramatiq:suitable)"),
+        ("~s:* ~dramatiq:* +@all", "(EVALSHA x 1 dramatiq)"),
+        ("~dramatiq ~dramatiq:* +@all", "s:{0}:"),
+    ],
+)
+def test_a_user_who_may_not_do_what_the_transitions_do_is_a_fault(each_server, rules, missing):
+    [fault] = examine(as_user(each_server, *rules.split()))[0]
+    assert "acl" == fault.code
+    assert missing in fault.message
+    assert "give it the rights by the line `ACL SETUSER ...`" in fault.message
+
+
+@pytest.mark.redis
+def test_the_rights_are_looked_at_again_when_the_functions_are_there(start_server):
+    server = start_server()
+    assert ([], []) == examine(server.client())
+    assert ["acl"] == codes(examine(as_user(server, "~*", "+@all", "-function|load"))[0])
+
+
+@pytest.mark.redis
+def test_the_rights_that_the_page_gives_suffice(each_server):
+    line = next(line.split() for line in REDIS_PAGE.read_text().splitlines() if "ACL SETUSER spane" in line)
+    assert ["ACL", "SETUSER", "spane", "on", ">secret"] == line[:5]
+    assert ([], []) == examine(as_user(each_server, *line[5:]))
 
 
 @pytest.mark.parametrize(

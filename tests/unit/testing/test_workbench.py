@@ -9,7 +9,8 @@ import dramatiq
 import pytest
 from dramatiq.brokers.stub import StubBroker
 
-from spane import Context, Retry, current, node, workflow
+from spane import Context, Retry, Skip, current, node, workflow
+from spane.errors import ResultNotSerialisable, ValueMismatch
 from spane.testing.workbench import Workbench
 
 
@@ -85,6 +86,35 @@ def test_replace_by_an_exception_ends_with_the_with(spane):
             spane.run(luck, number=1)
         assert 3 * [{"number": 1}] == replacement.calls
     assert 8 == spane.run(luck, number=1)
+
+
+def test_a_replacement_whose_value_does_not_fit_is_told_as_the_replacement(spane):
+    spane.replace(twice, with_="many")
+    with pytest.raises(ValueMismatch) as caught:
+        spane.run(luck, number=1)
+    assert str(caught.value).startswith(
+        "The replacement of node 'twice' returned what does not fit the return annotation of 'twice', int:\n"
+    )
+    spane.replace(twice, with_=object())
+    with pytest.raises(ResultNotSerialisable) as refused:
+        spane.run(luck, number=1)
+    assert str(refused.value).startswith(
+        "Node 'twice' returned a value that is refused. Its replacement gave it. The value"
+    )
+
+
+def test_a_replacement_may_steer_as_the_node_may(spane):
+    spane.replace(twice, with_=Skip("not today"))
+    execution = spane.start(luck, {"number": 1})
+    execution.wait()
+    assert "skipped" == execution.nodes()["twice"].state
+
+
+def test_an_exception_in_place_of_a_node_brings_no_traceback_of_the_engine(spane):
+    spane.replace(twice, with_=RuntimeError("out of order"))
+    execution = spane.start(luck, {"number": 1})
+    execution.wait()
+    assert "" == execution.nodes()["twice"].error.traceback
 
 
 def test_replace_by_an_async_function(spane):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
+import typing
 from typing import Annotated, Any, Literal, NamedTuple
 
 import pytest
@@ -45,6 +47,19 @@ class Row(TypedDict):
 class Point(NamedTuple):
     x: int
     y: int
+
+
+class Older(typing.TypedDict):
+    x: int
+
+
+@dataclasses.dataclass
+class Crate:
+    rows: list[Older]
+
+
+class Outer(TypedDict):
+    crate: Crate | None
 
 
 def refusal(annotation: Any, raw: bytes) -> ValueMismatch:
@@ -144,3 +159,15 @@ def test_dataclasses_and_typed_dicts_take_bytes_as_base64_at_the_root():
 
 def test_aliases_are_read():
     assert Reader(Item).read(b'{"price":1,"Name":"x"}').name == "x"
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="from Python 3.12 on pydantic reads the TypedDict of typing")
+@pytest.mark.parametrize("annotation", [Older, tuple[Older, int], list[Older], Crate, Outer, dict[str, Outer | None]])
+def test_a_typed_dict_of_typing_is_named_with_the_import_that_mends_it(annotation):
+    with pytest.raises(DefinitionError) as caught:
+        Reader(annotation)
+    [fault] = caught.value.faults
+    assert (
+        f"the TypedDict Older of {__name__} cannot be read from JSON: before Python 3.12 that takes the TypedDict of "
+        "typing_extensions. Write `from typing_extensions import TypedDict` where it is imported from typing."
+    ) == fault.message

@@ -33,7 +33,7 @@ end
 
 local ascend
 
--- End an execution, once nothing is left to follow its failure; returns its status now. Its last write, one terminal event a generation, and the clocks of what it leaves behind.
+-- End an execution (`@t1` says when, `@ev1` is its last event), once nothing is left to follow its failure; returns its status now. Its last write, one terminal event a generation, and the clocks of what it leaves behind.
 -- Touches a fixed number of keys at any graph size, and at each level above it. `fields` of x:<execution> are written
 -- along. Its keys stay for `kept_ms`, or `dead_kept_ms` where a dead letter may still need them; those of a child stay as
 -- long as its parent's, and with them what may have to be undone of one that completed.
@@ -44,9 +44,10 @@ local function finish(execution, status, now, kept_ms, dead_kept_ms, fields, tai
   local undoable = h[12] and h[2] and status == 'completed'
   fields[#fields + 1] = '@st'; fields[#fields + 1] = status
   fields[#fields + 1] = '@t1'; fields[#fields + 1] = int(now)
-  write_fields(X, fields)
   local letter = status == 'completed' and 'C' or status == 'failed' and 'F' or 'X'
-  event(letter, execution .. '|' .. h[1] .. (tail and '|' .. tail or ''))
+  local entry = event(letter, execution .. '|' .. h[1] .. (tail and '|' .. tail or ''))
+  fields[#fields + 1] = '@ev1'; fields[#fields + 1] = entry
+  write_fields(X, fields)
   redis.call('ZREM', P .. 'active', execution)
   if h[4] then redis.call('ZREM', P .. 't', 'd|' .. execution) end
   redis.call('RPUSH', P .. 'r:' .. execution, status)

@@ -1,9 +1,14 @@
--- Say once in an execution that its plan is not here. Nothing is decided without it: whoever needs it tries again.
+-- Say once in an execution that its plan is not here, and for each plan, every ten minutes, to the workers: one that is
+-- lost may be that of many executions. Nothing is decided without it: whoever needs it tries again.
 --@include event
 --@include state
 local function plan_is_gone(execution, node, plan_hash)
   if redis.call('HSETNX', P .. 'x:' .. execution, '@np', '1') == 1 then
     event('k', execution .. '|' .. node .. '|plan ' .. plan_hash .. ' is not in the store; put it there again by starting its workflow')
+    if redis.call('SET', P .. 'gone:' .. plan_hash, '1', 'NX', 'PX', 600000) then
+      redis.call('XADD', P .. 'ctl', 'MAXLEN', '~', 10000, '*', 'n', 'gone||' .. plan_hash)
+      redis.call('PEXPIRE', P .. 'ctl', 600000)
+    end
   end
 end
 

@@ -16,7 +16,7 @@ local function reopen(execution, now, what_follows)
   if holder and string.match(holder, '^[^|]+') == execution then redis.call('PERSIST', start_key) end
   redis.call('ZADD', P .. 'active', int(now), execution)
   redis.call('DEL', P .. 'r:' .. execution)
-  redis.call('HDEL', X, '@t1', '@fate')
+  redis.call('HDEL', X, '@t1', '@ev1', '@fate')
   redis.call('HSET', X, '@st', 'running')
   redis.call('HINCRBY', X, '@g', 1)
   local plan, fields = P .. 'p:' .. h[1], {}
