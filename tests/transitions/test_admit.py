@@ -70,3 +70,16 @@ def test_the_last_of_a_cancelled_execution_ends_it(stage):
     stage.store.cancel("x2", "why")
     assert not admit(stage, second, "a")
     assert "cancelled" == stage.status("x2")
+
+
+def test_one_that_is_put_off_with_its_whole_type_waits_there_and_is_not_taken_for_lost(stage):
+    stage.start(plan(*(node(f"n{i}", limit=LimitRule(concurrency=1, key="customer")) for i in range(2))))
+    first, second = stage.fetch()
+    assert [True, False] == [admit(stage, claim, "a") for claim in (first, second)]
+    stage.retry(first, 60_000, spends="p")
+    assert [] == stage.fetch()
+    assert ("L", None) == (stage.state("n1"), stage.field("@l:n1"))
+    stage.clock.advance(6_000)
+    assert 0 == stage.store.sweep()[1]
+    stage.clock.advance(60_000)
+    assert {"n0", "n1"} == {claim.node for claim in stage.fetch() + stage.fetch()}

@@ -217,6 +217,8 @@ local function token_for(execution, node, h, profile, token, failures, crashes, 
   end
   if not waits then return token end
   local _, _, _, own = read_profile(profile)
+  -- It waits with its type, whatever key it had before.
+  if kind == 'y' then redis.call('HDEL', P .. 'x:' .. execution, '@l:' .. node) end
   park_for(name, execution, node, own ~= '' and own or h[4], failures, crashes, flag, now)
 end
 
