@@ -217,8 +217,12 @@ local function token_for(execution, node, h, profile, token, failures, crashes, 
   end
   if not waits then return token end
   local _, _, _, own = read_profile(profile)
-  -- It waits with its type, whatever key it had before.
-  if kind == 'y' then redis.call('HDEL', P .. 'x:' .. execution, '@l:' .. node) end
+  if kind == 'y' then
+    -- It waits with its type, and has no use for what it was offered under its key.
+    local keyed = pool_of(execution, node, profile)
+    redis.call('HDEL', P .. 'x:' .. execution, '@l:' .. node)
+    if keyed ~= name then free_slot(keyed, execution .. '|' .. node, '', now) end
+  end
   park_for(name, execution, node, own ~= '' and own or h[4], failures, crashes, flag, now)
 end
 
