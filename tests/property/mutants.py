@@ -179,8 +179,8 @@ MUTANTS = (
     Mutant("no event for a rescue", "  event('l', execution", "  local _ = (execution"),
     Mutant(
         "two terminal events",
-        "  event(letter, execution .. '|' .. h[1]",
-        "  event(letter, execution .. '|' .. h[1]) event(letter, execution .. '|' .. h[1]",
+        "  local entry = event(letter, execution .. '|' .. h[1]",
+        "  event(letter, execution .. '|' .. h[1]) local entry = event(letter, execution .. '|' .. h[1]",
     ),
     Mutant("the sweep finds no lost hint", "  if not lost then return end\n", "  do return end\n", "sweep"),
     Mutant("the sweep doubts every hint", "  if not lost then return end\n", "", "sweep"),
