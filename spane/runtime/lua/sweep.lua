@@ -112,6 +112,7 @@ local function mend_waiter(execution, node, h)
   end
 end
 
+-- Whether a slot of a pool is still held, or wanted, by a member of it; and whether that is queued all the same.
 local function is_held(member, token)
   local execution, node = string.match(member, '^([^|]+)|(.+)$')
   if not execution then
@@ -122,7 +123,7 @@ local function is_held(member, token)
   if not h[1] then return false end
   local letter, holder = read_state(h[1])
   if token then return letter == 'R' and holder == token end
-  return letter == 'R' or (letter == 'Q' and may_start(h[2], node))
+  return letter == 'R' or (letter == 'Q' and may_start(h[2], node)), letter == 'Q'
 end
 
 -- Slots whose holders are gone come back; of many holders, a hundred picked at random are looked at.
@@ -136,9 +137,11 @@ local function look_over_pool(pool)
     end
   end
   for _, member in ipairs(redis.call('SRANDMEMBER', held .. ':o', 100) or {}) do
-    if not is_held(member) then
+    local wanted, queued = is_held(member)
+    if not wanted then
+      -- One that is queued in an execution that stands still gives its slot to others, but lost nothing.
       redis.call('SREM', held .. ':o', member)
-      mended = mended + 1
+      if not queued then mended = mended + 1 end
     end
   end
   hand_on(pool, now)
