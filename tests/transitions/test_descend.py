@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.transitions import breaking
 from tests.transitions.conftest import LIMITS, Stage, node, plan
 from tests.transitions.test_heal import heal
 from tests.transitions.test_pause import pause
@@ -332,6 +333,18 @@ def test_what_stands_above_and_comes_to_its_end_refuses_the_retry(stage, below):
     before = stage.everything()
     assert ["illegal", "cancelling", "x1"] == heal(stage, "inner", "c1")
     assert before == stage.everything()
+
+
+def test_a_child_that_is_healed_while_its_node_stands_at_a_breaker_leaves_it_there_with_what_came(stage, below):
+    end_child(stage, "f")
+    [again] = stage.fetch()
+    breaking.opened(stage)
+    breaking.wait(stage, again)
+    run = stage.field("@run")
+    assert ["ok", 2] == heal(stage, "inner", "c1")
+    stage.commit(stage.fetch()[0])
+    assert ("completed", "A", run) == (stage.status("c1"), stage.state("call"), stage.field("@run"))
+    assert b"ccompleted|c1|1" == stage.client.hget(stage.keys.outputs("x1"), "@w:call")
 
 
 def test_a_parent_that_is_still_failing_waits_for_its_child_again_and_goes_on(stage, below):

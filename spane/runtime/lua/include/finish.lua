@@ -98,10 +98,11 @@ ascend = function(child, up, status, now, kept_ms, dead_kept_ms, undoable)
   if undoable and not over then note_child(child, parent, node, h) end
   local current, round = string.match(h[4] or '', '^([^|]+)|(%d+)$')
   if current ~= child or not h[1] then return over end
-  local letter, token, failures, crashes = read_state(h[1])
-  local came = 'c' .. status .. '|' .. child .. '|' .. round
-  if letter == 'P' then redis.call('HSET', P .. 'o:' .. parent, '@w:' .. node, came) end
-  if letter ~= 'A' then return over end
+  local letter, token, failures, crashes, _, flag = read_state(h[1])
+  local came, waits = 'c' .. status .. '|' .. child .. '|' .. round, string.byte(flag) == 99
+  -- One that was put aside, or stands at a breaker, takes it when it goes on.
+  if letter == 'P' or (letter == 'A' and not waits) then redis.call('HSET', P .. 'o:' .. parent, '@w:' .. node, came) end
+  if letter ~= 'A' or not waits then return over end
   local fields = {}
   if not rouse(parent, node, came, now) then fields = {node, state('C', token, failures, crashes, now, '')} end
   run_no_more(parent, {status = h[2], run = tonumber(h[3])}, now, kept_ms, dead_kept_ms, fields)
