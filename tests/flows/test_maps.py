@@ -92,7 +92,7 @@ def test_how_far_it_has_come_is_seen_while_it_runs_and_told_by_events(place):
         assert ("running", 0, 3) == (view.state, view.done, view.total)
         until("two items run", lambda: 2 == len(place.saw(execution)))
         explained = execution.explain().nodes["held_item"]
-        assert "Its items are at work: 0 of 3 have ended, 2 are queued or running." == str(explained)
+        assert "Its items are at work: 0 of 3 have ended; 2 run." == str(explained)
     place.open(gate)
     assert 3 == execution.result(timeout_s=20)
     assert ("succeeded", 3, 3) == ((view := execution.nodes()["held_item"]).state, view.done, view.total)
