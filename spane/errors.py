@@ -47,7 +47,7 @@ and every error survives pickling.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 #: Past it, milliseconds are no whole numbers for Redis.
 _HUNDRED_YEARS_S = 100 * 366 * 86_400
@@ -248,10 +248,14 @@ class ExecutionFailed(ExecutionError):
 class DeadlineExceeded(ExecutionFailed):
     """The execution had not ended so long after its beginning as its start or its workflow gives it. `node` and `error` are None."""
 
+    why: ClassVar[str] = (
+        "it had not ended at its deadline. What ran then was stopped. See by its events what took so long, and replay it; "
+        "replay(deadline_s=...) gives it another deadline."
+    )
+
     def __init__(self, execution: str, workflow: str) -> None:
         super().__init__(
-            f"Execution {execution!r} of workflow {workflow!r} failed: it had not ended at its deadline. What ran then was "
-            "stopped. See by its events what took so long, and replay it; replay(deadline_s=...) gives it another deadline.",
+            f"Execution {execution!r} of workflow {workflow!r} failed: {self.why}",
             execution=execution,
             node=None,
             error=None,

@@ -413,6 +413,17 @@ def test_a_sub_workflow_is_cancelled_at_the_deadline_of_its_parent(place):
     assert f"the deadline of {execution.id} has come" == place.engine.store.fields(child.id, "@why")[0]
 
 
+def test_a_sub_workflow_that_passes_its_own_deadline_says_so_to_its_caller(place):
+    execution = place.fail(waits.calling_what_expects)
+    [child] = execution.children()
+    with pytest.raises(ExecutionFailed) as failed:
+        execution.result()
+    assert (
+        f"Sub-workflow 'expecting' (execution {child.id!r}) failed: it had not ended at its deadline. What ran then was stopped."
+        in failed.value.error.message
+    )
+
+
 def test_an_execution_that_ends_in_time_has_nothing_of_its_deadline(place):
     execution, result = place.run(waits.quick, value=5)
     assert 5 == result

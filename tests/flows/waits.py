@@ -132,6 +132,16 @@ def calling_what_naps(value: Any) -> Any:
     return napping(value)
 
 
+@workflow(deadline_s=0.5)
+def expecting() -> str:
+    return wait_for_event("never", str)
+
+
+@workflow
+def calling_what_expects() -> str:
+    return expecting()
+
+
 @node
 async def forever(context: Context = current()) -> None:
     saw(context)
