@@ -272,8 +272,12 @@ class ExecutionCancelled(ExecutionError):
         super().__init__(f"Execution {execution!r} was cancelled{why}.", execution=execution, reason=reason)
 
 
-class ExecutionStalled(ExecutionError):
-    """In process, nothing is running and nothing is due, but the execution has not ended."""
+class ExecutionStalled(ExecutionError, TimeoutError):
+    """In process, nothing is running and nothing is due, but the execution has not ended.
+
+    The message says what it waits for. Where time is real and a time to wait was given, it is raised when that is over, since
+    another thread may signal or resume the execution.
+    """
 
 
 class ResultTimeout(ExecutionError, TimeoutError):

@@ -198,3 +198,10 @@ def test_what_is_refused_is_a_document_too(run, arguments, code, kind, form):
     assert (code, None, f"spane.errors:{kind}") == (done.returncode, told["status"], told["error"]["type"])
     assert told["message"]
     assert {"execution", "workflow", "result", "nodes"} <= set(told)
+
+
+def test_in_memory_nobody_waits_for_an_event_that_nobody_else_can_send(run):
+    done = run("run", "shop.py:expecting", *MEMORY)
+    assert 1 == done.returncode
+    assert "Node 'go' waits for event 'go'; signal it." in done.stderr
+    assert "Register" not in done.stderr
