@@ -47,7 +47,7 @@ def _serving(execution, name):
 def test_a_retry_has_its_time_and_a_pause_its_reason(place):
     execution = place.start(app.delaying, {"value": 1})
     late = until("the delay", lambda: _timer(execution, "late"))
-    assert ("delay", execution.nodes()["late"].since_ms) == (late.why, late.due_ms)
+    assert ("delay", execution.nodes()["late"].until_ms) == (late.why, late.due_ms)
     execution.pause("lunch")
     assert causes.PutAside("paused", "lunch") == execution.explain().cause
     execution.resume()

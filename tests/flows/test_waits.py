@@ -367,6 +367,22 @@ def test_61_past_dates_and_negative_delays_are_refused_and_nothing_is_created(pl
     assert [] == started
 
 
+@pytest.mark.parametrize(
+    ("workflow", "name", "state"),
+    [(waits.napping, "sleep", "retrying"), (waits.expecting_for_a_minute, "never", "parked")],
+    ids=["sleep", "event"],
+)
+def test_a_view_says_until_when_a_node_waits_for_its_time_and_not_since_when(place, workflow, name, state):
+    execution = place.start(workflow, {"value": 5})
+    view = until("it waits", lambda: (found := execution.nodes()[name]).state == state and found)
+    relayed = execution.nodes()["relay"]
+    assert (None, None) == (view.since_ms, relayed.until_ms)
+    assert 0 <= view.until_ms - 60_000 - relayed.since_ms < 20_000
+    execution.cancel()
+    view = execution.nodes()[name]
+    assert ("cancelled", None, None) == (view.state, view.since_ms, view.until_ms)
+
+
 def test_an_execution_that_has_not_ended_at_its_deadline_fails(place):
     execution = place.start(waits.too_slow, {"value": 1})
     with pytest.raises(DeadlineExceeded) as raised:

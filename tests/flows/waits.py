@@ -132,6 +132,16 @@ def calling_what_naps(value: Any) -> Any:
     return napping(value)
 
 
+@workflow
+def expecting_for_a_minute(value: Any) -> Any:
+    return told_of(wait_for_event("never", str, timeout_s=60, after=relay(value)))
+
+
+@node
+def told_of(said: str) -> str:
+    return said
+
+
 @workflow(deadline_s=0.5)
 def expecting() -> str:
     return wait_for_event("never", str)
