@@ -47,9 +47,9 @@ class StartOptions:
             raise TypeError(f"start() has no option {', '.join(unknown)}; it has {', '.join(known)}.")
         return cls(**options)
 
-    def check(self, workflow: str) -> None:
-        """Raise `InputError` naming everything that does not do; nothing is created then."""
-        problems = [*self._numbers(), *self._periods(), *self._texts(), *self._labels()]
+    def check(self, workflow: str, *, keyed: bool = False) -> None:
+        """Raise `InputError` naming everything that does not do; nothing is created then. With `keyed` the key comes later."""
+        problems = [*self._numbers(), *self._periods(keyed=keyed), *self._texts(), *self._labels()]
         if problems:
             lines = "\n".join(f"  - {problem}" for problem in problems)
             raise InputError(
@@ -77,14 +77,14 @@ class StartOptions:
             problems.append(problem)
         return problems
 
-    def _periods(self) -> list[str]:
+    def _periods(self, *, keyed: bool) -> list[str]:
         """Return what is wrong with throttle and debounce, each of which says what the key means."""
         problems = []
         given = {name: getattr(self, name) for name in ("throttle_s", "debounce_s") if getattr(self, name) is not None}
         for name, value in given.items():
             if (problem := _time_fault(name, value)) is not None:
                 problems.append(problem)
-            if self.key is None:
+            if self.key is None and not keyed:
                 problems.append(f"{name} goes by a key; give key as well, such as key='customer-7'.")
         if len(given) > 1:
             problems.append("throttle_s and debounce_s are both given; say one of the two.")

@@ -57,7 +57,7 @@ class Starter:
 
         Index-aligned: an id, or the error of an item that is bad, or that Redis refused or lost, which stops no other.
         """
-        options.check(workflow.name)
+        options.check(workflow.name, keyed=keys is not None)
         prepared = [
             self._prepared(workflow, item, each)
             for item, each in zip(inputs, _options_of(workflow, options, keys, len(inputs)), strict=True)

@@ -149,9 +149,11 @@ def test_a_workflow_is_mapped_each_item_a_child_of_its_own(place):
 
 
 def test_children_that_fail_are_collected_as_well(place):
-    _, result = place.run(mapped.weighing_some, numbers=[1, 2, 3], bad=2)
+    execution, result = place.run(mapped.weighing_some, numbers=[1, 2, 3], bad=2)
     assert ["10", "30"] == [result[0], result[2]]
     assert "Sub-workflow 'weigh_one'" in result[1]
+    [failed] = [child for child in execution.children() if child.status() == "failed"]
+    assert ([], ["weigh"]) == (place.dead_letters(execution), place.dead_letters(failed))
 
 
 def test_items_wait_for_the_limit_of_their_type(place):
