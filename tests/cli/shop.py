@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from spane import Context, Retry, Unrecoverable, current, node, wait_for_event, workflow
+from spane import Context, Retry, Unrecoverable, current, node, workflow
 
 
 class Order(BaseModel):
@@ -118,8 +118,3 @@ def shrug(why: str = "so be it") -> str:
 @workflow
 def mixed(why: str) -> str:
     return shrug(sulk(why))
-
-
-@workflow
-def expecting() -> str:
-    return shrug(wait_for_event("go", str))
