@@ -29,13 +29,24 @@ def descend(store: Store, node: PlanNode, given: Mapping[str, Any], number: int)
             members[known.name] = bytes(known.default)
         elif known.required:
             raise ValueMismatch(
-                f"Node {node.id!r} has nothing for the input {known.name!r} of workflow {head.workflow!r}: what feeds it was "
-                f"skipped, failed or not given. Give the input a default, or feed it by coalesce(...).",
+                f"Node {node.id!r} has nothing for the input {known.name!r} of workflow {head.workflow!r}: "
+                f"{_why_nothing(node, known.name)}",
                 node=node.id,
                 parameter=known.name,
             )
     inputs = b"{" + b",".join(msgspec.json.encode(name) + b":" + raw for name, raw in members.items()) + b"}"
     return Descends(new_execution_id(), node.child, head.workflow, inputs, number)
+
+
+def _why_nothing(node: PlanNode, name: str) -> str:
+    """Say why a node has nothing for an input, and what to do; `inputMapping` is of the config of a definition's node."""
+    mapping = msgspec.json.decode(node.config).get("inputMapping", {})
+    if name in mapping:
+        return (
+            f"its inputMapping takes that from {mapping[name]!r}, where nothing stands in what the node is given. Correct the "
+            "path, have the node before it give that, or give the input a default."
+        )
+    return "what feeds it was skipped, failed or not given. Give the input a default, or feed it by coalesce(...)."
 
 
 def of(store: Store, execution: str) -> list[tuple[str, str]]:
