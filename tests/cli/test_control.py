@@ -14,13 +14,13 @@ from tests.cli.conftest import ROOT, environment
 
 
 @node(delay_s=3600)
-def much_later() -> int:
+def an_hour_later() -> int:
     return 1
 
 
 @workflow
-def put_off() -> int:
-    return much_later()
+def put_off_an_hour() -> int:
+    return an_hour_later()
 
 
 FLOWS = """
@@ -102,16 +102,16 @@ def test_all_dead_letters_are_discarded_by_one_command(spane, failed):
 @pytest.mark.redis
 def test_a_node_that_waits_for_its_time_is_shown_with_that(run, redis_url):
     with Engine(redis_url) as engine:
-        execution = engine.start(put_off)
+        execution = engine.start(put_off_an_hour)
         [due_ms] = (view.until_ms for view in execution.nodes().values())
         out = run("show", execution.id, SPANE_REDIS_URL=redis_url).stdout
         shown = json.loads(run("show", execution.id, "--json", SPANE_REDIS_URL=redis_url).stdout)
         execution.cancel()
-    head, row = (line for line in out.splitlines() if line.startswith(("NODE", "much_later")))
+    head, row = (line for line in out.splitlines() if line.startswith(("NODE", "an_hour_later")))
     at = f"{datetime.fromtimestamp(due_ms / 1000, UTC):%Y-%m-%d %H:%M:%SZ}"
     assert head.index("UNTIL") == row.index(at)
     assert "" == row[head.index("SINCE") : head.index("UNTIL")].strip()
-    assert (None, due_ms) == (shown["nodes"]["much_later"]["since_ms"], shown["nodes"]["much_later"]["until_ms"])
+    assert (None, due_ms) == (shown["nodes"]["an_hour_later"]["since_ms"], shown["nodes"]["an_hour_later"]["until_ms"])
 
 
 def test_an_execution_is_shown_with_its_nodes(spane, failed):

@@ -188,13 +188,13 @@ def weighing_some(numbers: list[int], bad: int) -> list[str]:
 
 
 @workflow(limit=1)
-def weigh_alone(n: int, gate: str) -> int:
+def weigh_held(n: int, gate: str) -> int:
     return held_item(n, gate)
 
 
 @workflow
-def weighing_alone(numbers: list[int], gate: str) -> list[int]:
-    return weigh_alone.map(numbers, gate)
+def weighing_held(numbers: list[int], gate: str) -> list[int]:
+    return weigh_held.map(numbers, gate)
 
 
 @node(limit=2)

@@ -152,13 +152,13 @@ def test_items_that_wait_at_an_open_breaker_name_it(place):
 
 def test_items_whose_workflow_has_no_slot_name_its_limit_and_who_holds_it(place):
     gate = place.gate()
-    execution = place.start(mapped.weighing_alone, {"numbers": [1, 2, 3, 4], "gate": gate})
+    execution = place.start(mapped.weighing_held, {"numbers": [1, 2, 3, 4], "gate": gate})
     until("one runs", lambda: any(place.saw(child) for child in execution.children()))
-    found = until("the others wait", lambda: _waiting_children(execution, "weigh_alone"))
+    found = until("the others wait", lambda: _waiting_children(execution, "weigh_held"))
     [running] = [child.id for child in execution.children() if child.status() == "running"]
     [(count, cause)] = [(group.count, group.cause) for group in found.groups if group.cause.status == "scheduled"]
     assert (3, "limit", (running,)) == (count, cause.cause.kind, cause.cause.holders)
-    assert "1 waits for executions of 'weigh_alone' that are running" in str(found)
+    assert "1 waits for executions of 'weigh_held' that are running" in str(found)
     assert f"3 wait for the limit of '{cause.cause.limit}' (held by {running!r})" in str(found)
     place.open(gate)
     assert [1, 2, 3, 4] == execution.result(timeout_s=20)

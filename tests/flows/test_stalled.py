@@ -11,28 +11,28 @@ from spane.errors import ExecutionStalled
 
 
 @node
-def told(said: str) -> str:
+def shouted(said: str) -> str:
     return said.upper()
 
 
 @workflow
-def unending() -> str:
-    return told(wait_for_event("go", str))
+def unending_wait() -> str:
+    return shouted(wait_for_event("go", str))
 
 
 @workflow
-def calling() -> str:
-    return unending()
+def calling_unending() -> str:
+    return unending_wait()
 
 
 @workflow
-def calling_many(names: list[str]) -> list[str]:
-    return greeted.map(names)
+def calling_unending_many(names: list[str]) -> list[str]:
+    return greeted_in_the_end.map(names)
 
 
 @workflow
-def greeted(name: str) -> str:
-    return told(wait_for_event("go", str))
+def greeted_in_the_end(name: str) -> str:
+    return shouted(wait_for_event("go", str))
 
 
 @pytest.fixture
@@ -48,14 +48,14 @@ def later(what):
 
 
 def test_another_thread_signals_while_somebody_waits_with_a_time(engine):
-    execution = engine.start(unending)
+    execution = engine.start(unending_wait)
     thread = later(lambda: execution.signal("go", "on"))
     assert "ON" == execution.result(timeout_s=20)
     thread.join()
 
 
 def test_another_thread_resumes_while_somebody_waits_with_a_time(engine):
-    execution = engine.start(unending)
+    execution = engine.start(unending_wait)
     execution.pause("lunch")
     execution.signal("go", "on")
     thread = later(execution.resume)
@@ -74,22 +74,24 @@ def stalls(execution, timeout_s=None):
 
 @pytest.mark.parametrize("timeout_s", [None, 0.2])
 def test_the_event_that_is_waited_for_is_named(engine, timeout_s):
-    execution = engine.start(unending)
+    execution = engine.start(unending_wait)
     assert "Node 'go' waits for event 'go'; signal it." == stalls(execution, timeout_s)
 
 
 def test_a_pause_is_named(engine):
-    execution = engine.start(unending)
+    execution = engine.start(unending_wait)
     execution.pause("lunch")
     assert f"Execution {execution.id!r} is paused; resume it, or cancel it." == stalls(execution)
 
 
 def test_what_a_child_waits_for_is_named(engine):
-    assert "Node 'go' waits for event 'go'; signal it." == stalls(engine.start(calling))
-    assert "Node 'go' waits for event 'go'; signal it." == stalls(engine.start(calling_many, {"names": ["a", "b"]}))
+    assert "Node 'go' waits for event 'go'; signal it." == stalls(engine.start(calling_unending))
+    assert "Node 'go' waits for event 'go'; signal it." == stalls(
+        engine.start(calling_unending_many, {"names": ["a", "b"]})
+    )
 
 
 def test_with_virtual_time_nobody_is_waited_for():
     with Engine.in_memory(virtual_time=True) as engine:
-        execution = engine.start(unending)
+        execution = engine.start(unending_wait)
         assert "Node 'go' waits for event 'go'; signal it." == stalls(execution, 3600)

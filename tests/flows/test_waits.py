@@ -435,7 +435,7 @@ def test_a_sub_workflow_that_passes_its_own_deadline_says_so_to_its_caller(place
     with pytest.raises(ExecutionFailed) as failed:
         execution.result()
     assert (
-        f"Sub-workflow 'expecting' (execution {child.id!r}) failed: it had not ended at its deadline. What ran then was stopped."
+        f"Sub-workflow 'expecting_in_time' (execution {child.id!r}) failed: it had not ended at its deadline. What ran then was stopped."
         in failed.value.error.message
     )
 

@@ -143,13 +143,13 @@ def told_of(said: str) -> str:
 
 
 @workflow(deadline_s=0.5)
-def expecting() -> str:
+def expecting_in_time() -> str:
     return wait_for_event("never", str)
 
 
 @workflow
 def calling_what_expects() -> str:
-    return expecting()
+    return expecting_in_time()
 
 
 @node
