@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, overload
 
@@ -176,7 +177,8 @@ class Engine(ManyExecutions):
             inputs: its inputs by name.
             options: `priority` 1 to 10 (10 first, 5 unless given), `delay_s` or `at` (a datetime with a time zone),
                 `deadline_s` (in place of its workflow's), `key` (the same key and inputs give the same execution), `tenant`,
-                `tags`, `metadata`. With
+                `tags`, `metadata`. A priority, a delay or a key that is not given, or None, is that of the workflow's
+                definition (`priority`, `delay`, `jobId`), if it says one. With
                 `throttle_s` a key starts one execution in so many seconds, which later starts give back; with `debounce_s`
                 it begins when the key was not started for so long, with the inputs of the last start.
 
@@ -187,7 +189,7 @@ class Engine(ManyExecutions):
             StoreFull, StoreUnavailable: Redis cannot take it.
         """
         chosen, given = split(workflow, inputs, self.registry)
-        started = self._starter.start(chosen, given, StartOptions.of(options))
+        started = self._starter.start(chosen, given, StartOptions.of(options, chosen.draft.starts))
         self._serve(chosen)
         return self._handle(started, chosen)
 
@@ -206,7 +208,8 @@ class Engine(ManyExecutions):
         """
         self._require_open()
         chosen, given = split_many(workflow, inputs, self.registry)
-        started = self._starter.start_many(chosen, given, StartOptions.of(options), keys)
+        defaults = chosen.draft.starts if keys is None else replace(chosen.draft.starts, key=None)
+        started = self._starter.start_many(chosen, given, StartOptions.of(options, defaults), keys)
         self._serve(chosen)
         return [self._handle(one, chosen) if isinstance(one, str) else one for one in started]
 

@@ -48,7 +48,7 @@ and every error survives pickling.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 #: Past it, milliseconds are no whole numbers for Redis.
 _HUNDRED_YEARS_S = 100 * 366 * 86_400
@@ -249,10 +249,14 @@ class ExecutionFailed(ExecutionError):
 class DeadlineExceeded(ExecutionFailed):
     """The execution had not ended so long after its beginning as its start or its workflow gives it. `node` and `error` are None."""
 
+    why: ClassVar[str] = (
+        "it had not ended at its deadline. What ran then was stopped. See by its events what took so long, and replay it; "
+        "replay(deadline_s=...) gives it another deadline."
+    )
+
     def __init__(self, execution: str, workflow: str) -> None:
         super().__init__(
-            f"Execution {execution!r} of workflow {workflow!r} failed: it had not ended at its deadline. What ran then was "
-            "stopped. See by its events what took so long, and replay it; replay(deadline_s=...) gives it another deadline.",
+            f"Execution {execution!r} of workflow {workflow!r} failed: {self.why}",
             execution=execution,
             node=None,
             error=None,
@@ -269,8 +273,12 @@ class ExecutionCancelled(ExecutionError):
         super().__init__(f"Execution {execution!r} was cancelled{why}.", execution=execution, reason=reason)
 
 
-class ExecutionStalled(ExecutionError):
-    """In process, nothing is running and nothing is due, but the execution has not ended."""
+class ExecutionStalled(ExecutionError, TimeoutError):
+    """In process, nothing is running and nothing is due, but the execution has not ended.
+
+    The message says what it waits for. Where time is real and a time to wait was given, it is raised when that is over, since
+    another thread may signal or resume the execution.
+    """
 
 
 class ResultTimeout(ExecutionError, TimeoutError):

@@ -60,7 +60,7 @@ class Aftermath:
         """Take in that the execution goes on after it had failed."""
         if self.begun:
             self.bad("I14", "it was healed although it had compensated")
-        self.handled = False
+        self.handled, self.fate = False, ""
 
     def ended(self, status: str, states: Mapping[str, str]) -> None:
         """Take in how the execution ended."""

@@ -173,6 +173,7 @@ class Workflow(Written, Generic[P, R]):
                 draft.inputs,
                 draft.returns_annotation,
                 builtin.UNDO if self.plan.undoes else None,
+                draft.starts.priority,
             )
 
     @property

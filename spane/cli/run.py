@@ -26,7 +26,9 @@ def run(
         ),
     ] = None,
     key: Annotated[str | None, typer.Option(help="Start once per key: the same key gives the same execution.")] = None,
-    priority: Annotated[int, typer.Option(help="10 first, 1 last.")] = 5,
+    priority: Annotated[
+        int | None, typer.Option(help="10 first, 1 last; else as the workflow's definition says, or 5.")
+    ] = None,
     deadline: Annotated[
         float | None,
         typer.Option(

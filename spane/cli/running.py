@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TextIO
 
 from spane.cli import commands, exits, loading, reporting, stores, values
@@ -39,7 +39,7 @@ class RunOptions:
     target: str
     store: str | None
     key: str | None
-    priority: int
+    priority: int | None
     deadline: float | None
     follow: str | None
     new: bool
@@ -70,7 +70,11 @@ def carry_out(
     # Faults come before anything is opened.
     _ = workflow.plan
     if not options.follow:
-        StartOptions(priority=options.priority, deadline_s=options.deadline, key=options.key).check(workflow.name)
+        asked = {"priority": options.priority, "deadline_s": options.deadline, "key": options.key}
+        start = StartOptions.of(asked, workflow.draft.starts)
+        start.check(workflow.name)
+        # What takes up an earlier run, and what is said of it, goes by a key that the definition gives as well.
+        options = replace(options, key=start.key)
         workflow.encode_inputs(given)
     elif given:
         problem = "--follow watches an execution that has its inputs already; leave these out."

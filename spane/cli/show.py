@@ -47,9 +47,16 @@ def _print(listed: Any, views: dict[str, Any], below: list[tuple[str, Any]]) -> 
         if value:
             typer.echo(f"{name}: {value}")
     tables.show(
-        ("NODE", "STATE", "ATTEMPT", "SINCE", "ERROR"),
+        ("NODE", "STATE", "ATTEMPT", "SINCE", "UNTIL", "ERROR"),
         (
-            (one.id, _state(one), one.attempt or "", tables.moment(one.since_ms), one.error or "")
+            (
+                one.id,
+                _state(one),
+                one.attempt or "",
+                tables.moment(one.since_ms),
+                tables.moment(one.until_ms),
+                one.error or "",
+            )
             for one in views.values()
         ),
     )
@@ -72,6 +79,7 @@ def _document(listed: Any, views: dict[str, Any], below: list[tuple[str, Any]], 
             "attempt": one.attempt,
             "crashes": one.crashes,
             "since_ms": one.since_ms,
+            "until_ms": one.until_ms,
             **({} if one.total is None else {"done": one.done, "total": one.total}),
             "error": None if one.error is None else reporting.error_fields(one.error),
         }

@@ -103,7 +103,7 @@ class Watch:
     def _turn(self) -> End | None:
         if not self.rows:
             views = self.execution.nodes().values()
-            self.rows = {view.id: Row(view.state, view.attempt, view.since_ms) for view in views}
+            self.rows = {view.id: Row(view.state, view.attempt, view.since_ms or 0) for view in views}
         try:
             status = self.execution.wait(TURN_S)
         except ResultTimeout:
@@ -159,7 +159,7 @@ class Watch:
             if view.id in self.rows:
                 self.rows[view.id].state = view.state
             else:
-                self.rows[view.id] = Row(view.state, view.attempt, view.since_ms)
+                self.rows[view.id] = Row(view.state, view.attempt, view.since_ms or 0)
 
     def now_ms(self) -> int:
         """Return the time now, as far as this machine knows it."""

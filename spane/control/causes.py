@@ -24,6 +24,21 @@ class Cause:
 
     kind: ClassVar[str]
 
+    @property
+    def alike(self) -> tuple[Any, ...]:
+        """What items of a map have in common that are told as one group."""
+        return (self.kind, *self._alike())
+
+    def of_many(self, count: int, first: str) -> str:
+        """Return it as said of `count` items of a map, of which `first` is one, without a full stop."""
+        return self._of_many(count, first)
+
+    def _alike(self) -> tuple[Any, ...]:
+        return ()
+
+    def _of_many(self, count: int, first: str) -> str:
+        return _like_the_first(self, count, first)
+
     def as_json(self) -> dict[str, Any]:
         """Return the cause as plain values, with its sentence."""
         return {
@@ -69,8 +84,18 @@ class Queued(Cause):
     ahead: int | None
     workers: tuple[Worker, ...]
 
+    def _alike(self) -> tuple[Any, ...]:
+        return (self.queue, bool(self.workers))
+
     def __str__(self) -> str:
         return f"It is ready, {self._where()}. {self._who()}"
+
+    def _of_many(self, count: int, first: str) -> str:
+        # A suspect, and what nobody fits, is told by its own sentence.
+        if self.kind != Queued.kind:
+            return _like_the_first(self, count, first)
+        served = "" if self.workers else ", which no worker serves"
+        return f"{_counted(count, 'is', 'are')} ready in queue {self.queue!r}{served}"
 
     def _where(self) -> str:
         at = f"in queue {self.queue!r} at priority {self.priority}"
@@ -109,6 +134,9 @@ class Unfit(Queued):
     fingerprint: str
     reason: str
 
+    def _alike(self) -> tuple[Any, ...]:
+        return (self.queue, self.fingerprint)
+
     def __str__(self) -> str:
         found = (
             "Workers that fit it now look for it."
@@ -135,6 +163,14 @@ class Leased(Cause):
         held = f"Since {moment(self.since_ms)} {self.worker} has it (attempt {self.attempt})"
         return f"{held}; its lease, which it renews, goes to {until}."
 
+    def _alike(self) -> tuple[Any, ...]:
+        return (self.worker is None,)
+
+    def _of_many(self, count: int, first: str) -> str:
+        if self.worker is None:
+            return f"{_counted(count, 'is', 'are')} taken over from a worker that is gone"
+        return _counted(count, "runs", "run")
+
 
 @dataclass(frozen=True, slots=True)
 class Timer(Cause):
@@ -150,6 +186,13 @@ class Timer(Cause):
             return f"Its delay ends at {moment(self.due_ms)}."
         after = f" after {self.failures} failed {'attempt' if self.failures == 1 else 'attempts'}"
         return f"It is tried again at {moment(self.due_ms)}{after if self.failures else ''}."
+
+    def _alike(self) -> tuple[Any, ...]:
+        return (self.why,)
+
+    def _of_many(self, count: int, first: str) -> str:
+        at = f"at {moment(self.due_ms)}" if count == 1 else f"from {moment(self.due_ms)} on"
+        return f"{_counted(count, 'is', 'are')} tried again {at}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,28 +232,59 @@ class Limited(Cause):
         )
         return f"It waits for the limit of {self.limit!r}, where {self.waiting} wait: {held}."
 
+    def _alike(self) -> tuple[Any, ...]:
+        return (self.limit,)
+
+    def _of_many(self, count: int, first: str) -> str:
+        wait = f"{_counted(count, 'waits', 'wait')} for the limit of {self.limit!r}"
+        if self.rests_until_ms is not None:
+            return f"{wait}, which rests until {moment(self.rests_until_ms)}"
+        return f"{wait} (held by {_names(self.holders)})" if self.holders else f"{wait} (its rate)"
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Items of a map that wait for the same: how many, the `first` of them, and the `cause` of that one.
+
+    Of those that wait for their times, `first` is the one that is due first.
+    """
+
+    count: int
+    first: str
+    cause: Cause
+
+    def __str__(self) -> str:
+        return self.cause.of_many(self.count, self.first)
+
 
 @dataclass(frozen=True, slots=True)
 class Items(Cause):
-    """It is a map, and waits for its items: `done` of `total` have ended, and `begun` have been queued so far."""
+    """It is a map, and waits for its items: `done` of `total` have ended, and `begun` have been queued so far.
+
+    `groups` are what the first hundred wait for of those that have begun and not ended.
+    """
 
     kind = "items"
     total: int
     begun: int
     done: int
+    groups: tuple[Group, ...] = ()
 
     def __str__(self) -> str:
-        return (
-            f"Its items are at work: {self.done:,} of {self.total:,} have ended, {self.begun - self.done:,} are queued or "
-            "running."
-        )
+        at_work, seen = self.begun - self.done, sum(group.count for group in self.groups)
+        ended = f"Its items are at work: {self.done:,} of {self.total:,} have ended"
+        told = "; ".join(str(group) for group in self.groups)
+        if not told:
+            return f"{ended}, {at_work:,} {'has' if at_work == 1 else 'have'} begun."
+        part = f"of the first {seen:,} of {at_work:,} that have begun, " if seen < at_work else ""
+        return f"{ended}; {part}{told}."
 
 
 @dataclass(frozen=True, slots=True)
 class Child(Cause):
     """It runs a workflow as a child execution, and waits for its end; explain that one to see what it waits for.
 
-    `round` counts the children that the node has one after the other.
+    `round` counts the children that the node has one after the other; `cause` is why one that is scheduled has not begun.
     """
 
     kind = "child"
@@ -218,10 +292,21 @@ class Child(Cause):
     workflow: str
     status: str
     round: int
+    cause: Cause | None = None
 
     def __str__(self) -> str:
         nth = "" if self.round == 1 else f", round {self.round}"
-        return f"It waits for execution {self.execution} of {self.workflow!r}{nth}, which is {self.status}."
+        why = f" {self.cause}" if self.cause else ""
+        return f"It waits for execution {self.execution} of {self.workflow!r}{nth}, which is {self.status}.{why}"
+
+    def _alike(self) -> tuple[Any, ...]:
+        return (self.workflow, self.status, *(self.cause.alike if self.cause else ()))
+
+    def _of_many(self, count: int, first: str) -> str:
+        if isinstance(self.cause, Limited):
+            return self.cause.of_many(count, first)
+        wait = f"{_counted(count, 'waits', 'wait')} for executions of {self.workflow!r}"
+        return f"{wait} that are {self.status}{f': {self.cause}'.rstrip('.') if self.cause else ''}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +326,13 @@ class Refused(Cause):
         if self.state is BreakerState.HALF_OPEN:
             return f"Circuit breaker {self.breaker!r} is half-open: one attempt at a time tries; {others}."
         return f"Circuit breaker {self.breaker!r} has closed; what waited at it goes on."
+
+    def _alike(self) -> tuple[Any, ...]:
+        return (self.breaker,)
+
+    def _of_many(self, count: int, first: str) -> str:
+        until = f" until {moment(self.until_ms)}" if self.until_ms is not None else ""
+        return f"{_counted(count, 'waits', 'wait')} at circuit breaker {self.breaker!r}, which is {self.state}{until}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -358,6 +450,9 @@ class Dead(Cause):
         to = "run it again; its execution ends as before" if is_step(self.letter) else "let the execution go on"
         return f"{what} Retry dead letter {self.letter}{when} to {to}."
 
+    def _alike(self) -> tuple[Any, ...]:
+        return (self.error.type if self.error else None, self.remedy)
+
 
 def moment(ms: int) -> str:
     """Return a time of the store's clock as people write it, in UTC."""
@@ -371,7 +466,20 @@ def _names(names: Sequence[str]) -> str:
     return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
 
 
+def _like_the_first(cause: Cause, count: int, first: str) -> str:
+    more = f" and {count - 1:,} more" if count > 1 else ""
+    return f"{first!r}{more}: {str(cause).rstrip('.')}"
+
+
+def _counted(count: int, one: str, many: str) -> str:
+    return f"{count:,} {one if count == 1 else many}"
+
+
 def _plain(value: Any) -> Any:
+    if isinstance(value, Cause):
+        return value.as_json()
+    if isinstance(value, Group):
+        return {"count": value.count, "first": value.first, "cause": value.cause.as_json(), "sentence": str(value)}
     if isinstance(value, Worker | NodeError):
         names = value.__dataclass_fields__
         return {name: _plain(getattr(value, name)) for name in names if name != "traceback"}

@@ -41,6 +41,8 @@ class Execution(Generic[R]):
 
         Raises:
             ResultTimeout: it has not ended in time; it goes on.
+            ExecutionStalled: in memory, nothing of it runs or is due when the time is over; without a time, at once. The
+                message says what it waits for.
             StoreUnavailable: Redis does not answer when the time is over, or for 60 s where there is no time limit. A
                 shorter absence, as for a restart, is waited out.
         """
@@ -53,6 +55,7 @@ class Execution(Generic[R]):
             ExecutionFailed: a node used up its attempts; the message holds the user's own traceback.
             ExecutionCancelled: it was cancelled.
             ResultTimeout: it has not ended in time; it goes on.
+            ExecutionStalled: as for `wait`.
             StoreUnavailable: as for `wait`.
         """
         patience = waiting.Patience(timeout_s)

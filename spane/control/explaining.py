@@ -6,20 +6,19 @@ the state of a node in Redis. Looking writes nothing; a node that moves on meanw
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from spane.control import causes
-from spane.control.causes import Cause
+from spane.control.causes import Cause, Group
 from spane.control.standing import NodeField, Standing, fields_of
-from spane.errors import PlanGone
+from spane.errors import PlanGone, UnknownExecution
 from spane.model.outcome import decode_error
 from spane.model.plan import UNDO, PlanNode, is_step
 from spane.model.state import ExecutionState
 from spane.model.waits import event_of
-from spane.ops.breakers import view
-from spane.runtime import breakers, pools
+from spane.runtime import pools
 from spane.runtime.store import ERROR_MARK, Store
 
 
@@ -94,10 +93,7 @@ def _steps(look: Standing) -> dict[str, Cause]:
 
 def _of_execution(look: Standing) -> Cause | None:
     if look.status is ExecutionState.SCHEDULED:
-        limit = look.fields.get("@lim")
-        if limit is not None and pools.waits(look.store, limit, look.execution):
-            return _of_limit(look, limit)
-        return causes.Scheduled(int(look.fields.get("@due", look.fields["@t0"])))
+        return _of_scheduled(look, look.execution, look.fields)
     if look.status in (ExecutionState.RUNNING, ExecutionState.COMPLETED):
         return None
     if look.status is ExecutionState.COMPENSATING:
@@ -106,6 +102,13 @@ def _of_execution(look: Standing) -> Cause | None:
         reason = causes.DEADLINE if late else look.fields.get("@why", "")
         return causes.Compensating(fate, reason, look.fields.get("@bad", ""), left)
     return _put_aside(look)
+
+
+def _of_scheduled(look: Standing, execution: str, fields: Mapping[str, str]) -> Cause:
+    limit = fields.get("@lim")
+    if limit is not None and pools.waits(look.store, limit, execution):
+        return _of_limit(look, limit)
+    return causes.Scheduled(int(fields.get("@due", fields["@t0"])))
 
 
 def _put_aside(look: Standing, *_: Any) -> Cause:
@@ -167,17 +170,39 @@ def _timer(look: Standing, node: PlanNode, state: NodeField) -> Cause:
 def _awaiting(look: Standing, node: PlanNode, state: NodeField) -> Cause:
     if node.id in look.maps:
         total, begun, done, *_ = (int(count) for count in look.maps[node.id].split("|"))
-        return causes.Items(total, begun, done)
+        return causes.Items(total, begun, done, _groups(look, look.items.get(node.id, ())))
     breaker = look.notes.get(f"@b:{node.id}")
     if state.flag.startswith("b") and breaker is not None:
-        found = view(breaker, *breakers.read(look.store, [breaker]).get(breaker, ({}, 0, 0)))
+        found = look.breaker(breaker)
         return causes.Refused(breaker, found.state, found.until_ms, found.waiting)
     child = look.notes.get(f"@c:{node.id}")
     if state.flag.startswith("c") and child is not None:
-        execution, _, number = child.partition("|")
-        workflow, status = look.store.fields(execution, "@wf", "@st")
-        return causes.Child(execution, workflow or "", status or "gone", int(number or 1))
+        return _child(look, child)
     return causes.Awaiting(event_of(node), state.since_ms if state.flag.startswith("t") else None)
+
+
+def _groups(look: Standing, items: Sequence[PlanNode]) -> tuple[Group, ...]:
+    """Return what items of a map wait for, told once for all that wait for the same."""
+    alike: dict[tuple[Any, ...], list[tuple[str, Cause]]] = {}
+    for item in items:
+        cause = _cause(look, item)
+        alike.setdefault(cause.alike, []).append((item.id, cause))
+    return tuple(Group(len(those), *min(those, key=_due)) for those in alike.values())
+
+
+def _due(item: tuple[str, Cause]) -> int:
+    return item[1].due_ms if isinstance(item[1], causes.Timer | causes.Scheduled) else 0
+
+
+def _child(look: Standing, note: str) -> Cause:
+    execution, _, number = note.partition("|")
+    try:
+        fields = fields_of(look.store, execution)
+    except UnknownExecution:
+        return causes.Child(execution, "", "gone", int(number or 1))
+    status = fields["@st"]
+    why = _of_scheduled(look, execution, fields) if status == ExecutionState.SCHEDULED else None
+    return causes.Child(execution, fields["@wf"], status, int(number or 1), why)
 
 
 def _limited(look: Standing, node: PlanNode, _state: NodeField) -> Cause:
@@ -187,7 +212,7 @@ def _limited(look: Standing, node: PlanNode, _state: NodeField) -> Cause:
 
 
 def _of_limit(look: Standing, name: str) -> Cause:
-    view = pools.limits(look.store, [name])[name]
+    view = look.limit(name)
     return causes.Limited(name, view.holders, view.waiting, view.rests_until_ms)
 
 

@@ -11,8 +11,10 @@ from typing import Any
 
 from spane.errors import InputError, ResultNotSerialisable
 from spane.model import codec
+from spane.model.draft import StartDefaults
 from spane.model.paths import shorten, spell
 
+_PRIORITY = 5
 _MOST_PRIORITY = 10
 _LONGEST_KEY = 500
 _LONGEST_TENANT = 200
@@ -21,13 +23,14 @@ _LONGEST_REASON = 10_000
 _LARGEST_METADATA = 65_536
 #: A hundred years; far beyond it milliseconds are no whole numbers for Redis.
 _LONGEST_DELAY_S = 100 * 366 * 86_400
+_NOTHING_SAID = StartDefaults()
 
 
 @dataclass(frozen=True, slots=True)
 class StartOptions:
     """What can be said about a start besides its inputs."""
 
-    priority: int = 5
+    priority: int = _PRIORITY
     delay_s: float = 0.0
     at: datetime | None = None
     deadline_s: float | None = None
@@ -39,17 +42,28 @@ class StartOptions:
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, options: Mapping[str, Any]) -> StartOptions:
-        """Return options given as keywords; a TypeError names one that does not exist."""
+    def of(cls, options: Mapping[str, Any], defaults: StartDefaults = _NOTHING_SAID) -> StartOptions:
+        """Return options given as keywords; a TypeError names one that does not exist.
+
+        A priority, a delay or a key that is not given, or is None, is that of `defaults`, which the workflow's definition says.
+        That delay stands back where the options say in another way when the execution begins.
+        """
         known = [option.name for option in fields(cls)]
         unknown = [name for name in options if name not in known]
         if unknown:
             raise TypeError(f"start() has no option {', '.join(unknown)}; it has {', '.join(known)}.")
-        return cls(**options)
+        timed = any(options.get(name) is not None for name in ("at", "debounce_s"))
+        usual = {
+            "priority": defaults.priority or _PRIORITY,
+            "delay_s": 0.0 if timed else defaults.delay_s,
+            "key": defaults.key,
+        }
+        given = {name: value for name, value in options.items() if not (name in usual and value is None)}
+        return cls(**{**usual, **given})
 
-    def check(self, workflow: str) -> None:
-        """Raise `InputError` naming everything that does not do; nothing is created then."""
-        problems = [*self._numbers(), *self._periods(), *self._texts(), *self._labels()]
+    def check(self, workflow: str, *, keyed: bool = False) -> None:
+        """Raise `InputError` naming everything that does not do; nothing is created then. With `keyed` the key comes later."""
+        problems = [*self._numbers(), *self._periods(keyed=keyed), *self._texts(), *self._labels()]
         if problems:
             lines = "\n".join(f"  - {problem}" for problem in problems)
             raise InputError(
@@ -77,14 +91,14 @@ class StartOptions:
             problems.append(problem)
         return problems
 
-    def _periods(self) -> list[str]:
+    def _periods(self, *, keyed: bool) -> list[str]:
         """Return what is wrong with throttle and debounce, each of which says what the key means."""
         problems = []
         given = {name: getattr(self, name) for name in ("throttle_s", "debounce_s") if getattr(self, name) is not None}
         for name, value in given.items():
             if (problem := _time_fault(name, value)) is not None:
                 problems.append(problem)
-            if self.key is None:
+            if self.key is None and not keyed:
                 problems.append(f"{name} goes by a key; give key as well, such as key='customer-7'.")
         if len(given) > 1:
             problems.append("throttle_s and debounce_s are both given; say one of the two.")

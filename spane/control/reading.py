@@ -25,6 +25,9 @@ _FIELDS_A_CALL = 500
 class NodeView:
     """Where one node of an execution stands. `attempt` counts from 1; `since_ms` is when it came to this state.
 
+    Of a node that waits for its time (a sleep, a delay, a retry, an event with a timeout) `until_ms` is when that comes, and
+    `since_ms` is None: the store keeps only one of the two.
+
     For a map, `done` of its `total` items have ended; both are None before it has begun, and for other nodes. The view of
     what undoes its items counts those that are undone.
     """
@@ -33,10 +36,11 @@ class NodeView:
     state: NodeState
     attempt: int = 0
     crashes: int = 0
-    since_ms: int = 0
+    since_ms: int | None = 0
     error: NodeError | None = None
     done: int | None = None
     total: int | None = None
+    until_ms: int | None = None
 
 
 def nodes(store: Store, execution: str) -> dict[str, NodeView]:
@@ -96,7 +100,7 @@ def _view(node: str, states: Mapping[str, str], error: NodeError | None, *, ende
     if text is None:
         state = NodeState.CANCELLED if ended == ExecutionState.CANCELLED else NodeState.WAITING
         return NodeView(node, state)
-    letter, _, failures, crashes, since, _ = text.split("|")
+    letter, _, failures, crashes, since, flag = text.split("|")
     counts = states.get(f"@m:{node}")
     # While its items run, so does a map, though it holds no worker of its own.
     state = NodeState.RUNNING if letter == "A" and counts is not None else NODE_STATE_OF[letter]
@@ -106,7 +110,11 @@ def _view(node: str, states: Mapping[str, str], error: NodeError | None, *, ende
     if state in (NodeState.QUEUED, NodeState.PARKED):
         attempt = int(failures)
     total, _, done, *_ = (int(count) for count in counts.split("|")) if counts is not None else (None, None, None)
-    return NodeView(node, state, attempt, int(crashes), int(since), error, done, total)
+    since_ms: int | None = int(since)
+    until_ms: int | None = None
+    if letter == "T" or (letter == "A" and flag.startswith("t")):
+        since_ms, until_ms = None, None if state.ended else since_ms
+    return NodeView(node, state, attempt, int(crashes), since_ms, error, done, total, until_ms)
 
 
 def outputs(store: Store, execution: str) -> dict[str, Any]:

@@ -5,15 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
+
+import msgspec
 
 from spane.control import reading, remedies
 from spane.control.remedies import Remedy
 from spane.errors import UnknownExecution
+from spane.model import items
 from spane.model.plan import PlanNode, is_step
 from spane.model.state import ExecutionState
-from spane.runtime import looking
+from spane.ops.breakers import BreakerView, view
+from spane.runtime import breakers, looking, pools
 from spane.runtime.layout import parts, queue_of
 from spane.runtime.looking import Place, Worker
+from spane.runtime.pools import LimitView
 from spane.runtime.store import Store
 
 #: The places of at most so many nodes are looked up; more of one execution stand behind each other anyway.
@@ -38,6 +44,9 @@ class NodeField:
 
 
 _NOTES_A_CALL = 600
+_ITEMS_A_CALL = 500
+#: Of each map, so many of the items that have begun and not ended are looked at.
+ITEMS_SHOWN = 100
 #: What is looked at of an execution besides its nodes.
 _ASKED = (
     "@st", "@pl", "@pr", "@wf", "@due", "@t0", "@pause", "@why", "@bad", "@held", "@lim", "@fate", "@late", "@told", "@undone",
@@ -72,6 +81,13 @@ class Standing:
         self.states = {name: NodeField.of(found[name]) for name in self.every if name in found}
         #: How far each map has come, as it is stored.
         self.maps = {name: found[f"@m:{name}"] for name in self.nodes if f"@m:{name}" in found}
+        #: The first items of each map that have begun and not ended; their fields stand with those of all other nodes.
+        self.items: dict[str, list[PlanNode]] = {}
+        for name in self.maps:
+            if self.state(name).letter == "A":
+                self._look_at_items(self.nodes[name])
+        self._limits: dict[str, LimitView] = {}
+        self._breakers: dict[str, BreakerView] = {}
 
     def state(self, node: str) -> NodeField:
         """Return a node's field; of one that was never written, that it waits."""
@@ -80,7 +96,38 @@ class Standing:
     def is_done(self, node: str) -> bool:
         """Whether the children of a node need not wait for it any more."""
         letter = self.state(node).letter
-        return letter in "DSC" or (letter == "F" and not is_step(node) and self.nodes[node].on_failure != "fail")
+        return letter in "DSC" or (letter == "F" and not is_step(node) and self.every[node].on_failure != "fail")
+
+    def limit(self, name: str) -> LimitView:
+        """Return how a limit stands."""
+        if name not in self._limits:
+            self._limits |= pools.limits(self.store, [name])
+        return self._limits[name]
+
+    def breaker(self, name: str) -> BreakerView:
+        """Return how a circuit breaker stands."""
+        if name not in self._breakers:
+            found = breakers.read(self.store, [name]).get(name, ({}, 0, 0))
+            self._breakers[name] = view(name, *found)
+        return self._breakers[name]
+
+    def _look_at_items(self, node: PlanNode) -> None:
+        _, begun, done, *_ = (int(count) for count in self.maps[node.id].split("|"))
+        counts = items.counts_when_failed(node)
+        found: list[tuple[str, NodeField]] = []
+        # What has not ended is mostly among the last that have begun, so those are read first.
+        newest_first = (f"{node.id}{items.MARK}{index}" for index in range(begun - 1, -1, -1))
+        for part in parts(newest_first, _ITEMS_A_CALL):
+            for name, text in zip(part, self.store.fields(self.execution, *part), strict=True):
+                if text is not None and text[0] not in ("DSC" + "F" * counts):
+                    found.append((name, NodeField.of(text)))
+            if len(found) >= begun - done:
+                break
+        item = items.item_of(node)
+        first = list(islice(reversed(found), ITEMS_SHOWN))
+        self.states.update(first)
+        self.items[node.id] = [msgspec.structs.replace(item, id=name) for name, _ in first]
+        self.every = self.every | {one.id: one for one in self.items[node.id]}
 
     def may_start(self, node: str) -> bool:
         """Whether a node may start as its execution stands: include/state.lua has the same rule."""

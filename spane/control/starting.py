@@ -57,7 +57,7 @@ class Starter:
 
         Index-aligned: an id, or the error of an item that is bad, or that Redis refused or lost, which stops no other.
         """
-        options.check(workflow.name)
+        options.check(workflow.name, keyed=keys is not None)
         prepared = [
             self._prepared(workflow, item, each)
             for item, each in zip(inputs, _options_of(workflow, options, keys, len(inputs)), strict=True)
@@ -165,7 +165,10 @@ def _check_size(workflow: str, raw: bytes, most: int) -> None:
 def _options_of(
     workflow: Workflow[..., Any], options: StartOptions, keys: Sequence[str | None] | None, count: int
 ) -> Iterator[StartOptions | InputError]:
-    """Yield the options of each of many starts: all the same but for the keys, if there are any."""
+    """Yield the options of each of many starts: all the same but for the keys, if there are any.
+
+    A key that is None is that of the workflow's definition.
+    """
     if keys is None:
         yield from (options for _ in range(count))
         return
@@ -177,7 +180,7 @@ def _options_of(
             problems=(problem,),
         )
     for key in keys:
-        each = dataclasses.replace(options, key=key)
+        each = dataclasses.replace(options, key=workflow.draft.starts.key if key is None else key)
         try:
             each.check(workflow.name)
         except InputError as error:

@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Protocol, TypeVar
 
-from spane.control import reading
+from spane.control import causes, reading
+from spane.control.causes import Cause
+from spane.control.explaining import explain
 from spane.errors import ExecutionStalled, ResultTimeout, StoreUnavailable
 from spane.model.event import Event
 from spane.model.state import ExecutionState
@@ -25,14 +27,23 @@ _TURN_S = 1.0
 #: How long one who waits without a time limit puts up with a Redis that does not answer.
 AWAY_S = 60.0
 _LOOK_AGAIN_S = 0.1
+#: How soon a worker of this process is looked at again that has nothing to do: another thread may signal, or resume.
+_IN_PROCESS_TURN_S = 0.02
 _TOLD_AFTER_S = 1.0
+_REASONS_TOLD = 5
 
 
 class Waiter(Protocol):
     """How an engine waits. Both methods wait at most `timeout_s`, and may come back early."""
 
+    #: Whether nobody else moves executions on, so that it is of no use to wait for one that has stalled.
+    alone: bool
+
     def until_ended(self, execution: str, timeout_s: float) -> None:
         """Wait for an execution's end."""
+
+    def stalled(self, execution: str) -> ExecutionStalled | None:
+        """Return the error that says why an execution does not go on by itself; None where it does, or may."""
 
     def until_event(self, after: str, timeout_s: float) -> None:
         """Wait for an event after stream id `after`."""
@@ -47,19 +58,30 @@ class InProcess:
     def __init__(self, store: Store, broker: InProcessBroker, *, virtual_time: bool) -> None:
         self._store = store
         self._broker = broker
-        self._virtual_time = virtual_time
+        self.alone = virtual_time
 
     def until_ended(self, execution: str, timeout_s: float) -> None:
-        """Move on; `ExecutionStalled` where nothing is left that could move."""
+        """Move on."""
         if not self._broker.wait_quiet(timeout_s, lambda: self._ended(execution)) or self._ended(execution):
             return
         due_ms = self._store.next_due_ms()
-        if due_ms is None:
-            raise ExecutionStalled(self._why(execution), execution=execution)
-        if self._virtual_time:
+        if not self.alone:
+            due_s = math.inf if due_ms is None else max(0, due_ms) / 1000
+            time.sleep(min(timeout_s, due_s, _IN_PROCESS_TURN_S))
+        elif due_ms is not None:
             self.advance(max(0, due_ms))
-        else:
-            time.sleep(min(timeout_s, max(0, due_ms) / 1000, 0.05))
+
+    def stalled(self, execution: str) -> ExecutionStalled | None:
+        """Say why nothing moves the execution on: nothing runs, and nothing is due."""
+        if not self._broker.quiet() or self._ended(execution) or self._store.next_due_ms() is not None:
+            return None
+        reasons = list(dict.fromkeys(_reasons(self._store, execution)))
+        if len(reasons) > _REASONS_TOLD:
+            reasons[_REASONS_TOLD:] = [f"{len(reasons) - _REASONS_TOLD} others wait as well"]
+        return ExecutionStalled(
+            f"Execution {execution!r} does not go on by itself: nothing runs and nothing is due. {'; '.join(reasons)}.",
+            execution=execution,
+        )
 
     def until_event(self, after: str, timeout_s: float) -> None:
         """Give the worker's threads a turn."""
@@ -79,16 +101,30 @@ class InProcess:
     def _ended(self, execution: str) -> bool:
         return ExecutionState(self._store.status(execution)).ended
 
-    def _why(self, execution: str) -> str:
-        if self._store.status(execution) == ExecutionState.PAUSED:
-            return f"Execution {execution!r} is paused, and nothing else moves it: resume or cancel it."
-        states = reading.nodes(self._store, execution)
-        waiting = ", ".join(f"{view.id} ({view.state})" for view in states.values() if not view.state.ended)
-        unfit = "; ".join(self._store.unfit().values())
-        return (
-            f"Execution {execution!r} cannot go on: nothing runs and nothing is due, but these nodes have not ended: "
-            f"{waiting}. {unfit or 'Register the node types that they need.'}"
-        )
+
+def _reasons(store: Store, execution: str) -> Iterator[str]:
+    """Yield what an execution waits for that nothing in it brings about, and what to do."""
+    found = explain(store, execution)
+    if found.status is ExecutionState.PAUSED:
+        yield f"Execution {execution!r} is paused; resume it, or cancel it"
+        return
+    for name, cause in found.nodes.items():
+        if isinstance(cause, causes.Items):
+            for group in cause.groups:
+                yield from _of_node(store, group.first, group.cause)
+        elif not isinstance(cause, causes.Parents):
+            yield from _of_node(store, name, cause)
+
+
+def _of_node(store: Store, name: str, cause: Cause) -> Iterator[str]:
+    if isinstance(cause, causes.Child):
+        yield from _reasons(store, cause.execution)
+    elif isinstance(cause, causes.Awaiting) and cause.event:
+        yield f"Node {name!r} waits for event {cause.event!r}; signal it"
+    elif isinstance(cause, causes.Unfit):
+        yield f"Node {name!r} fits no worker, because {cause.reason}; register the node types that it needs"
+    else:
+        yield f"Node {name!r}: {str(cause).rstrip('.')}"
 
 
 def for_end(store: Store, waiter: Waiter, execution: str, timeout_s: float | None) -> ExecutionState:
@@ -96,6 +132,7 @@ def for_end(store: Store, waiter: Waiter, execution: str, timeout_s: float | Non
 
     Raises:
         ResultTimeout: it has not ended in time.
+        ExecutionStalled: in process, nothing moves it on when the time is over; without a time, or with virtual time, at once.
         StoreUnavailable: Redis does not answer when the time is over; without a time, not for `AWAY_S`.
     """
     patience = Patience(timeout_s)
@@ -105,10 +142,12 @@ def for_end(store: Store, waiter: Waiter, execution: str, timeout_s: float | Non
             return status
         left = min(_TURN_S, patience.left_s)
         if left <= 0:
-            raise ResultTimeout(execution, timeout_s or 0, status)
+            raise waiter.stalled(execution) or ResultTimeout(execution, timeout_s or 0, status)
         # Why it came back early is told by the next question.
         with suppress(StoreUnavailable):
             waiter.until_ended(execution, left)
+            if (timeout_s is None or waiter.alone) and (stalled := waiter.stalled(execution)):
+                raise stalled
 
 
 class Patience:

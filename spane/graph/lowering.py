@@ -98,7 +98,7 @@ def _planned(call: Call, **ways: Any) -> PlanNode:
         child=None if call.child is None else call.child.plan.hash,
         queue=options.queue,
         is_async=call.node_type is not None and call.node_type.is_async,
-        priority=options.priority,
+        priority=options.priority or (None if call.child is None else call.child.priority),
         delay_ms=round(options.delay_s * 1000),
         timeout_ms=None if options.timeout_s is None else max(1, round(options.timeout_s * 1000)),
         retry=_without_copies_of_defaults(options.retry),

@@ -14,12 +14,22 @@ from spane.model.outcome import NodeError
 from spane.model.plan import Branch, Each, Gate, LimitRule, Plan, Source
 
 
+@dataclass(frozen=True, slots=True)
+class StartDefaults:
+    """What a definition says of the starts of its workflow; whatever a start says itself wins."""
+
+    priority: int | None = None
+    delay_s: float = 0.0
+    key: str | None = None
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Child:
     """A workflow that another one calls: its plan, with those of the workflows that it calls itself, and what it takes and gives.
 
     `levels` counts the executions that stand one below the other where it runs, its own included. `undo` is the built-in
-    type that has it undo what it did, None where nothing in it has an undo.
+    type that has it undo what it did, None where nothing in it has an undo. `priority` is that of a node which runs it and
+    says none itself.
     """
 
     workflow: str
@@ -29,6 +39,7 @@ class Child:
     inputs: tuple[Parameter, ...] = ()
     returns: Any = MISSING
     undo: NodeType | None = None
+    priority: int | None = None
 
     def typed(self, node_type: NodeType) -> NodeType:
         """Return the built-in type that runs it, with the parameters and the result of the workflow itself."""
@@ -111,6 +122,12 @@ class Draft:
     on_failure: Call | None = None
     #: Names of node types that somebody may have meant by one that is not registered.
     known_types: tuple[str, ...] = field(default=(), compare=False, repr=False)
+
+    @property
+    def starts(self) -> StartDefaults:
+        """What its starts are like where they do not say it themselves; only a definition says so."""
+        said = self.definition
+        return StartDefaults(said.get("priority"), said.get("delay", 0) / 1000, said.get("jobId"))
 
     @property
     def where(self) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from spane.errors import ExecutionFailed, SubWorkflowFailed, UnknownExecution, ValueMismatch
+from spane.errors import DeadlineExceeded, ExecutionFailed, SubWorkflowFailed, UnknownExecution, ValueMismatch
 from spane.model import codec
 from spane.model.ids import new_execution_id
 from spane.model.outcome import Descends
@@ -29,13 +29,24 @@ def descend(store: Store, node: PlanNode, given: Mapping[str, Any], number: int)
             members[known.name] = bytes(known.default)
         elif known.required:
             raise ValueMismatch(
-                f"Node {node.id!r} has nothing for the input {known.name!r} of workflow {head.workflow!r}: what feeds it was "
-                f"skipped, failed or not given. Give the input a default, or feed it by coalesce(...).",
+                f"Node {node.id!r} has nothing for the input {known.name!r} of workflow {head.workflow!r}: "
+                f"{_why_nothing(node, known.name)}",
                 node=node.id,
                 parameter=known.name,
             )
     inputs = b"{" + b",".join(msgspec.json.encode(name) + b":" + raw for name, raw in members.items()) + b"}"
     return Descends(new_execution_id(), node.child, head.workflow, inputs, number)
+
+
+def _why_nothing(node: PlanNode, name: str) -> str:
+    """Say why a node has nothing for an input, and what to do; `inputMapping` is of the config of a definition's node."""
+    mapping = msgspec.json.decode(node.config).get("inputMapping", {})
+    if name in mapping:
+        return (
+            f"its inputMapping takes that from {mapping[name]!r}, where nothing stands in what the node is given. Correct the "
+            "path, have the node before it give that, or give the input a default."
+        )
+    return "what feeds it was skipped, failed or not given. Give the input a default, or feed it by coalesce(...)."
 
 
 def of(store: Store, execution: str) -> list[tuple[str, str]]:
@@ -62,7 +73,7 @@ def ending(store: Store, child: str, status: str, workflow: str) -> bytes:
         status = "gone"
     except ExecutionFailed as error:
         raise _failed(
-            f"{subject} failed: {_in_words(error)}", child, workflow, status, node=error.node, error=error.error
+            f"{subject} failed: {_in_words(store, error)}", child, workflow, status, node=error.node, error=error.error
         ) from None
     raise _failed(
         f"{subject} is not in the store any more: the store has lost data. Retry this node to run it anew.",
@@ -72,14 +83,26 @@ def ending(store: Store, child: str, status: str, workflow: str) -> bytes:
     )
 
 
-def _in_words(error: ExecutionFailed) -> str:
+def _in_words(store: Store, error: ExecutionFailed) -> str:
+    if isinstance(error, DeadlineExceeded):
+        return error.why
     if error.error is None:
         return "nobody knows why any more."
     tries = "1 attempt" if error.error.attempt == 1 else f"{error.error.attempt} attempts"
-    return (
-        f"node {error.node!r} failed after {tries} with {error.error}\n\n{error.error.traceback}".rstrip()
-        + f"\n\nRetry its dead letter, '{error.execution}:{error.node}', and this execution goes on as well."
-    )
+    what = f"node {error.node!r} failed after {tries} with {error.error}\n\n{error.error.traceback}".rstrip()
+    if _undoes(store, error.execution):
+        return what
+    return f"{what}\n\nRetry its dead letter, '{error.execution}:{error.node}', and this execution goes on as well."
+
+
+def _undoes(store: Store, execution: str) -> bool:
+    """Whether it or an execution above it has undone what it did, or is about to: the retry of a dead letter is refused then."""
+    up: str | None = execution
+    while up is not None:
+        up, undoable, undone = store.fields(up.partition("|")[0], "@up", "@u", "@undone")
+        if undoable or undone:
+            return True
+    return False
 
 
 def _failed(

@@ -16,6 +16,9 @@ _LOOK_AGAIN_S = 0.1
 class Listener:
     """Waits in Redis, on a connection made for blocking."""
 
+    #: Workers and others move executions on.
+    alone = False
+
     def __init__(self, store: Store, client: redis.Redis) -> None:
         self._store = store
         self._client = client
@@ -33,6 +36,9 @@ class Listener:
             time.sleep(min(timeout_s, _LOOK_AGAIN_S))
         except redis.RedisError as error:
             raise translate(error) from error
+
+    def stalled(self, execution: str) -> None:
+        """Return None: somebody else may always move an execution on."""
 
     def until_event(self, after: str, timeout_s: float) -> None:
         """Wait for an entry of the stream."""

@@ -5,10 +5,23 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from datetime import UTC, datetime
 
 import pytest
 
+from spane import Engine, node, workflow
 from tests.cli.conftest import ROOT, environment
+
+
+@node(delay_s=3600)
+def an_hour_later() -> int:
+    return 1
+
+
+@workflow
+def put_off_an_hour() -> int:
+    return an_hour_later()
+
 
 FLOWS = """
 from pathlib import Path
@@ -84,6 +97,21 @@ def test_all_dead_letters_are_discarded_by_one_command(spane, failed):
     code, _, told = spane("dlq", "discard")
     assert 2 == code
     assert "or all of them by --all" in told
+
+
+@pytest.mark.redis
+def test_a_node_that_waits_for_its_time_is_shown_with_that(run, redis_url):
+    with Engine(redis_url) as engine:
+        execution = engine.start(put_off_an_hour)
+        [due_ms] = (view.until_ms for view in execution.nodes().values())
+        out = run("show", execution.id, SPANE_REDIS_URL=redis_url).stdout
+        shown = json.loads(run("show", execution.id, "--json", SPANE_REDIS_URL=redis_url).stdout)
+        execution.cancel()
+    head, row = (line for line in out.splitlines() if line.startswith(("NODE", "an_hour_later")))
+    at = f"{datetime.fromtimestamp(due_ms / 1000, UTC):%Y-%m-%d %H:%M:%SZ}"
+    assert head.index("UNTIL") == row.index(at)
+    assert "" == row[head.index("SINCE") : head.index("UNTIL")].strip()
+    assert (None, due_ms) == (shown["nodes"]["an_hour_later"]["since_ms"], shown["nodes"]["an_hour_later"]["until_ms"])
 
 
 def test_an_execution_is_shown_with_its_nodes(spane, failed):

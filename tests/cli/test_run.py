@@ -215,3 +215,43 @@ def test_what_is_refused_is_a_document_too(run, arguments, code, kind, form):
     assert (code, None, f"spane.errors:{kind}") == (done.returncode, told["status"], told["error"]["type"])
     assert told["message"]
     assert {"execution", "workflow", "result", "nodes"} <= set(told)
+
+
+JOBS = """
+from spane import Workflow, node, wait_for_event, workflow
+
+
+@node
+def shrug(why: str = "so be it") -> str:
+    return why
+
+
+@workflow
+def expecting() -> str:
+    return shrug(wait_for_event("go", str))
+
+
+job = Workflow.from_definition(
+    {"id": "job", "nodes": [{"id": "shrug", "type": "shrug"}], "priority": 9, "delay": 300, "jobId": "one-job"}
+)
+"""
+
+
+def test_in_memory_nobody_waits_for_an_event_that_nobody_else_can_send(run, folder):
+    (folder / "jobs.py").write_text(JOBS)
+    done = run("run", "jobs.py:expecting", *MEMORY)
+    assert 1 == done.returncode
+    assert "Node 'go' waits for event 'go'; signal it." in done.stderr
+    assert "Register" not in done.stderr
+
+
+def test_a_definition_says_how_its_runs_are_started(run, folder):
+    (folder / "jobs.py").write_text(JOBS)
+    first, second = (run("run", "jobs.py:job") for _ in range(2))
+    assert ("so be it\n", "so be it\n") == (first.stdout, second.stdout)
+    assert "Key 'one-job' was used before with these inputs" in second.stderr
+    own = run("run", "jobs.py:job", "--key", "mine", "--events")
+    assert "was used before" not in own.stderr
+    events = [json.loads(line) for line in own.stdout.splitlines()]
+    at_ms = {event["kind"]: event["at_ms"] for event in events if "at_ms" in event}
+    assert at_ms["node_claimed"] - at_ms["execution_started"] >= 300

@@ -107,7 +107,15 @@ _GIVEN = {
     "Crash",
 }
 #: What one room asks of another.
-_INTERNAL = {"Node.placed", "Node.same_function", "Workflow.draft", "spane.explain", "spane.hide_engine"}
+_INTERNAL = {
+    "Cause.alike",
+    "Cause.of_many",
+    "Node.placed",
+    "Node.same_function",
+    "Workflow.draft",
+    "spane.explain",
+    "spane.hide_engine",
+}
 _SECTION = re.compile(r"^(Args|Raises|Returns|Yields):$")
 _ITEM = re.compile(r"^    ([\w*, ]+): (.*)$")
 _WIDE = 100

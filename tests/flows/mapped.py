@@ -6,7 +6,7 @@ import asyncio
 
 from pydantic import BaseModel
 
-from spane import Context, NodeError, Retry, Skip, coalesce, current, node, when, workflow
+from spane import Breaker, Context, NodeError, Retry, Skip, coalesce, current, node, when, workflow
 from tests.flows.app import QUICK, folder, saw, wait_for
 
 
@@ -185,6 +185,56 @@ def weights_told(weights: list[int | NodeError]) -> list[str]:
 @workflow
 def weighing_some(numbers: list[int], bad: int) -> list[str]:
     return weights_told(weigh_one.map(numbers, bad=bad, on_item_failure="collect"))
+
+
+@workflow(limit=1)
+def weigh_held(n: int, gate: str) -> int:
+    return held_item(n, gate)
+
+
+@workflow
+def weighing_held(numbers: list[int], gate: str) -> list[int]:
+    return weigh_held.map(numbers, gate)
+
+
+@node(limit=2)
+def two_at_a_time(n: int, gate: str, context: Context = current()) -> int:
+    saw(context)
+    wait_for(folder() / gate)
+    return n
+
+
+@workflow
+def narrowed(numbers: list[int], gate: str) -> list[int]:
+    return two_at_a_time.map(numbers, gate)
+
+
+@node(retry=Retry(attempts=3, base_s=3600))
+def much_later(n: int) -> int:
+    raise ConnectionError("again")
+
+
+@workflow
+def put_off(numbers: list[int]) -> list[int]:
+    return much_later.map(numbers)
+
+
+_BROKEN = Breaker(name="scales", when_open="wait", failure_threshold=1, timeout_s=3600, key="spot")
+
+
+@node(retry=Retry(attempts=1), breaker=_BROKEN)
+def on_scales(n: int, spot: str) -> int:
+    raise ConnectionError("the scales are broken")
+
+
+@workflow
+def tripping(spot: str) -> int:
+    return on_scales(1, spot)
+
+
+@workflow
+def on_broken_scales(numbers: list[int], spot: str) -> list[int]:
+    return on_scales.map(numbers, spot)
 
 
 @node(limit=1)

@@ -62,7 +62,7 @@ def test_46_one_in_which_a_node_failed_fails_when_it_is_resumed(place):
 def test_47_resumed_remaining_delays_are_respected(place):
     execution = place.start(app.delaying, {"value": 1})
     until("the delay", lambda: execution.nodes()["late"].state == "retrying")
-    released = execution.nodes()["late"].since_ms - 1000
+    released = execution.nodes()["late"].until_ms - 1000
     execution.pause()
     execution.resume()
     assert 1 == execution.result(timeout_s=20)

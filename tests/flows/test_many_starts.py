@@ -87,6 +87,18 @@ def test_a_bad_key_is_told_for_its_item_and_stops_no_other(engine):
     assert "key is '|'" in str(bad)
 
 
+def test_many_starts_are_held_together_each_by_its_own_key(engine):
+    inputs, keys = [{"text": text} for text in ("a", "b", "c")], ["one", "two", "one"]
+    first, other, last = engine.start_many(weighing, inputs, keys=keys, debounce_s=3600)
+    assert (first.id, "scheduled") == (last.id, first.status())
+    assert first.id != other.id
+    throttled = engine.start_many(weighing, inputs, keys=["three", "four", None], throttle_s=3600)
+    assert "throttle_s goes by a key; give key as well" in str(throttled[2])
+    assert throttled[0].id == engine.start(weighing, {"text": "d"}, key="three", throttle_s=3600).id
+    for one in (first, other):
+        one.cancel()
+
+
 @pytest.mark.parametrize("options", [{"keys": ["a"]}, {"keys": "ab"}, {"keys": ["a", "b"], "key": "c"}])
 def test_keys_that_do_not_match_the_inputs_are_refused(engine, options):
     with pytest.raises(InputError, match="keys has one key, or None, for each of the 2 inputs"):

@@ -92,7 +92,7 @@ def test_how_far_it_has_come_is_seen_while_it_runs_and_told_by_events(place):
         assert ("running", 0, 3) == (view.state, view.done, view.total)
         until("two items run", lambda: 2 == len(place.saw(execution)))
         explained = execution.explain().nodes["held_item"]
-        assert "Its items are at work: 0 of 3 have ended, 2 are queued or running." == str(explained)
+        assert "Its items are at work: 0 of 3 have ended; 2 run." == str(explained)
     place.open(gate)
     assert 3 == execution.result(timeout_s=20)
     assert ("succeeded", 3, 3) == ((view := execution.nodes()["held_item"]).state, view.done, view.total)
@@ -149,9 +149,11 @@ def test_a_workflow_is_mapped_each_item_a_child_of_its_own(place):
 
 
 def test_children_that_fail_are_collected_as_well(place):
-    _, result = place.run(mapped.weighing_some, numbers=[1, 2, 3], bad=2)
+    execution, result = place.run(mapped.weighing_some, numbers=[1, 2, 3], bad=2)
     assert ["10", "30"] == [result[0], result[2]]
     assert "Sub-workflow 'weigh_one'" in result[1]
+    [failed] = [child for child in execution.children() if child.status() == "failed"]
+    assert ([], ["weigh"]) == (place.dead_letters(execution), place.dead_letters(failed))
 
 
 def test_items_wait_for_the_limit_of_their_type(place):

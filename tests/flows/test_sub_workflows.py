@@ -97,6 +97,18 @@ def test_54_mappings_rename_keys_and_missing_sources_are_left_out(place):
     assert {"a": 1, "c": 2} == seen["value"]
 
 
+def test_54_a_mapping_that_finds_nothing_for_a_required_input_names_its_path(place):
+    made = in_json(inputMapping={"value": "order.wares", "gate": "nowhere.to.be.found"})
+    execution = place.start(made, {"order": {"lines": 1}})
+    assert "failed" == execution.wait(timeout_s=20)
+    message = execution.nodes()["call"].error.message
+    assert (
+        "Node 'call' has nothing for the input 'value' of workflow 'packing': its inputMapping takes that from 'order.wares', "
+        "where nothing stands in what the node is given." in message
+    )
+    assert "nowhere" not in message
+
+
 def test_54_several_parents_are_looked_up_by_their_ids(place):
     nodes = [
         {"id": "left", "type": "receive", "outputs": ["call"]},

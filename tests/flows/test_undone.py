@@ -9,7 +9,7 @@ import pytest
 
 from spane import Workflow
 from spane.authoring import registry
-from spane.errors import ExecutionCancelled, ExecutionFailed
+from spane.errors import DeadLetterUndone, ExecutionCancelled, ExecutionFailed
 from spane.testing.crashing import crash_everywhere
 from tests.flows import undone
 from tests.flows.conftest import until
@@ -242,3 +242,29 @@ def test_the_undo_in_a_workflow_of_a_worker_that_dies_is_taken_over_and_the_call
         os.kill(told["pid"], signal.SIGCONT)
     assert ["behind", "stay", "before"] == undos(place, execution)
     assert_holds(place.engine.store, [execution.id, child.id])
+
+
+def _retry_is_advised(execution):
+    [child] = execution.children()
+    node = next(name for name, view in child.nodes().items() if view.state == "failed")
+    with pytest.raises(ExecutionFailed) as failed:
+        execution.result()
+    return f"Retry its dead letter, '{child.id}:{node}', and this execution goes on as well." in str(failed.value)
+
+
+@pytest.mark.parametrize(
+    ("workflow", "advised"),
+    [(undone.calling_without, True), (undone.calling_booked_up, False), (undone.calling_with_a_bag, False)],
+    ids=["nothing to undo", "it has undone", "its caller undoes"],
+)
+def test_a_caller_advises_the_retry_of_a_dead_letter_below_only_where_it_is_not_refused(place, workflow, advised):
+    execution = place.fail(workflow, room=3)
+    assert advised == _retry_is_advised(execution)
+    [child] = execution.children()
+    [letter] = [each for each in place.engine.dead_letters if each.execution == child.id]
+    if advised:
+        place.engine.dead_letters.retry(letter.id)
+        assert "failed" == execution.wait(timeout_s=20)
+    else:
+        with pytest.raises(DeadLetterUndone):
+            place.engine.dead_letters.retry(letter.id)

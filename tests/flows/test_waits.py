@@ -367,6 +367,22 @@ def test_61_past_dates_and_negative_delays_are_refused_and_nothing_is_created(pl
     assert [] == started
 
 
+@pytest.mark.parametrize(
+    ("workflow", "name", "state"),
+    [(waits.napping, "sleep", "retrying"), (waits.expecting_for_a_minute, "never", "parked")],
+    ids=["sleep", "event"],
+)
+def test_a_view_says_until_when_a_node_waits_for_its_time_and_not_since_when(place, workflow, name, state):
+    execution = place.start(workflow, {"value": 5})
+    view = until("it waits", lambda: (found := execution.nodes()[name]).state == state and found)
+    relayed = execution.nodes()["relay"]
+    assert (None, None) == (view.since_ms, relayed.until_ms)
+    assert 0 <= view.until_ms - 60_000 - relayed.since_ms < 20_000
+    execution.cancel()
+    view = execution.nodes()[name]
+    assert ("cancelled", None, None) == (view.state, view.since_ms, view.until_ms)
+
+
 def test_an_execution_that_has_not_ended_at_its_deadline_fails(place):
     execution = place.start(waits.too_slow, {"value": 1})
     with pytest.raises(DeadlineExceeded) as raised:
@@ -411,6 +427,17 @@ def test_a_sub_workflow_is_cancelled_at_the_deadline_of_its_parent(place):
         execution.result(timeout_s=20)
     child = place.engine.executions(workflow="napping", status="cancelled")[0]
     assert f"the deadline of {execution.id} has come" == place.engine.store.fields(child.id, "@why")[0]
+
+
+def test_a_sub_workflow_that_passes_its_own_deadline_says_so_to_its_caller(place):
+    execution = place.fail(waits.calling_what_expects)
+    [child] = execution.children()
+    with pytest.raises(ExecutionFailed) as failed:
+        execution.result()
+    assert (
+        f"Sub-workflow 'expecting_in_time' (execution {child.id!r}) failed: it had not ended at its deadline. What ran then was stopped."
+        in failed.value.error.message
+    )
 
 
 def test_an_execution_that_ends_in_time_has_nothing_of_its_deadline(place):

@@ -139,3 +139,30 @@ def lingering(room: int, guest: str) -> str:
     """After the workflow there is something that never comes."""
     stayed = stay(room, guest)
     return pay(wait_for_event("enough", str, after=stayed), stayed)
+
+
+@workflow
+def booked_up(room: int) -> str:
+    """It has something to undo when it fails."""
+    return book(bag(room), "ann", full=room)
+
+
+@workflow
+def calling_booked_up(room: int) -> str:
+    return booked_up(room)
+
+
+@workflow
+def short_of_money(booked: int) -> str:
+    return pay("badly", booked)
+
+
+@workflow
+def calling_with_a_bag(room: int) -> str:
+    """It has something to undo itself when what it calls fails."""
+    return short_of_money(bag(room))
+
+
+@workflow
+def calling_without(room: int) -> str:
+    return short_of_money(room)

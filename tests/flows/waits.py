@@ -132,6 +132,26 @@ def calling_what_naps(value: Any) -> Any:
     return napping(value)
 
 
+@workflow
+def expecting_for_a_minute(value: Any) -> Any:
+    return told_of(wait_for_event("never", str, timeout_s=60, after=relay(value)))
+
+
+@node
+def told_of(said: str) -> str:
+    return said
+
+
+@workflow(deadline_s=0.5)
+def expecting_in_time() -> str:
+    return wait_for_event("never", str)
+
+
+@workflow
+def calling_what_expects() -> str:
+    return expecting_in_time()
+
+
 @node
 async def forever(context: Context = current()) -> None:
     saw(context)

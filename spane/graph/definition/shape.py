@@ -215,13 +215,20 @@ class Definition(_Shape):
         description="How many of its executions may run at once; others stay `scheduled` until one ends.",
     )
     priority: int = Field(
-        default=5, ge=1, le=10, description="Of its starts, 10 first; kept, and not acted on yet: say it at the start."
+        default=5,
+        ge=1,
+        le=10,
+        description="Of its starts, 10 first, and of nodes that run it; where a start, or the node, says none itself.",
     )
     delay: Milliseconds = Field(
-        default=0, description="Milliseconds before a start; kept, and not acted on yet: say it at the start."
+        default=0, description="Milliseconds until an execution begins; where its start does not say when it does."
     )
     job_id: str = Field(
-        default="", min_length=1, description="The key of its starts; kept, and not acted on yet: say it at the start."
+        default="",
+        min_length=1,
+        max_length=500,
+        pattern=r"^[^|]*$",
+        description="The key of its starts, where one says none itself: the same inputs are started once.",
     )
     spane: DefinitionExtra = Field(
         default_factory=DefinitionExtra, description="Declared inputs and the result, which the other keys cannot say."

@@ -12,7 +12,36 @@ from spane.control import causes
 from spane.control.explaining import explain
 from spane.errors import UnknownExecution
 from spane.model.waits import WAIT_FOR_EVENT
+from spane.runtime.looking import Worker
+from tests.docs.pages import ROOT
 from tests.transitions.conftest import CHAIN, DIAMOND, ONE, PAIR, Stage, node, plan
+
+
+def kinds_of_causes(sort=causes.Cause):
+    """Return the kind of every cause there is."""
+    return {found for one in sort.__subclasses__() for found in ({one.kind} | kinds_of_causes(one))}
+
+
+def test_the_documentation_has_every_kind_of_cause():
+    page = (ROOT / "docs" / "controlling.md").read_text()
+    table = page.partition("| kind | what is told |\n|---|---|\n")[2].partition("\n\n")[0]
+    assert kinds_of_causes() == {line.split("`")[1] for line in table.splitlines()}
+
+
+def test_of_many_items_the_first_hundred_are_told_and_what_is_alike_once():
+    worker = Worker("w1", 0)
+    groups = (
+        causes.Group(2, "pack#0", causes.Leased("w1", worker, 0, 1)),
+        causes.Group(1, "pack#2", causes.Queued("default", 5, None, None, ())),
+        causes.Group(97, "pack#3", causes.Suspect("default", 5, 1, 0, (worker,), False)),
+    )
+    assert (
+        "Its items are at work: 7 of 2,000 have ended; of the first 100 of 1,000 that have begun, 2 run; 1 is ready in queue "
+        "'default', which no worker serves; 'pack#3' and 96 more: A worker died while it held it; it runs again, and alone if "
+        "that happens once more. It stands number 1 in queue 'default' at priority 5, with 0 fetched before it. 1 worker serves "
+        "the queue." == str(causes.Items(2000, 1007, 7, groups))
+    )
+    assert "Its items are at work: 0 of 3 have ended, 1 has begun." == str(causes.Items(3, 1, 0))
 
 
 @pytest.fixture(params=["fakeredis", pytest.param("redis", marks=pytest.mark.redis)])
