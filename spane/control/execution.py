@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar, cast
 from spane.authoring.workflow import Workflow
 from spane.control import explaining, one_node, reading, replaying, signalling, verbs, waiting
 from spane.control.explaining import Explanation
-from spane.control.reading import NodeView
+from spane.control.views import NodeView
 from spane.control.waiting import Waiter
 from spane.model.event import Event
 from spane.model.state import ExecutionState

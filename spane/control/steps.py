@@ -7,14 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
+from spane.control.views import NodeView
 from spane.model import items
 from spane.model.plan import UNDO
 from spane.model.state import NODE_STATE_OF, NodeState
-
-if TYPE_CHECKING:
-    from spane.control.reading import NodeView
 
 #: What shows in the view of a map's undos where they stand differently, the first of them that any has.
 _TELLING = (NodeState.RETRYING, NodeState.RUNNING, NodeState.FAILED, NodeState.SUCCEEDED)
