@@ -24,7 +24,8 @@ from spane.authoring import (
     waiting,
     workflow,
 )
-from spane.control import breakers, causes, dead_letters, execution, explaining, many, reading
+from spane.control import breakers, causes, dead_letters, execution, explaining, many
+from spane.control import views as node_views
 from spane.engine import Engine
 from spane.model import event, outcome, route, state
 from spane.ops import breakers as views
@@ -64,7 +65,7 @@ ROOMS: dict[str, dict[str, Any]] = {
     "running": {
         "Engine": Engine,
         "Execution": execution.Execution,
-        "NodeView": reading.NodeView,
+        "NodeView": node_views.NodeView,
         "Explanation": explaining.Explanation,
         "Cause": causes.Cause,
         "Breakers": breakers.Breakers,
