@@ -210,7 +210,8 @@ def test_an_execution_that_is_failing_is_healed_while_its_children_wait(place):
     place.open(good)
     execution = place.start(waits.asking_all, {"gates": [good, bad]})
     until("it is failing", lambda: "failing" == execution.status())
-    waiting_child, failed_child = execution.children()
+    # With two workers either child may be the first to start.
+    waiting_child, failed_child = sorted(execution.children(), key=lambda child: child.status() == "failed")
     place.open(bad)
     [letter] = [one for one in place.engine.dead_letters if one.execution == failed_child.id]
     place.engine.dead_letters.retry(letter.id)
