@@ -15,32 +15,53 @@ from tests.servers import RedisServer, StartServer, binary_or_skip, forget_scrip
 # pytest takes it from a conftest at the top of the tests only.
 pytest_plugins = ["pytester"]
 
-#: What each module of tests registered when it was imported, by the module's name. All are before the first test runs.
-_registered: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {}
+Registered = tuple[dict[str, Any], dict[str, Any]]
+
+#: What was registered while tests were collected: by modules of tests themselves, and by all others of each folder.
+_by_module: dict[str, Registered] = {}
+_by_folder: dict[str, Registered] = {}
+
+
+def _folder(module: str) -> str:
+    return ".".join(module.split(".")[:2])
+
+
+def _joined(*parts: Registered) -> Registered:
+    return {k: v for nodes, _ in parts for k, v in nodes.items()}, {
+        k: v for _, flows in parts for k, v in flows.items()
+    }
+
+
+def _put_away(module: str | None) -> None:
+    """Empty the registry: what `module` registered is its own, the rest belongs to the folders of who registered it."""
+    for kind, found in enumerate(registry.default.snapshot()):
+        for name, entry in found.items():
+            own = entry.module == module
+            place = _by_module if own else _by_folder
+            place.setdefault(entry.module if own else _folder(entry.module), ({}, {}))[kind][name] = entry
+    registry.default.restore(({}, {}))
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_make_collect_report(
     collector: pytest.Collector,
 ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
-    """Take what a module of tests registers out of the registry again, so that modules may use the same names."""
+    """Import modules of tests with what their folder shares alone, so that two folders, or two modules, may use one name."""
+    module = ".".join(collector.path.relative_to(collector.config.rootpath).with_suffix("").parts)
+    if isinstance(collector, pytest.Module):
+        registry.default.restore(_by_folder.get(_folder(module), ({}, {})))
     report = yield
-    if isinstance(collector, pytest.Module) and report.passed:
-        name, found = collector.obj.__name__, registry.default.snapshot()
-        nodes, workflows = ({key: kind[key] for key in kind if kind[key].module == name} for kind in found)
-        _registered[name] = nodes, workflows
-        registry.default.restore(tuple({key: kind[key] for key in kind if kind[key].module != name} for kind in found))
+    _put_away(module)
     return report
 
 
 @pytest.fixture(scope="module", autouse=True)
 def own_registry(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Let the tests of a module find what it registered, and what the modules that it imports did."""
-    shared = registry.default.snapshot()
-    own = _registered[request.module.__name__]
-    registry.default.restore(tuple(theirs | mine for theirs, mine in zip(shared, own, strict=True)))
+    """Let the tests of a module find what it registered, and what the others of its folder did."""
+    before, module = registry.default.snapshot(), request.module.__name__
+    registry.default.restore(_joined(_by_folder.get(_folder(module), ({}, {})), _by_module.get(module, ({}, {}))))
     yield
-    registry.default.restore(shared)
+    registry.default.restore(before)
 
 
 @pytest.fixture(scope="session")
