@@ -7,7 +7,7 @@ def test_several_workflows_in_a_file_are_asked_for_by_name(run):
     done = run("run", "shop.py", "n=4")
     assert 2 == done.returncode
     assert (
-        "shop.py has 7 workflows: pack, numbers, failing, wobbly, held, poison, mixed. Say which: spane run shop.py:pack"
+        "shop.py has 8 workflows: pack, numbers, failing, wobbly, chatty, held, poison, mixed. Say which: spane run shop.py:pack"
         in done.stderr
     )
 
