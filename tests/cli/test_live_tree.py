@@ -94,12 +94,13 @@ def test_a_name_that_is_wider_than_the_terminal_goes_on_below(on_terminal, folde
 
 def test_of_a_graph_that_has_no_room_every_state_is_counted(on_terminal, folder):
     (folder / "many.py").write_text(
-        "from spane import node, workflow\n\n@node\ndef one() -> int:\n    return 1\n\n"
+        "import time\nfrom spane import node, workflow\n\n@node\ndef one(seconds: float) -> int:\n"
+        "    time.sleep(seconds)\n    return 1\n\n"
         "@node\ndef total(ones: list[int]) -> int:\n    return sum(ones)\n\n"
-        "@workflow\ndef many() -> int:\n    return total([one.named(f'one_{i}')() for i in range(2000)])\n"
+        "@workflow\ndef many() -> int:\n    return total([one.named(f'one_{i}')(i // 1999) for i in range(2000)])\n"
     )
     code, drawn = on_terminal("run", "many.py", LINES="20")
     seen = CONTROL.sub("", drawn)
     assert 0 == code
-    assert re.search(r"\d+ queued, \d+ waiting", seen)
+    assert re.search(r"\d+ (queued|running), \d+ waiting", seen)
     assert re.search(r"2001 of 2001 nodes, .*\n+2001 succeeded", seen)
