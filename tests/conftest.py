@@ -48,6 +48,7 @@ def pytest_make_collect_report(
 ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
     """Import modules of tests with what their folder shares alone, so that two folders, or two modules, may use one name."""
     module = ".".join(collector.path.relative_to(collector.config.rootpath).with_suffix("").parts)
+    _put_away(None)  # what a conftest imported, between two collectors
     if isinstance(collector, pytest.Module):
         registry.default.restore(_by_folder.get(_folder(module), ({}, {})))
     report = yield
