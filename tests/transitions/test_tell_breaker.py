@@ -123,6 +123,17 @@ def test_many_that_wait_go_on_in_bounded_steps_when_it_closes(stage):
     assert 248 == len(stage.queue())
 
 
+def test_many_that_are_gone_do_not_hold_up_the_probe(stage):
+    waiting(stage, 130)
+    for number in range(120):
+        stage.store.cancel(f"x{number}", "")
+    stage.clock.advance(OPEN_MS)
+    # A call looks at a hundred, all of them cancelled; the next one is due at once, and not when it would open again.
+    assert ([], 30, {f"b|{NAME}": stage.now_ms}) == (stage.fetch(), seen(stage).waiting, timers(stage))
+    assert ["x120"] == [claim.execution for claim in stage.fetch()]
+    assert 9 == seen(stage).waiting
+
+
 def test_it_is_forgotten_a_day_after_its_last_change_unless_somebody_waits(stage):
     waiting(stage, 1)
     assert -1 == stage.kept_ms(stage.keys.breaker(NAME))

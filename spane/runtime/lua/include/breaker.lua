@@ -28,6 +28,7 @@ local function keep_breaker(name, now)
 end
 
 -- Let nodes that wait at it go on, at most `most`; those that are gone, or whose execution does not run, do not count.
+-- Returns how many, and whether it stopped among those that do not count.
 local function rouse_at(name, most, now)
   local roused, looked = 0, 0
   while roused < most and looked < BREAKER_STEP do
@@ -40,7 +41,7 @@ local function rouse_at(name, most, now)
     end
   end
   if looked > 0 then keep_breaker(name, now) end
-  return roused
+  return roused, roused < most and looked == BREAKER_STEP
 end
 
 local function half_open(name, now)
@@ -65,13 +66,14 @@ local function tend_breaker(name, now)
     return
   end
   if st == 'open' then half_open(name, now) end
-  if st == 'closed' then
+  local at_once = st == 'closed'
+  if at_once then
     rouse_at(name, BREAKER_STEP, now)
   elseif st == 'open' or not probe_runs(h[3]) then
-    rouse_at(name, 1, now)
+    at_once = select(2, rouse_at(name, 1, now))
   end
   if redis.call('EXISTS', B .. ':w') == 1 or (st == 'half' and probe_runs(h[3])) then
-    set_timer('b|' .. name, st == 'closed' and now or now + h[4], 'default')
+    set_timer('b|' .. name, at_once and now or now + h[4], 'default')
   end
 end
 
