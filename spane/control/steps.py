@@ -21,13 +21,16 @@ def views(ran: Mapping[str, str], left: Iterable[str], view: Callable[[str], Nod
     """Return a view of each step that ran, the first to come to its state first, and behind them of those to come.
 
     Args:
-        ran: the fields of `x:<execution>` of steps, by their ids.
+        ran: the fields of `x:<execution>` of steps, by their ids, in plan order.
         left: the nodes that are still to be undone, the next one first.
         view: gives the view of a step that ran or has none of that yet.
 
     """
     together: dict[str, list[NodeView]] = {}
-    for name in [*sorted(ran, key=lambda name: _since(ran[name])), *(node + UNDO for node in left)]:
+    # Of those of one millisecond, what stands last in the plan was undone first; the handler comes after all undos.
+    place = {name: at for at, name in enumerate(ran)}
+    began = sorted(ran, key=lambda name: (_since(ran[name]), not name.endswith(UNDO), -place[name]))
+    for name in [*began, *(node + UNDO for node in left)]:
         together.setdefault(items.program_of(name), []).append(view(name))
     return {name: _as_one(name, some) if items.MARK in name else some[0] for name, some in together.items()}
 

@@ -24,13 +24,22 @@ def letter(execution, name):
     return f"{execution.id}:{name}"
 
 
+def undone_in_order(place, execution):
+    """Return the undos that ran, the first to end first."""
+    return [event.node for event in place.events(execution, "node_succeeded") if event.node.endswith("~undo")]
+
+
+def undoable_backwards(place, execution):
+    """Return the undos of what succeeded and has one, of the last to complete first."""
+    done = [f"{event.node}~undo" for event in place.events(execution, "node_succeeded")]
+    return [undo for undo in reversed(done) if undo in steps(execution)]
+
+
 def test_what_succeeded_is_undone_in_reverse_order_before_the_execution_fails(place):
     execution = place.fail(app.buying, **ORDER)
     undone = steps(execution)
     assert {"reserve~undo": "succeeded", "charge~undo": "succeeded", "charge_later~undo": "succeeded"} == undone
-    assert "reserve~undo" == list(undone)[-1]
-    completed = [e.node for e in place.events(execution, "node_succeeded") if "~" not in e.node]
-    assert [f"{node}~undo" for node in reversed(completed)] == list(undone)
+    assert undoable_backwards(place, execution) == undone_in_order(place, execution)
     [told] = place.saw(execution, "reserve~undo")
     assert (7, "reserved 7", False, f"{execution.id}:reserve~undo") == (
         told["order"], told["output"], told["cancelled"], told["key"],
@@ -59,7 +68,7 @@ def test_a_cancelled_execution_undoes_what_it_did(place):
     execution.cancel("changed my mind")
     place.open(gate)
     assert "cancelled" == execution.wait(timeout_s=20)
-    assert "reserve~undo" == list(steps(execution))[-1]
+    assert undoable_backwards(place, execution) == undone_in_order(place, execution)
     assert {"succeeded"} == set(steps(execution).values())
     assert [False] == [line["cancelled"] for line in place.saw(execution, "reserve~undo")]
     assert_holds(place.engine.store, [execution.id])

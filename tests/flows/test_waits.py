@@ -174,7 +174,7 @@ def test_a_wait_may_give_none_when_its_time_is_over(place):
 
 def test_a_dead_letter_of_a_wait_that_is_retried_waits_anew(place):
     execution = place.fail(waits.timing_out)
-    [letter] = [one for one in place.engine.dead_letters.list() if one.execution == execution.id]
+    [letter] = [one for one in place.engine.dead_letters if one.execution == execution.id]
     place.engine.dead_letters.retry(letter.id)
     waiting(execution, "late")
     assert True is execution.signal("late", "this time")
@@ -197,7 +197,7 @@ def test_a_wait_beside_a_node_that_fails_goes_on_when_that_is_retried(place):
     with pytest.raises(IllegalTransition, match=f"Cannot signal execution '{execution.id}': it is failed"):
         execution.signal("said", "too late")
     place.open(gate)
-    [letter] = [one for one in place.engine.dead_letters.list() if one.execution == execution.id]
+    [letter] = [one for one in place.engine.dead_letters if one.execution == execution.id]
     place.engine.dead_letters.retry(letter.id)
     until("the second run", lambda: execution.nodes()["broken"].state == "succeeded")
     waiting(execution, "said")

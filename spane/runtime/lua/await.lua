@@ -12,6 +12,7 @@
 -- Events  a, k, z; F, X, H. Bound: a fixed number of keys.
 --@include clock
 --@include event
+--@include fence
 --@include queue
 --@include state
 --@include finish
@@ -30,8 +31,7 @@ end
 local letter, holder, failures, crashes, _, flag
 if r[1] then letter, holder, failures, crashes, _, flag = read_state(r[1]) end
 if holder ~= token then
-  event('z', execution .. '|' .. node .. '|' .. token)
-  return {'fenced'}
+  return fenced(execution, node, token)
 end
 if letter ~= 'R' then return {'again'} end
 -- Writes from here on.

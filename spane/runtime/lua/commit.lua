@@ -14,6 +14,7 @@
 -- Events  s, f, r, x, k, v, c, z; G, C, F, X. Bound: 500 children, 500 join groups, the rest by cursor.
 --@include clock
 --@include event
+--@include fence
 --@include queue
 --@include state
 --@include merge
@@ -35,8 +36,7 @@ end
 local letter, holder, failures, crashes, since, flag
 if r[1] then letter, holder, failures, crashes, since, flag = read_state(r[1]) end
 if holder ~= token then
-  event('z', execution .. '|' .. node .. '|' .. token)
-  return {'fenced'}
+  return fenced(execution, node, token)
 end
 if letter ~= 'R' then return {'again'} end
 if kind == 's' and string.byte(payload) == 38 and redis.call('HEXISTS', P .. 'b:' .. execution, token) == 0 then

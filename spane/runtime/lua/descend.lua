@@ -11,6 +11,7 @@
 -- Events  a, S, L; k, z; F, X. Bound: 500 entry nodes of the child, the rest by cursor.
 --@include clock
 --@include event
+--@include fence
 --@include queue
 --@include state
 --@include release
@@ -31,8 +32,7 @@ if redis.call('EXISTS', P .. 'x:' .. child) == 1 then return {'again'} end
 local letter, holder, failures, crashes, _, flag
 if r[1] then letter, holder, failures, crashes, _, flag = read_state(r[1]) end
 if holder ~= token then
-  event('z', execution .. '|' .. node .. '|' .. token)
-  return {'fenced'}
+  return fenced(execution, node, token)
 end
 if letter ~= 'R' then return {'again'} end
 local kids, limits = kids_of(plan_hash)

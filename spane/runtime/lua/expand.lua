@@ -9,6 +9,7 @@
 -- Events  m, k, z; F, X. Bound: 500 items.
 --@include clock
 --@include event
+--@include fence
 --@include queue
 --@include state
 --@include release
@@ -25,8 +26,7 @@ end
 local letter, holder, failures, crashes, _, flag
 if r[1] then letter, holder, failures, crashes, _, flag = read_state(r[1]) end
 if holder ~= token then
-  event('z', execution .. '|' .. map .. '|' .. token)
-  return {'fenced'}
+  return fenced(execution, map, token)
 end
 if letter ~= 'R' then return {'again'} end
 -- Writes from here on.

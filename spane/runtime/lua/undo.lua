@@ -10,6 +10,7 @@
 -- Events  a, U; X, z. Bound: a fixed number of keys.
 --@include clock
 --@include event
+--@include fence
 --@include queue
 --@include state
 --@include rouse
@@ -26,8 +27,7 @@ end
 local letter, holder, failures, crashes
 if r[1] then letter, holder, failures, crashes = read_state(r[1]) end
 if holder ~= token then
-  event('z', execution .. '|' .. step .. '|' .. token)
-  return {'fenced'}
+  return fenced(execution, step, token)
 end
 if letter ~= 'R' then return {'again'} end
 local child, number = string.match(r[5] or '', '^([^|]+)|(%d+)$')
