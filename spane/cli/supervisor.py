@@ -8,12 +8,14 @@ Ctrl-C in the terminal reaches only the supervisor, which passes it on once.
 from __future__ import annotations
 
 import ctypes
+import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from spane.cli import exits
@@ -81,7 +83,7 @@ class _Supervisor:
                 slot.process = subprocess.Popen(
                     self._command,
                     start_new_session=True,
-                    preexec_fn=_end_with_parent,  # noqa: PLW1509 - the supervisor has no threads
+                    preexec_fn=partial(_end_with_parent, os.getpid()),  # noqa: PLW1509 - the supervisor has no threads
                 )
                 slot.started = now
             return
@@ -122,7 +124,10 @@ def _ending(code: int) -> str:
 _C = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
-def _end_with_parent() -> None:
-    """On Linux, let a master end when its supervisor is killed."""
+def _end_with_parent(parent: int) -> None:
+    """On Linux, let a master end when its supervisor is killed, even between the fork and this line."""
     if _C is not None:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # the supervisor's own handler would be forgotten by exec
         _C.prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGTERM)
+        if os.getppid() != parent:
+            os._exit(exits.Exit.INTERRUPTED)

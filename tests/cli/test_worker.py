@@ -5,11 +5,14 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from spane import Engine
+from spane.cli.exits import Exit
+from spane.cli.supervisor import _end_with_parent
 from tests.cli.conftest import environment
 
 pytestmark = pytest.mark.redis
@@ -79,6 +82,13 @@ def test_workers_do_not_outlive_a_supervisor_that_was_killed(start, redis_url):
     [master] = children(worker.pid)
     worker.kill()
     wait_until(lambda: not Path(f"/proc/{master}").exists())
+
+
+def test_a_master_whose_supervisor_died_before_it_could_watch_ends_at_once():
+    master = subprocess.run(
+        [sys.executable, "-c", "pass"], preexec_fn=partial(_end_with_parent, os.getppid()), check=False
+    )
+    assert Exit.INTERRUPTED == master.returncode
 
 
 def test_a_module_that_is_not_there_is_said_before_any_process_starts(run, folder, redis_url):
