@@ -90,6 +90,13 @@ def resident_kib(pid: int) -> int:
     return found
 
 
+def keep_to(cores: set[int], pid: int) -> None:
+    """Let a process, all its threads and all that descends from it run on these cores alone."""
+    for each in [pid, *_descendants(pid)]:
+        for thread in Path(f"/proc/{each}/task").iterdir():
+            os.sched_setaffinity(int(thread.name), cores)
+
+
 def machine_cpu_s() -> float:
     """Return the processor seconds that the whole machine has worked."""
     fields = [int(field) for field in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]]
