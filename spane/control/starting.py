@@ -9,14 +9,12 @@ from datetime import UTC, datetime
 from typing import Any
 from weakref import WeakKeyDictionary
 
-import msgspec
-
 from spane.authoring.registry import Registry
 from spane.authoring.workflow import Bound, Workflow
 from spane.control.options import StartOptions, is_storable
 from spane.errors import InputError, KeyConflict, StoreError, StoreUnavailable
 from spane.model.ids import new_execution_id
-from spane.model.limit_keys import key_of
+from spane.model.limit_keys import pool_of_workflow
 from spane.model.paths import shorten
 from spane.runtime.store import Start, StartReply, Store
 
@@ -120,7 +118,7 @@ class Starter:
             digest=hashlib.sha256(raw).hexdigest()[:32] if options.key else "",
             tenant=options.tenant or "",
             metadata=options.labels(),
-            pool=_pool(workflow, raw),
+            pool=pool_of_workflow(workflow.name, workflow.plan.limit, raw),
             key_means="t" if options.throttle_s else "d" if options.debounce_s else "",
             period_ms=round((options.throttle_s or 0) * 1000),
             at_ms=None if options.at is None else round(options.at.timestamp() * 1000),
@@ -142,15 +140,6 @@ class Starter:
         """Store the plan of a workflow after those that it calls."""
         for plan in (*workflow.kids, workflow.plan):
             self._store.put_plan(plan)
-
-
-def _pool(workflow: Workflow[..., Any], raw: bytes) -> str:
-    """Return which limit a start falls under, '' without one."""
-    limit = workflow.plan.limit
-    if limit is None:
-        return ""
-    name = f"@{workflow.name}"
-    return name if limit.key is None else f"{name}/{key_of(msgspec.json.decode(raw), limit.key)}"
 
 
 def _check_size(workflow: str, raw: bytes, most: int) -> None:

@@ -8,6 +8,8 @@ from urllib.parse import quote
 
 import msgspec
 
+from spane.model.plan import LimitRule
+
 _LONGEST = 100
 
 
@@ -26,3 +28,11 @@ def key_of(value: Any, path: str) -> str:
     text = value if isinstance(value, str) and value not in ("", "null") else msgspec.json.encode(value).decode()
     quoted = quote(text, safe="")
     return quoted if len(quoted) <= _LONGEST else hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def pool_of_workflow(workflow: str, limit: LimitRule | None, inputs: bytes) -> str:
+    """Return which pool of slots an execution with these inputs (a JSON object) falls under, '' without a limit."""
+    if limit is None:
+        return ""
+    name = f"@{workflow}"
+    return name if limit.key is None else f"{name}/{key_of(msgspec.json.decode(inputs), limit.key)}"

@@ -171,13 +171,15 @@ class Awaits:
 class Descends:
     """The node goes on in a child execution and holds no worker meanwhile; it runs again when that has ended.
 
-    What came is `c<status>|<execution>|<round>` then. `round` counts the children that a node has one after the other.
+    What came is `c<status>|<execution>|<round>` then. `pool` is whose slots the child waits for, '' where its workflow has
+    no limit; `round` counts the children that a node has one after the other.
     """
 
     execution: str
     plan: str
     workflow: str
     inputs: bytes
+    pool: str = ""
     round: int = 1
 
 

@@ -10,6 +10,7 @@ import msgspec
 from spane.errors import DeadlineExceeded, ExecutionFailed, SubWorkflowFailed, UnknownExecution, ValueMismatch
 from spane.model import codec
 from spane.model.ids import new_execution_id
+from spane.model.limit_keys import pool_of_workflow
 from spane.model.outcome import Descends
 from spane.model.plan import PlanNode
 from spane.runtime import endings
@@ -35,7 +36,8 @@ def descend(store: Store, node: PlanNode, given: Mapping[str, Any], number: int)
                 parameter=known.name,
             )
     inputs = b"{" + b",".join(msgspec.json.encode(name) + b":" + raw for name, raw in members.items()) + b"}"
-    return Descends(new_execution_id(), node.child, head.workflow, inputs, number)
+    pool = pool_of_workflow(head.workflow, head.limit, inputs)
+    return Descends(new_execution_id(), node.child, head.workflow, inputs, pool, number)
 
 
 def _why_nothing(node: PlanNode, name: str) -> str:

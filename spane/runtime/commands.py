@@ -104,7 +104,7 @@ class Commands:
         store, priority = self._store, claim.program.node.priority
         return store.command(
             "descend", store.clock.injected, self._session, claim.execution, claim.node, claim.token, outcome.execution,
-            outcome.plan, outcome.workflow, outcome.inputs, priority or "", outcome.round, *store.kept_ms,
+            outcome.plan, outcome.workflow, outcome.inputs, priority or "", outcome.round, *store.kept_ms, outcome.pool,
         )  # fmt: skip
 
     def _undo(self, claim: Claim) -> Command:

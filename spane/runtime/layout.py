@@ -66,6 +66,7 @@ class PlanHead(msgspec.Struct, frozen=True):
     terminals: tuple[str, ...]
     pages: int
     events: tuple[str, ...] = ()
+    limit: LimitRule | None = None
 
 
 def queue_of(node: PlanNode) -> str:
@@ -109,7 +110,7 @@ def fields_of(plan: Plan, *, chunk: int = CHUNK) -> Iterator[tuple[str, str | by
         yield "deadline", str(plan.deadline_ms)
     events = _events(plan)
     yield from ((f"e:{event}", ",".join(nodes)) for event, nodes in events.items())
-    head = PlanHead(plan.workflow, plan.inputs, plan.returns, plan.terminals(), len(pages), tuple(events))
+    head = PlanHead(plan.workflow, plan.inputs, plan.returns, plan.terminals(), len(pages), tuple(events), plan.limit)
     yield "head", msgspec.json.encode(head)
     roots = [node for node in plan.nodes if not node.awaited]
     yield "queue", queue_of(roots[0])

@@ -884,6 +884,12 @@ def one_at_a_time(customer: str, gate: str) -> str:
     return gated(gate)
 
 
+@workflow
+def serving(first: dict[str, str], second: dict[str, str]) -> list[str]:
+    served = [one_at_a_time.named("first")(first["customer"], first["gate"])]
+    return [*served, one_at_a_time.named("second")(second["customer"], second["gate"])]
+
+
 @node(limit=1)
 def take_turns(label: str, gate: str, context: Context = current()) -> str:
     saw(context, label=label)

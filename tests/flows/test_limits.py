@@ -151,3 +151,20 @@ def test_executions_may_be_limited_by_a_key_of_their_inputs(place):
     assert "scheduled" == second.status()
     place.open(gate)
     assert [gate, gate] == [one.result(timeout_s=20) for one in (first, second)]
+
+
+@pytest.mark.parametrize("other", ["ada", "bob"])
+def test_a_sub_workflow_waits_for_the_limit_of_its_key(place, other):
+    gate, opened = place.gate(), place.gate()
+    place.open(opened)
+    holder = place.start(app.one_at_a_time, {"customer": "ada", "gate": gate})
+    until("it holds the slot", lambda: holder.status() == "running")
+    parent = place.start(
+        app.serving, {"first": {"customer": "ada", "gate": opened}, "second": {"customer": other, "gate": opened}}
+    )
+    until("both are called", lambda: len(parent.children()) == 2)
+    if other == "bob":
+        until("the other customer is served", lambda: "completed" in [child.status() for child in parent.children()])
+    assert "scheduled" in [child.status() for child in parent.children()]
+    place.open(gate)
+    assert [opened, opened] == parent.result(timeout_s=20)

@@ -13,7 +13,7 @@ from spane.model import items
 from spane.model.plan import ITEMS_IN_FLIGHT, Each, Plan, PlanNode
 from spane.runtime.claim import Claim
 from spane.runtime.layout import came_field
-from tests.property.limits import RULES, key_of
+from tests.property.limits import RULES, key_of, pool_of_child
 from tests.property.shapes import BREAKER, KIDS, TAKES_BACK
 from tests.property.world import (
     LEASE_MS,
@@ -296,7 +296,7 @@ def _commit(world: World, hands: Hands, rng: random.Random) -> Actor:
         child, kid = f"{claim.execution}-{claim.token}", KIDS[_node(world, claim).child or ""]
         reply = yield (
             "descend", world.clock.injected, hands.session, claim.execution, claim.node, claim.token, child, kid.hash,
-            kid.workflow, b"{}", "", more[0], *_KEPT,
+            kid.workflow, b"{}", "", more[0], *_KEPT, pool_of_child(kid, child),
         )  # fmt: skip
         hands.finished.pop(0)
         if reply == [b"ok", 1] and child not in world.started:

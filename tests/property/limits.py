@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -22,6 +22,8 @@ RULES: Mapping[str, LimitRule] = {
 #: All executions fall under it where their plans have it.
 POOL = "@flow0"
 _AT_ONCE = {"one": 1, "two": 2, "keyed/even": 1, "keyed/odd": 1, POOL: 1}
+#: Of some children one may run at once for each half of their parents' numbers.
+OF_CHILDREN = LimitRule(concurrency=1, key="half")
 
 
 def strewn(plan: Plan, rng: random.Random) -> Plan:
@@ -37,8 +39,19 @@ def _limited(node: PlanNode, rng: random.Random) -> PlanNode:
     return msgspec.structs.replace(node, type=name, limit=RULES[name])
 
 
+def pool_of_child(kid: Plan, child: str) -> str:
+    """Return the pool that a child execution falls under, '' where its plan has no limit."""
+    return "" if kid.limit is None else f"@{kid.workflow}/{key_of(child)}"
+
+
+def pools(kids: Iterable[Plan]) -> dict[str, int]:
+    """Return how many may have a slot of each pool, with those of limited children."""
+    own = {f"@{kid.workflow}/{key}": 1 for kid in kids if kid.limit is not None for key in ("odd", "even")}
+    return _AT_ONCE | own
+
+
 def key_of(node: str) -> str:
-    """Return the key of a node whose type goes by key."""
+    """Return the key of a node whose type goes by key, or of a child whose workflow does."""
     return "odd" if node[-1] in "13579" else "even"
 
 
@@ -56,12 +69,12 @@ return found
 """
 
 
-def wrong(store: Store, *, healed: bool) -> str | None:
+def wrong(store: Store, pools: Mapping[str, int], *, healed: bool) -> str | None:
     """Return what is wrong about the limits now; an execution that was healed counts, but does not wait."""
-    found: Any = store.client.eval(_LOOK, 1, store.keys.prefix, *_AT_ONCE)
-    for (pool, most), at in zip(_AT_ONCE.items(), range(0, len(found), 5), strict=True):
+    found: Any = store.client.eval(_LOOK, 1, store.keys.prefix, *pools)
+    for (pool, most), at in zip(pools.items(), range(0, len(found), 5), strict=True):
         held, offered, waits, rests, timed = found[at : at + 5]
-        if held + offered > most and not (pool == POOL and healed):
+        if held + offered > most and not (pool.startswith("@") and healed):
             return f"{held} hold a slot of {pool} and {offered} were offered one, but there are {most}"
         # Who was offered the last start that a rate leaves hands on as soon as it begins, or has no use for it.
         goes_on = rests or timed or (offered and pool in RULES and RULES[pool].rate is not None)

@@ -319,6 +319,13 @@ MUTANTS = (
         "undo",
         CHILDREN_UNDONE,
     ),
+    Mutant(
+        "a child does not wait for the limit of its workflow",
+        "if pool == '' or may_begin",
+        "if true or may_begin",
+        "descend",
+        "nested",
+    ),
     Mutant("an undo is taken twice", "if letter ~= 'R' then return {'again'} end", "", "undo", CHILDREN_UNDONE),
     Mutant("what has compensated is healed", "if h[5] then return {'undone', status} end", "", "heal", UNDONE),
     Mutant(

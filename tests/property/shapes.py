@@ -11,7 +11,7 @@ import msgspec
 from spane.model import items
 from spane.model.plan import FAILED, ON_FAILURE, UNDO, BreakerRule, Each, Gate, Output, Plan, PlanNode, RetryPolicy
 from spane.model.waits import WAIT_FOR_EVENT
-from tests.property.limits import strewn
+from tests.property.limits import OF_CHILDREN, strewn
 
 #: How many of a node's tries fail, whether it kills its worker, needs newer code than some have, and skips itself.
 _BEHAVIOURS = tuple(
@@ -173,7 +173,8 @@ def _chained(rng: random.Random, workflow: str, kid: Plan | None, *, undone: boo
     ]
     if kid is not None:
         nodes[-1] = _calling(nodes[-1], kid)
-    plan = Plan(workflow, tuple(nodes))
+    own = _own(rng, workflow)
+    plan = Plan(workflow, tuple(nodes), limit=OF_CHILDREN if own.random() < 0.3 else None)
     if undone:
         plan = _with_steps(plan, rng)
     KIDS[plan.hash] = plan
@@ -209,9 +210,13 @@ def _waiting(node: PlanNode, rng: random.Random) -> PlanNode:
 
 
 def _breaker(rng: random.Random, name: str) -> BreakerRule | None:
-    """Put the one breaker before some nodes, without drawing from the generator: what else a seed says stays."""
-    own = random.Random(f"{rng.getstate()[1][:8]}/{rng.getstate()[1][-1]}/{name}")
-    return BREAKER if own.random() < 0.35 else None
+    """Put the one breaker before some nodes."""
+    return BREAKER if _own(rng, name).random() < 0.35 else None
+
+
+def _own(rng: random.Random, name: str) -> random.Random:
+    """Return a generator of its own, without drawing from the given one: what else a seed says stays."""
+    return random.Random(f"{rng.getstate()[1][:8]}/{rng.getstate()[1][-1]}/{name}")
 
 
 def _with_steps(plan: Plan, rng: random.Random) -> Plan:

@@ -144,6 +144,7 @@ class World:
 
     healing: bool = False
     limited: bool = False
+    pools: dict[str, int] = field(default_factory=dict)
 
     complaints: list[Violation] = field(default_factory=list)
 
@@ -157,7 +158,7 @@ class World:
         if name in _TIMED:
             arguments = (self.clock.injected, *arguments[1:])
         reply = self.store.call(name, *arguments)
-        problem = limits.wrong(self.store, healed=bool(self.healing)) if self.limited else None
+        problem = limits.wrong(self.store, self.pools, healed=bool(self.healing)) if self.limited else None
         if problem and not self.lost_by_hand:
             self.complain("I5", f"after {name}: {problem}")
             self.limited = False
@@ -175,7 +176,9 @@ class World:
             for each in (*below(plan), plan):
                 self._put_plan(each)
             self.plans.append(plan)
-        self.limited = any(plan.limit or any(node.limit for node in plan.nodes) for plan in self.plans)
+        kids = [kid for plan in self.plans for kid in below(plan)]
+        self.pools = limits.pools(kids)
+        self.limited = any(plan.limit or any(node.limit for node in plan.nodes) for plan in (*kids, *self.plans))
         self._people()
         for step in range(self.schedule.steps):
             self._step(step)

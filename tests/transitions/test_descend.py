@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
+from spane.model.plan import LimitRule
 from tests.transitions import breaking
 from tests.transitions.conftest import LIMITS, Stage, node, plan
 from tests.transitions.test_heal import heal
@@ -21,10 +23,10 @@ def calling(name="call", **options):
 PARENT = plan(node("before"), calling(), node("beside"), node("after", "call"))
 
 
-def descend(stage, claim, child="c1", made=CHILD, priority="", number=1, session="w1"):
+def descend(stage, claim, child="c1", made=CHILD, priority="", number=1, session="w1", pool=""):
     return stage.call(
         "descend", stage.now_ms, session, claim.execution, claim.node, claim.token, child, made.hash, made.workflow,
-        b'{"n":1}', priority, number, *KEPT,
+        b'{"n":1}', priority, number, *KEPT, pool,
     )  # fmt: skip
 
 
@@ -421,3 +423,19 @@ def test_a_worker_that_died_with_the_node_again_loses_nothing(stage, below):
         pass
     once_more = by_node(stage, session="w3")
     assert [b"ccompleted|c1|1"] == once_more["call"].values
+
+
+@pytest.mark.parametrize("key", [None, "n"])
+def test_a_child_waits_for_the_limit_of_its_workflow(stage, key):
+    kid = msgspec.structs.replace(CHILD, limit=LimitRule(concurrency=1, key=key))
+    stage.put(kid)
+    stage.start(plan(*(node(f"call{n}", waits=True, child=kid.hash) for n in range(3))))
+    pools = ["@child/7", "@child/7", "@child/8"] if key else ["@child"] * 3
+    for claim, pool in zip(stage.fetch(), pools, strict=True):
+        descend(stage, claim, f"c{claim.node[4:]}", kid, pool=pool)
+    assert ["running", "scheduled", "running" if key else "scheduled"] == [stage.status(f"c{n}") for n in range(3)]
+    for _ in range(3):
+        for claim in stage.fetch():
+            stage.commit(claim)
+    assert ["completed"] * 3 == [stage.status(f"c{n}") for n in range(3)]
+    assert not [name for name in stage.everything() if ":lim:" in name]

@@ -5,7 +5,7 @@
 -- KEYS  1 prefix
 -- ARGV  1 now or ''   2 session   3 execution   4 node   5 token   6 child   7 its plan   8 its workflow   9 its inputs
 --       (opaque)   10 its priority, or '' for that of the execution   11 the round that it is for the node, from 1
---       12 retention in ms   13 the same where a dead letter is left
+--       12 retention in ms   13 the same where a dead letter is left   14 pool of the limit of its workflow or ''
 -- Returns {'ok', 1} | {'again'} this attempt's commit is already in | {'fenced'} another attempt has the node
 --         | {'noplan'} the child's plan is not here | {'gone'} no such execution here
 -- Events  a, S, L; k, z; F, X. Bound: 500 entry nodes of the child, the rest by cursor.
@@ -20,7 +20,7 @@
 --@include promote
 --@include finish
 local session, execution, node, token, child = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
-local plan_hash, workflow, inputs, priority, round = ARGV[7], ARGV[8], ARGV[9], ARGV[10], ARGV[11]
+local plan_hash, workflow, inputs, priority, round, pool = ARGV[7], ARGV[8], ARGV[9], ARGV[10], ARGV[11], ARGV[14]
 local X = P .. 'x:' .. execution
 local r = redis.call('HMGET', X, node, '@st', '@run', '@pr', '@tn', '@meta', '@depth')
 stamp(ARGV[1])
@@ -66,8 +66,6 @@ redis.call('HSET', CX, '@st', 'scheduled', '@g', '1', '@pl', plan_hash, '@pr', p
 redis.call('HSET', P .. 'o:' .. child, '@in', inputs)
 redis.call('ZADD', P .. 'active', int(now), child)
 if limits then set_rules(limits, now) end
-local rule = limits and rule_of('@' .. workflow)
-local pool = rule and (rule.most or rule.rate) and '@' .. workflow
-if pool then redis.call('HSET', CX, '@lim', pool) end
-if not pool or may_begin(child, pool, priority, now) then begin(child, CX, P .. 'p:' .. plan_hash, priority, now) end
+if pool ~= '' then redis.call('HSET', CX, '@lim', pool) end
+if pool == '' or may_begin(child, pool, priority, now) then begin(child, CX, P .. 'p:' .. plan_hash, priority, now) end
 return {'ok', 1}
