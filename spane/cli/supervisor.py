@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import ctypes
 import os
+import select
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -24,7 +26,7 @@ _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 5.0
 #: A process that was up for so long starts again at once, whatever happened before.
 _STEADY_S = 10.0
-_TURN_S = 0.1
+_SIGNALS_AT_ONCE = 4096
 _SET_PARENT_DEATH_SIGNAL = 1
 #: What dramatiq answers when a module cannot be imported or an option is wrong; trying again would not help.
 _CANNOT_START = 2
@@ -68,13 +70,30 @@ class _Supervisor:
         for signum in (signal.SIGTERM, signal.SIGINT):
             signal.signal(signum, self._stop)
         signal.signal(signal.SIGHUP, self._restart)
-        while True:
-            for slot in self._slots:
-                self._look_after(slot)
-            if self._stopping and all(slot.process is None for slot in self._slots):
-                return exits.Exit.INTERRUPTED if self._interrupted else self._code
-            # A child that ends or a signal that comes wakes this early, because handlers run between sleeps.
-            time.sleep(_TURN_S)
+        signal.signal(signal.SIGCHLD, lambda signum, frame: None)  # a master that ends wakes the supervisor
+        heard, told = socket.socketpair()
+        with heard, told:
+            told.setblocking(False)
+            signal.set_wakeup_fd(told.fileno(), warn_on_full_buffer=False)
+            try:
+                while not self._has_ended():
+                    if select.select([heard], [], [], self._pause_s())[0]:
+                        heard.recv(_SIGNALS_AT_ONCE)
+            finally:
+                signal.set_wakeup_fd(-1)
+        return exits.Exit.INTERRUPTED if self._interrupted else self._code
+
+    def _has_ended(self) -> bool:
+        for slot in self._slots:
+            self._look_after(slot)
+        return self._stopping and all(slot.process is None for slot in self._slots)
+
+    def _pause_s(self) -> float | None:
+        """Return how long until a master is to be started, or None where only a signal changes anything."""
+        if self._stopping:
+            return None
+        due = [slot.start_at for slot in self._slots if slot.process is None]
+        return max(0.0, min(due) - time.monotonic()) if due else None
 
     def _look_after(self, slot: _Slot) -> None:
         now = time.monotonic()
@@ -86,6 +105,8 @@ class _Supervisor:
                     preexec_fn=partial(_end_with_parent, os.getpid()),  # noqa: PLW1509 - the supervisor has no threads
                 )
                 slot.started = now
+                if self._stopping:  # the signal came while it was being started, and did not reach it
+                    slot.process.send_signal(signal.SIGTERM)
             return
         code = slot.process.poll()
         if code is None:

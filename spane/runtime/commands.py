@@ -148,12 +148,6 @@ class Commands:
             *store.kept_ms, store.limits.ageing_ms,
         )  # fmt: skip
 
-    def give_back(self, claims: Iterable[Claim]) -> Command:
-        """Return unstarted claims."""
-        store = self._store
-        attempts = [part for claim in claims for part in (claim.execution, claim.node, claim.token)]
-        return store.command("give_back", store.clock.injected, self._session, *store.kept_ms, *attempts)
-
     def resync(self, tokens: Iterable[str]) -> Command:
         """Ask for what the session holds besides these tokens."""
         return self._store.command("resync", self._session, *tokens)

@@ -17,7 +17,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from spane.errors import StoreUnavailable
+from spane.errors import StoreError, StoreUnavailable
 from spane.model.ids import new_session_id
 from spane.model.outcome import Failed, NodeError, Outcome, Parked, Succeeded
 from spane.runtime import scripts
@@ -56,7 +56,6 @@ class Pump:
         self.queues: tuple[str, ...] = ()
         self.fitting: tuple[str, ...] = ()
         self.ready: deque[Claim] = deque()
-        self.batches = 0
         self.draining = False
         self.heard = True
         self.start_on_loop: Callable[[Claim], None] | None = None
@@ -183,7 +182,7 @@ class Pump:
         except StoreUnavailable as error:
             self._lose_redis(error)
             self._bell.drop()
-            self._bell_or_pause()
+            self._pause()
 
     def _lose_redis(self, error: Exception) -> None:
         """Say once that Redis does not answer, and ask it what this session holds before anything else is done."""
@@ -191,7 +190,7 @@ class Pump:
             _logger.warning("%s. Trying again until Redis answers; running nodes go on.", error)
         self._broken = True
 
-    def _bell_or_pause(self) -> None:
+    def _pause(self) -> None:
         # Redis is away, so there is nothing to select on; a short wait on our own condition keeps a stop prompt.
         with self._turn:
             self._turn.wait(0.05)
@@ -254,7 +253,6 @@ class Pump:
             # Whatever went wrong, what has finished is sent again.
             self._outbox.extendleft(reversed(batch))
             raise
-        self.batches += 1
         self._read_commits(batch, [replies[at] for at in commit_at])
         if fetches:
             self._read_fetch(replies[-1], room, loop_room)
@@ -379,17 +377,11 @@ class Pump:
         mine = self.holdings.withdraw(claims)
         if not mine:
             return
-        command = self._commands.give_back(mine)
         try:
-            reply = self._wire.call([command])[0]
-            if scripts.is_missing(reply):
-                self._load_scripts()
-                reply = self._wire.call([command])[0]
-        except StoreUnavailable as error:
-            reply = error
-        if isinstance(reply, Exception):
+            self.store.give_back(self.session, [(claim.execution, claim.node, claim.token) for claim in mine])
+        except StoreError as error:
             # Resync finds them leased to us and adopts them; if we are gone, the lease ends.
-            self._lose_redis(reply)
+            self._lose_redis(error)
 
     def flush(self, deadline_s: float) -> None:
         """Send what is in the outbox, for at most `deadline_s` seconds; called when no consumer drives any more."""

@@ -92,8 +92,8 @@ class Session:
         if not alive:
             _logger.warning("This worker's lease had run out; its attempts were taken over and will be fenced.")
         for notice_id, text in notices:
-            self._last_notice = notice_id
             self._hear(text)
+            self._last_notice = notice_id
         if len(self._cancelled) > _CANCELLED_KEPT:
             running = {claim.execution for claim in self._pump.holdings.running}
             self._cancelled = {key: why for key, why in self._cancelled.items() if key in running}
@@ -104,7 +104,7 @@ class Session:
         return 0.0 if len(notices) >= NOTICES_A_CALL else self._pace.renew_s
 
     def _hear(self, notice: str) -> None:
-        """Do what a notice asks for: give back what has not begun, stop what runs of a cancelled execution, or tell the user."""
+        """Do what a notice asks for: stop what runs of a cancelled execution, give back what has not begun, or tell the user."""
         verb, _, about = notice.partition("|")
         execution, _, reason = about.partition("|")
         if verb == "gone":
@@ -112,9 +112,8 @@ class Session:
             return
         if verb == "cancel":
             self._cancelled[execution] = reason
-        self._give_back(execution)
-        if verb == "cancel":
             self.stop(execution, reason)
+        self._pump.give_back(one for one in self._pump.holdings.unstarted if one.execution == execution)
 
     def _miss(self, plan: str) -> None:
         if plan not in self._missed:
@@ -124,11 +123,6 @@ class Session:
                 "again, which puts it there.",
                 plan,
             )
-
-    def _give_back(self, execution: str) -> None:
-        """Give back what this process has claimed of an execution and not begun."""
-        mine = self._pump.holdings.withdraw(one for one in self._pump.holdings.unstarted if one.execution == execution)
-        self._store.give_back(self._pump.session, [(claim.execution, claim.node, claim.token) for claim in mine])
 
     def _fit(self) -> None:
         """Find out which nodes that nobody fitted this process's code can run, and look into their queues as well."""

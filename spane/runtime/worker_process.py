@@ -186,8 +186,8 @@ class WorkerProcess:
             _logger.warning("%d nodes ran past the shutdown grace and go to other workers: %s", len(nodes), nodes)
         try:
             self.store.give_back(self.pump.session, [(claim.execution, claim.node, claim.token) for claim in late])
-        except StoreError:
-            _logger.warning("Redis does not answer; they are taken over when their lease ends.")
+        except StoreError as error:
+            _logger.warning("They cannot be given back and are taken over when their lease ends: %s", error)
         for claim in late:
             hand_back(claim)
 
