@@ -11,6 +11,7 @@
     │   ├── UnknownExecution     no such execution (never started, or past its retention)
     │   ├── IllegalTransition    the verb does not apply to the execution's status
     │   ├── UnknownDeadLetter    no such dead letter (never there, retried, discarded, or past its retention)
+    │   ├── DeadLetterUndone     what it belongs to has been undone, so that it cannot be retried
     │   ├── DeadLetterPassed     its execution went on without it, so that it cannot be retried
     │   ├── UnknownEvent         a signal by a name that no wait of the execution's plan has
     │   ├── SignalRefused        a signal with data that cannot be taken, or more than are kept
@@ -27,6 +28,8 @@
     │   ├── EventTimeout         the event that a node waits for did not come in time (never retried)
     │   ├── BreakerOpen          a circuit breaker did not let an attempt through
     │   ├── NodeTimeout          an attempt ran past its timeout
+    │   ├── WorkerLost           the worker process died with it, more than once; only ever in the data
+    │   ├── AttemptRejected      a Dramatiq middleware did not let it run; only ever in the data
     │   └── SubWorkflowFailed    the child execution that a node runs did not complete (never retried)
     ├── UnknownBreaker           no circuit breaker of this name has seen a failure lately
     ├── StoreError
@@ -357,6 +360,14 @@ class UnknownBreaker(SpaneError, LookupError):
 
 class NodeTimeout(AttemptError, TimeoutError):
     """An attempt ran past its timeout; it counts as a failed try."""
+
+
+class WorkerLost(AttemptError):
+    """The worker process died while it ran the node, more than once. Never raised: it is the type of the error of a dead letter."""
+
+
+class AttemptRejected(AttemptError):
+    """A Dramatiq middleware skipped or rejected an attempt before its node ran. Never raised: it is the type of its error."""
 
 
 class SubWorkflowFailed(AttemptError):

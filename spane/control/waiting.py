@@ -34,7 +34,7 @@ _REASONS_TOLD = 5
 
 
 class Waiter(Protocol):
-    """How an engine waits. Both methods wait at most `timeout_s`, and may come back early."""
+    """How an engine waits. `until_ended` and `until_event` wait at most `timeout_s`, and may come back early."""
 
     #: Whether nobody else moves executions on, so that it is of no use to wait for one that has stalled.
     alone: bool

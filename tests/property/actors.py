@@ -94,7 +94,7 @@ def worker(world: World, number: int) -> Actor:
     while True:
         try:
             if world.clock.ms >= renewed_ms + RENEW_MS or world.clock.ms < renewed_ms:
-                _, _, held, *_ = yield ("renew", world.clock.injected, hands.session, LEASE_MS, "0", "")
+                _, _, held, *_ = yield ("renew", world.clock.injected, hands.session, LEASE_MS, "0", "", 100)
                 renewed_ms = world.clock.ms
                 hands.broken = hands.broken or held > len(hands.known)
             elif hands.broken:

@@ -99,7 +99,7 @@ def test_a_dead_session_does_not_live_longer_because_the_clock_was_set_back(step
 def test_a_longer_lease_than_the_rescuers_is_respected(stage):
     stage.start(_wide(1))
     stage.fetch()
-    stage.call("renew", stage.now_ms, "w1", 600_000, "0", "")
+    stage.call("renew", stage.now_ms, "w1", 600_000, "0", "", 100)
     stage.clock.advance(10 * LIMITS.lease_ms)
     assert 0 == stage.store.rescue()
 

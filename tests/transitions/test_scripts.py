@@ -73,6 +73,75 @@ def test_what_is_true_of_one_call_is_no_local_of_an_include():
             assert not assigned, f"{path.name}: {name} would keep its value for the next call; put it into `call`"
 
 
+class Texts:
+    """What the files define, call, include and append to the stream, as far as their text says."""
+
+    def __init__(self) -> None:
+        self.scripts = {path.stem: path.read_text() for path in LUA.glob("*.lua")}
+        self.includes = {path.stem: path.read_text() for path in (LUA / "include").glob("*.lua")}
+        self.home = {name: file for file, text in self.includes.items() for name in _functions(text)}
+        self.bodies = {name: body for text in self.includes.values() for name, body in _functions(text).items()}
+
+    def brought(self, text: str) -> set[str]:
+        """Return all that a file includes, whatever brings it."""
+        found, waiting = set(), _included(text)
+        while waiting:
+            name = waiting.pop()
+            if name not in found:
+                found.add(name)
+                waiting += _included(self.includes[name])
+        return found
+
+    def called(self, text: str) -> set[str]:
+        """Return the functions of includes that a text names."""
+        return {name for name in re.findall(r"(\w+)\(", _code(text)) if name in self.home} - set(_functions(text))
+
+    def letters(self, text: str) -> set[str]:
+        """Return the letters of all events that a script may append, in what it calls as well."""
+        found, waiting, seen = set(), [_code(text)], set()
+        while waiting:
+            body = waiting.pop()
+            found |= set(re.findall(r"event\('(\w)'", body))
+            for chosen in re.findall(r"local letter = (.*)\n.*event\(letter", body):
+                found |= set(re.findall(r"'([A-Z])'", chosen))
+            called = self.called(body) - seen
+            seen |= called
+            waiting += [self.bodies[name] for name in called]
+        return found
+
+
+def _code(text: str) -> str:
+    return re.sub(r"--.*", "", text)
+
+
+def _included(text: str) -> list[str]:
+    return re.findall(r"^--@include (\w+)$", text, re.MULTILINE)
+
+
+def _functions(text: str) -> dict[str, str]:
+    """Return the functions that a file defines, each from its first line to its `end`, both at the margin."""
+    found = re.finditer(r"^(?:local function (\w+)|(\w+) = function)\(.*?^end$", _code(text), re.MULTILINE | re.DOTALL)
+    return {match[1] or match[2]: match[0] for match in found}
+
+
+TEXTS = Texts()
+
+
+@pytest.mark.parametrize("name", sorted(TEXTS.scripts))
+def test_a_header_says_which_events_its_script_may_append(name):
+    text = TEXTS.scripts[name]
+    header = text.split("\nlocal ")[0]
+    said = re.search(r"Events +(.*?)\. ?(?:$|Bound)", header.replace("\n--      ", "").replace("\n--", ""))
+    assert set(re.findall(r"\b(\w)\b", said[1] if said else "")) == TEXTS.letters(text)
+
+
+@pytest.mark.parametrize("name", sorted({**TEXTS.scripts, **TEXTS.includes}))
+def test_a_file_includes_what_it_calls(name):
+    text = TEXTS.scripts.get(name) or TEXTS.includes[name]
+    brought = TEXTS.brought(text)
+    assert set() == {TEXTS.home[called] for called in TEXTS.called(text)} - brought - {name}
+
+
 @pytest.fixture
 def stores(redis_url):
     """Two clients of one Redis, the second of another version of SPANE."""

@@ -4,7 +4,7 @@
 -- KEYS  1 prefix
 -- ARGV  1 now or ''   2 execution   3 node   4 token   5 key   6 retention in ms   7 the same where a dead letter is left
 -- Returns 1, or 0 where the attempt has the node no more: it was parked now, or taken away before.
--- Events  k; F, X. Bound: 100 who wait for the same key.
+-- Events  k, b; U, C, F, X. Bound: 100 who wait for the same key.
 --@include clock
 --@include event
 --@include queue

@@ -9,7 +9,7 @@
 --       11 the breaker that it waits at, or nothing
 -- Returns {'ok', 0} | {'again'} this attempt's commit is already in | {'fenced'} another attempt has the node
 --         | {'gone'} no such execution here
--- Events  a, k, z; F, X, H. Bound: a fixed number of keys.
+-- Events  a, k, z; H; U, C, F, X. Bound: a fixed number of keys.
 --@include clock
 --@include event
 --@include fence

@@ -11,7 +11,7 @@
 --         attempt's commit is already in | {'fenced'} another attempt has the node | {'noblob'} `&token` is not
 --         kept here: put it again, then commit | {'noplan'} the plan is not here: commit again later | {'gone'} no
 --         such execution here
--- Events  s, f, r, x, k, v, c, z; G, C, F, X. Bound: 500 children, 500 join groups, the rest by cursor.
+-- Events  s, f, r, x, k, v, c, z; g, G; U, C, F, X. Bound: 500 children, 500 join groups, the rest by cursor.
 --@include clock
 --@include event
 --@include fence

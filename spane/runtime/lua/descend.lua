@@ -6,9 +6,9 @@
 -- ARGV  1 now or ''   2 session   3 execution   4 node   5 token   6 child   7 its plan   8 its workflow   9 its inputs
 --       (opaque)   10 its priority, or '' for that of the execution   11 the round that it is for the node, from 1
 --       12 retention in ms   13 the same where a dead letter is left   14 pool of the limit of its workflow or ''
--- Returns {'ok', 1} | {'again'} this attempt's commit is already in | {'fenced'} another attempt has the node
+-- Returns {'ok', 1} | {'ok', 0} it was put aside, the execution is paused or ends | {'again'} this attempt's commit is already in | {'fenced'} another attempt has the node
 --         | {'noplan'} the child's plan is not here | {'gone'} no such execution here
--- Events  a, S, L; k, z; F, X. Bound: 500 entry nodes of the child, the rest by cursor.
+-- Events  a, S, L; k, z; U, C, F, X. Bound: 500 entry nodes of the child, the rest by cursor.
 --@include clock
 --@include event
 --@include fence

@@ -6,7 +6,7 @@
 --       8 retention in ms   9 the same where a dead letter is left
 -- Returns {'ok', 1 if items were queued else 0} | {'again'} this attempt's commit is already in | {'fenced'} another
 --         attempt has the node | {'gone'} no such execution here
--- Events  m, k, z; F, X. Bound: 500 items.
+-- Events  m, k, z; U, C, F, X. Bound: 500 items.
 --@include clock
 --@include event
 --@include fence

@@ -10,7 +10,8 @@
 --       priority that it gains; 0 or none where nodes do not age
 -- Returns {milliseconds to the next timer or -1, 1 if work was left for threads else 0, the same for the event loop,
 --         row, row, ...}
--- Events  c (one for the batch), v, k, h; C. Bound: the nodes asked for or 500 hints, their parents up to 500 each, the timers, 500 children.
+-- Events  c, one for the batch; v, k, h; what comes due: D, G, H, L; children that follow: Y, p, u, n; U, C, F, X. Bound: the
+--         nodes asked for or 500 hints, their parents up to 500 each, the timers, 500 children.
 --@include clock
 --@include event
 --@include queue

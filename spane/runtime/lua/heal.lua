@@ -10,13 +10,14 @@
 --         cancelled, or runs past its deadline; {'illegal', status, who} one above | {'passed', status} its execution went on
 --         without it | {'noplan', plan} the plan is not here | {'undone', status} its execution has compensated;
 --         {'undone', status, who} one above
--- Events  d, a, U. Bound: 500 nodes and cursors that were put aside, at each level above as well, the rest by cursor.
+-- Events  d, a, n, U. Bound: 500 nodes and cursors that were put aside, at each level above as well, the rest by cursor.
 --@include clock
 --@include event
 --@include queue
 --@include state
 --@include release
 --@include offer
+--@include letters
 --@include ancestors
 local execution, node = ARGV[2], ARGV[3]
 local X, hint = P .. 'x:' .. execution, execution .. '|' .. node

@@ -1,7 +1,7 @@
 #!lua
 -- Record how far a running node has come.
 -- KEYS  1 prefix      ARGV  1 now or ''   2 execution   3 node   4 token   5 done   6 total
--- Returns 1, or 0 where the attempt does not hold the node any more. Events  g.
+-- Returns 1, or 0 where the attempt does not hold the node any more. Events  g. Bound: a fixed number of keys.
 --@include clock
 --@include event
 --@include state

@@ -3,7 +3,7 @@
 -- in a thousand calls and by way of KEYS; this looks only at the queues it is told of.
 -- KEYS  1 Dramatiq's namespace
 -- ARGV  1 now in ms   2 heartbeat timeout in ms   3.. queues
--- Returns how many messages went back. Bound: 100 dead processes, 500 messages of each queue of each.
+-- Returns how many messages went back. Appends no event. Bound: 100 dead processes, 500 messages of each queue of each.
 local namespace = KEYS[1]
 local dead = redis.call('ZRANGEBYSCORE', namespace .. ':__heartbeats__', '-inf', ARGV[1] - ARGV[2], 'LIMIT', 0, 100)
 local returned = 0

@@ -2,16 +2,17 @@
 -- Renew the lease of a session: two writes, however much it holds.
 -- KEYS  1 prefix
 -- ARGV  1 now or ''   2 session   3 lease in ms   4 last control notice seen, or '0'   5 what it serves, to be shown
+--       6 notices at most
 -- Returns {1 if the session was still alive else 0, number of fingerprints nobody fitted, how many attempts the session
---         holds, notice id, notice, ...} where a notice is `cancel|execution|reason` or `pause|execution`; at most 100 of them.
--- Appends no event. Bound: 100 notices.
+--         holds, notice id, notice, ...} where a notice is `cancel|execution|reason`, `pause|execution` or `gone||plan`.
+-- Appends no event. Bound: the notices asked for.
 --@include clock
 local now = clock(ARGV[1])
 redis.call('HSET', P .. 'lease', ARGV[2], ARGV[3] .. '|' .. ARGV[5])
 local alive = redis.call('ZSCORE', P .. 'ses', ARGV[2]) and 1 or 0
 redis.call('ZADD', P .. 'ses', int(now + ARGV[3]), ARGV[2])
 local reply = {alive, redis.call('HLEN', P .. 'unfit'), redis.call('HLEN', P .. 'w:' .. ARGV[2])}
-for _, entry in ipairs(redis.call('XRANGE', P .. 'ctl', '(' .. ARGV[4], '+', 'COUNT', 100)) do
+for _, entry in ipairs(redis.call('XRANGE', P .. 'ctl', '(' .. ARGV[4], '+', 'COUNT', ARGV[6])) do
   reply[#reply + 1] = entry[1]
   reply[#reply + 1] = entry[2][2]
 end

@@ -6,7 +6,7 @@
 --       cursors `copy` put aside, 0 for a replay of the whole   6 another plan, or '' for that of the original
 --       7 the workflow of that plan   8 another deadline in ms, '' for that of the original
 -- Returns {'ok', execution} | {'again', execution} | {'unknown'} | {'noplan', plan} | {'expired'} what was prepared is gone
--- Events  S, n, L. Bound: 500 entry nodes, or 500 of what was put aside; the rest by cursor.
+-- Events  S, n, L, k. Bound: 500 entry nodes, or 500 of what was put aside; the rest by cursor.
 --@include clock
 --@include event
 --@include queue

@@ -3,7 +3,7 @@
 -- KEYS  1 prefix
 -- ARGV  1 now or ''   2 the breaker's name
 -- Returns 1, or 0 where there is none of that name
--- Events  K unless it is closed already. Bound: 100 nodes that wait at it, the rest by its timer.
+-- Events  K unless it is closed already; H. Bound: 100 nodes that wait at it, the rest by its timer.
 --@include clock
 --@include event
 --@include breaker

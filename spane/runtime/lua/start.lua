@@ -9,7 +9,7 @@
 -- Returns {'ok', execution} | {'again', execution} the key's execution | {'conflict', execution} same key, other
 --         inputs | {'noplan'} the plan, or one of its sub-workflows, is not stored here | {'past', now} it was to
 --         begin before now.
--- Events  S, L, B. Bound: 500 entry nodes, the rest by cursor; the limits that its plan names.
+-- Events  S, L, B, k. Bound: 500 entry nodes, the rest by cursor; the limits that its plan names.
 --@include clock
 --@include event
 --@include queue

@@ -1,5 +1,6 @@
 -- The lists of some queues, `width` of them for each priority from 10 down, in the order in which their heads are due where
 -- nodes age: each `step_ms` that a head has been queued raises it by one priority. Between equals, the higher list goes first.
+--@include state
 local function by_age(lists, width, step_ms, now)
   local rank, places = {}, {}
   for i, list in ipairs(lists) do

@@ -69,7 +69,7 @@ local function offer_slot(pool, rule, member, now)
   local letter, _, failures, crashes, _, flag = read_state(h[1])
   if letter ~= 'L' then return false end
   if not may_start(h[2], node) then
-    if h[2] == 'paused' or h[2] == 'failing' or h[2] == 'failed' or h[2] == 'compensating' then
+    if may_come_back(h[2]) then
       redis.call('HSET', X, node, state('P', '', failures, crashes, now, flag))
       put_aside(execution, 'node|' .. node, h[2])
     end

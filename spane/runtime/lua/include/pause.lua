@@ -1,4 +1,5 @@
 -- Pause an execution: nothing new starts. `along` says that it is paused with its parent, and resumed with it.
+--@include event
 --@include state
 --@include tell_children
 local function pause(execution, reason, along)

@@ -39,7 +39,7 @@ local function promote_node(execution, node, now)
     local _, _, queue, own = read_profile(profile_of(h[3], node))
     redis.call('HSET', X, node, state('Q', '', failures, crashes, now, flag))
     line_up(lane_of(queue, flag), own ~= '' and own or h[4], execution .. '|' .. node)
-  elseif h[2] == 'failing' or h[2] == 'failed' or h[2] == 'paused' or h[2] == 'compensating' then
+  elseif may_come_back(h[2]) then
     redis.call('HSET', X, node, state('P', '', failures, crashes, now, flag))
     put_aside(execution, 'node|' .. node, h[2])
   end
@@ -85,6 +85,6 @@ local function promote(now, most, kept_ms, dead_kept_ms)
   end
   queue_all_due()
   local head = redis.call('ZRANGE', P .. 't', 0, 0, 'WITHSCORES')
-  if not head[2] then return -1, #due end
-  return math.max(0, tonumber(head[2]) - now), #due
+  if not head[2] then return -1 end
+  return math.max(0, tonumber(head[2]) - now)
 end

@@ -1,11 +1,13 @@
 -- Let an execution go on that had ended, in a new generation: it expires no more, holds its plan and its start key again,
 -- and is offered what was put aside when it failed (by the caller, once its own node is queued). Its deadline counts anew,
 -- unless it only takes up `what_follows` its failure.
+--@include event
+--@include timer
 --@include holding
 --@include limit
 --@include tell_children
 --@include deadline
---@include compensate
+--@include letters
 local function reopen(execution, now, what_follows)
   local X = P .. 'x:' .. execution
   local h = redis.call('HMGET', X, '@pl', '@wf', '@key', '@ch', '@lim', '@within')

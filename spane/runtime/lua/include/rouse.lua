@@ -1,6 +1,6 @@
 -- Let a node go on that awaits something: what came is put beside its inputs, and it is queued again. `came` begins with
--- a letter: t its time is over, e an event came, whose data follows; nil comes from
--- a breaker, and is for nobody. Where nothing may start now, the node is put aside with what came.
+-- a letter: t its time is over, e an event came, whose data follows, c a child has ended (descend.lua, undo.lua), m all items
+-- of a map have, whose number follows; nil comes from a breaker, and is for nobody. Where nothing may start now, the node is put aside with what came.
 -- Returns true if the node was waiting. `put` queues it, where many are roused together (include/due.lua).
 --@include queue
 --@include state

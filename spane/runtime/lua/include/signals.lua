@@ -1,5 +1,6 @@
 -- Signals that came before anybody waited for them, first in, first out for each event. They stand in o:<execution>:
 -- `@e:<event>` is `first|next`, the numbers of those that are kept, and `@e:<event>|<number>` the data of one.
+--@include clock
 local function kept_signals(execution, name)
   local kept = redis.call('HGET', P .. 'o:' .. execution, '@e:' .. name)
   if not kept then return 0, 0 end

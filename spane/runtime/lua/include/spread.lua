@@ -45,7 +45,7 @@ local function advance(now, kept_ms, dead_kept_ms)
     follow_parent(execution, chunk, now, kept_ms, dead_kept_ms)
     return CHUNK
   end
-  if h[1] == 'failing' or h[1] == 'failed' or h[1] == 'paused' or h[1] == 'compensating' then
+  if may_come_back(h[1]) then
     put_aside(execution, 'cursor|' .. cursor, h[1])
     return 1
   end

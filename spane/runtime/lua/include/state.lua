@@ -51,6 +51,15 @@ local function may_start(status, node)
   return status == 'running' or (status == 'compensating' and is_step(node))
 end
 
+-- Whether what may not start now may start later: when a pause ends, or a dead letter is retried.
+local function may_come_back(status)
+  return status == 'paused' or status == 'failing' or status == 'failed' or status == 'compensating'
+end
+
+local function has_ended(status)
+  return status == 'completed' or status == 'failed' or status == 'cancelled'
+end
+
 -- Write fields of x:<execution>, in parts that Lua's stack can carry.
 local function write_fields(X, fields)
   for first = 1, #fields, 2000 do
