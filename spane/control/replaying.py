@@ -14,6 +14,7 @@ from spane.control.starting import check_names
 from spane.errors import InputError, StoreError, UnknownExecution
 from spane.graph.spelling import hint
 from spane.model.ids import new_execution_id
+from spane.model.limit_keys import pool_of_workflow
 from spane.model.plan import Plan, PlanNode
 from spane.runtime.choices import Choices
 from spane.runtime.commands import listed
@@ -62,7 +63,8 @@ def begin(
     """
     other = ("", "") if plan is None else (plan.hash, plan.workflow)
     within = "" if within_ms is None else within_ms
-    code, *rest = store.call("replay", store.clock.injected, original, execution, inputs, aside, *other, within)
+    pool = _pool(store, original, inputs) if plan is None and inputs else ""
+    code, *rest = store.call("replay", store.clock.injected, original, execution, inputs, aside, *other, within, pool)
     if code == b"unknown":
         raise UnknownExecution(original)
     if code == b"noplan":
@@ -72,6 +74,15 @@ def begin(
         )
     if code == b"expired":
         raise StoreError(f"The replay of {original!r} took too long to prepare, and nothing was started. Try it again.")
+
+
+def _pool(store: Store, original: str, inputs: bytes) -> str:
+    """Return whose slots an execution of the original's plan falls under with other inputs."""
+    (plan,) = store.fields(original, "@pl")
+    if plan is None:
+        raise UnknownExecution(original)
+    head = store.plan_head(plan)
+    return pool_of_workflow(head.workflow, head.limit, inputs)
 
 
 def _inputs(

@@ -35,6 +35,7 @@ All keys of one partition share a hash tag, so that a partition fits one slot of
     lim:<pool>:o, :w        set, zset  who was offered one; who waits for one        until claimed
     lim:<pool>:r            list    starts of the last period (with a burst: string) the period
     pools                   zset    limits in use by when they were last swept       while used
+    ageing                  string  ms of waiting that a priority is worth           while nodes age
     rests                   hash    types that rest, and until when                  until then
     r:<execution>           list    one token for whoever waits for the result       60 s
 """

@@ -219,7 +219,14 @@ class Store:
     def renew(self, session: str, last_notice: str, serves: str = "") -> tuple[bool, int, int, list[tuple[str, str]]]:
         """Renew a session: (was it alive, lanes nobody fits, attempts it holds, notices as (id, text))."""
         alive, unfit, held, *notices = self.call(
-            "renew", self.clock.injected, session, self.limits.lease_ms, last_notice, serves, NOTICES_A_CALL
+            "renew",
+            self.clock.injected,
+            session,
+            self.limits.lease_ms,
+            last_notice,
+            serves,
+            NOTICES_A_CALL,
+            self.limits.ageing_ms,
         )
         texts = [part.decode() for part in notices]
         return bool(alive), int(unfit), int(held), list(zip(texts[::2], texts[1::2], strict=True))

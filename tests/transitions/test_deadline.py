@@ -72,18 +72,35 @@ def test_a_pause_does_not_hold_it_up(stage):
     assert "failed" == stage.status()
 
 
-@pytest.mark.parametrize("status", ["failing", "cancelling"])
-def test_an_execution_that_is_ending_goes_on_ending(stage, status):
+def test_an_execution_that_is_being_cancelled_goes_on_with_that(stage):
     stage.start(with_deadline(PAIR))
-    one, _ = stage.fetch()
-    if status == "failing":
-        stage.fail(one)
-    else:
-        stage.store.cancel("x1", "enough")
+    stage.fetch()
+    stage.store.cancel("x1", "enough")
     stage.clock.advance(1_000)
     stage.fetch("w2")
-    assert (status, None) == (stage.status(), stage.field("@late"))
+    assert ("cancelling", None) == (stage.status(), stage.field("@late"))
     assert "D" not in stage.letters()
+
+
+def test_what_runs_of_an_execution_that_is_failing_already_is_stopped_and_goes_on_when_that_is_mended(stage):
+    stage.start(with_deadline(PAIR))
+    one, two = stage.fetch()
+    stage.fail(one)
+    stage.store.renew("w1", "0")
+    stage.clock.advance(1_000)
+    stage.fetch("w2")
+    assert ("failing", "1", one.node) == (stage.status(), stage.field("@late"), stage.field("@bad"))
+    *_, notices = stage.store.renew("w1", "0")
+    assert ["cancel|x1|its deadline has come"] == [text for _, text in notices]
+    assert 1 == stage.letters().count("D")
+    stage.fail(two, kind="x")
+    assert ("failed", "P") == (stage.status(), stage.state(two.node))
+    stage.call("heal", stage.now_ms, "x1", one.node)
+    again = stage.fetch()
+    assert {one.node, two.node} == {claim.node for claim in again}
+    for claim in again:
+        stage.commit(claim)
+    assert "completed" == stage.status()
 
 
 def test_a_timer_that_comes_too_early_changes_nothing(stage):

@@ -50,7 +50,7 @@ if targets == nil and r[2] ~= 'cancelling' then
 end
 local undoable = kind == 's' and has_undo(targets)
 if r[2] == 'cancelling' then targets = false end
--- A worker that heard of a cancel that is no more (Redis has lost it) gives the node another try.
+-- What was stopped by a deadline stays parked; where a cancel is no more (Redis has lost it), the node has another try.
 if kind == 'x' and r[2] ~= 'cancelling' then kind = 'r' end
 local now = clock(ARGV[1])
 local h = {
@@ -67,8 +67,8 @@ end
 -- Writes from here on.
 redis.call('HDEL', P .. 'w:' .. session, execution .. '|' .. node)
 if kind == 'r' or kind == 'u' or kind == 'x' then
-  -- The node comes back: later by a timer, or to a worker that fits; or it was cancelled. An execution that is ending keeps it parked; a pause
-  -- stops no timer.
+  -- The node comes back: later by a timer, or to a worker that fits; or it was cancelled. An execution that is ending keeps it
+  -- parked; a pause stops no timer.
   if ARGV[11] == '1' then failures = failures + 1 end
   if ARGV[11] == 'p' then rest(name, now + ARGV[10], queue) end
   if flag == 'm' then flag = 'a' end

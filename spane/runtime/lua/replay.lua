@@ -5,6 +5,7 @@
 -- ARGV  1 now or ''   2 original   3 execution   4 inputs (opaque), or '' for those of the original   5 how many nodes and
 --       cursors `copy` put aside, 0 for a replay of the whole   6 another plan, or '' for that of the original
 --       7 the workflow of that plan   8 another deadline in ms, '' for that of the original
+--       9 pool of the workflow's limit for inputs that are not the original's, or ''
 -- Returns {'ok', execution} | {'again', execution} | {'unknown'} | {'noplan', plan} | {'expired'} what was prepared is gone
 -- Events  S, n, L, k. Bound: 500 entry nodes, or 500 of what was put aside; the rest by cursor.
 --@include clock
@@ -22,7 +23,8 @@ local X, O = P .. 'x:' .. execution, P .. 'o:' .. execution
 if redis.call('HEXISTS', X, '@st') == 1 then return {'again', execution} end
 local h = redis.call('HMGET', P .. 'x:' .. original, '@pl', '@wf', '@pr', '@tn', '@meta', '@lim', '@within')
 if not h[1] then return {'unknown'} end
-if ARGV[6] ~= '' then h[1], h[2], h[7] = ARGV[6], ARGV[7], false end
+if ARGV[6] ~= '' then h[1], h[2], h[6], h[7] = ARGV[6], ARGV[7], false, false
+elseif inputs ~= '' then h[6] = (ARGV[9] or '') ~= '' and ARGV[9] end
 local within = (ARGV[8] or '') ~= '' and ARGV[8] or h[7] or nil
 local plan = P .. 'p:' .. h[1]
 local kids = kids_of(h[1])

@@ -21,6 +21,7 @@
 --@include promote
 --@include timer
 --@include once
+--@include start_key
 local now = clock(ARGV[1])
 stamp(ARGV[1])
 local execution, plan_hash, workflow, priority, delay = ARGV[2], ARGV[3], ARGV[4], ARGV[5], tonumber(ARGV[6])
@@ -28,8 +29,8 @@ local inputs, key, digest, tenant, metadata = ARGV[7], ARGV[8], ARGV[9], ARGV[10
 local X, plan = P .. 'x:' .. execution, P .. 'p:' .. plan_hash
 local mode, period = ARGV[14] or '', ARGV[15]
 local within = (ARGV[16] or '') ~= '' and ARGV[16] or nil
-local kinds = {t = 'recent:', d = 'quiet:'}
-local start_key = P .. (kinds[mode] or 'key:') .. workflow .. ':' .. key
+local kinds = {t = 'recent', d = 'quiet'}
+local start_key = start_key_of(kinds[mode] or 'key', workflow, tenant, key)
 local holder = key ~= '' and redis.call('GET', start_key)
 if holder and mode == 't' then
   local id, till = string.match(holder, '^([^|]+)|(%d+)$')
@@ -48,8 +49,9 @@ local at = tonumber(ARGV[13] or '')
 if at then delay = at - now end
 if at and delay <= 0 then return {'past', int(now)} end
 -- Writes from here on.
+if limits then set_rules(limits, now) end
 if mode == 'd' then
-  local known = holder and put_off(holder, plan_hash, kids, inputs, priority, metadata, within, now + delay, now)
+  local known = holder and put_off(holder, plan_hash, kids, inputs, priority, metadata, ARGV[12], within, now + delay, now)
   redis.call('SET', start_key, known and holder or execution, 'PX', int(delay + 86400000))
   if known then return {'again', holder} end
 elseif mode == 't' then redis.call('SET', start_key, execution .. '|' .. int(now + period), 'PX', int(period + 10000))
@@ -60,7 +62,6 @@ redis.call('HSET', X, '@st', 'scheduled', '@g', '1', '@pl', plan_hash, '@pr', pr
   '@run', '0', '@tn', tenant, '@t0', int(now), '@key', mode == '' and key or '', '@ev', entry, '@meta', metadata)
 redis.call('HSET', P .. 'o:' .. execution, '@in', inputs)
 redis.call('ZADD', P .. 'active', int(now), execution)
-if limits then set_rules(limits, now) end
 if ARGV[12] ~= '' then redis.call('HSET', X, '@lim', ARGV[12]) end
 if within then redis.call('HSET', X, '@within', within) end
 if delay > 0 then

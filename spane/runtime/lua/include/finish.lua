@@ -2,6 +2,7 @@
 --@include state
 --@include rouse
 --@include holding
+--@include start_key
 --@include limit
 --@include tell_children
 --@include compensate
@@ -14,7 +15,7 @@ end
 
 -- Let what an execution leaves behind expire: its keys after `kept_ms`, its start key after a day, its children with it.
 -- `h` are its fields of RETIRING.
-local RETIRING = {'@key', '@pl', '@wf', '@dl', '@b', '@k', '@ch', '@u'}
+local RETIRING = {'@key', '@pl', '@wf', '@dl', '@b', '@k', '@ch', '@u', '@tn'}
 local function retire(execution, now, kept_ms, h)
   redis.call('PEXPIRE', P .. 'x:' .. execution, kept_ms)
   redis.call('PEXPIRE', P .. 'o:' .. execution, kept_ms)
@@ -23,7 +24,7 @@ local function retire(execution, now, kept_ms, h)
   if h[6] then redis.call('PEXPIRE', P .. 'k:' .. execution, kept_ms) end
   if h[4] then redis.call('PEXPIRE', P .. 'd:' .. execution, kept_ms) end
   if h[8] then redis.call('PEXPIRE', P .. 'u:' .. execution, kept_ms) end
-  if h[1] and h[1] ~= '' then redis.call('PEXPIRE', P .. 'key:' .. h[3] .. ':' .. h[1], 86400000) end
+  if h[1] and h[1] ~= '' then redis.call('PEXPIRE', start_key_of('key', h[3], h[9] or '', h[1]), 86400000) end
   let_go(h[2], now, kept_ms)
   if h[7] then
     redis.call('PEXPIRE', P .. 'c:' .. execution, kept_ms)
@@ -56,7 +57,7 @@ local function finish(execution, status, now, kept_ms, dead_kept_ms, fields, tai
   if h[12] and not undoable then redis.call('UNLINK', P .. 'u:' .. execution) end
   if h[2] and not ascend(execution, h[2], status, now, kept_ms, dead_kept_ms, undoable) then return status end
   local has_dead = h[8] and h[8] ~= '0'
-  retire(execution, now, has_dead and dead_kept_ms or kept_ms, {unpack(h, 5, 12)})
+  retire(execution, now, has_dead and dead_kept_ms or kept_ms, {unpack(h, 5, 13)})
   return status
 end
 

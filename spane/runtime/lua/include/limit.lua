@@ -40,7 +40,8 @@ end
 
 local function wait_in(pool, member, priority, now)
   call.waited = math.min((call.waited or 0) + 1, 63)
-  local score = (10 - priority) * 1e13 + now + call.waited / 64
+  local step = tonumber(redis.call('GET', P .. 'ageing') or 1e13)
+  local score = (10 - priority) * step + now + call.waited / 64
   redis.call('ZADD', P .. 'pools', 'NX', int(now), pool)
   return redis.call('ZADD', P .. 'lim:' .. pool .. ':w', 'NX', string.format('%.6f', score), member) == 1
 end

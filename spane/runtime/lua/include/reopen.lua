@@ -4,16 +4,17 @@
 --@include event
 --@include timer
 --@include holding
+--@include start_key
 --@include limit
 --@include tell_children
 --@include deadline
 --@include letters
 local function reopen(execution, now, what_follows)
   local X = P .. 'x:' .. execution
-  local h = redis.call('HMGET', X, '@pl', '@wf', '@key', '@ch', '@lim', '@within')
+  local h = redis.call('HMGET', X, '@pl', '@wf', '@key', '@ch', '@lim', '@within', '@tn')
   -- A child that was not yet retired still holds its plan.
   if redis.call('PTTL', X) >= 0 then keep(execution, h[1]) end
-  local start_key = P .. 'key:' .. h[2] .. ':' .. (h[3] or '')
+  local start_key = start_key_of('key', h[2], h[7] or '', h[3] or '')
   local holder = h[3] and h[3] ~= '' and redis.call('GET', start_key)
   if holder and string.match(holder, '^[^|]+') == execution then redis.call('PERSIST', start_key) end
   redis.call('ZADD', P .. 'active', int(now), execution)
