@@ -20,7 +20,8 @@ All keys of one partition share a hash tag, so that a partition fits one slot of
     t                       zset    timers by due time                               until due
     sp                      list    cursors of children not yet released             until done
     dl                      zset    dead letters `execution|node` by time            own retention
-    key:<workflow>:<key>    string  execution and digest of its inputs               run + 24 h
+    key:<workflow>:<key>    string  execution and digest of its inputs (of a tenant: run + 24 h
+                                    key:<workflow>:<tenant>|<key>, and so below)
     lease                   hash    session -> length of its lease, what it serves   the session
     unfit                   hash    lane `queue@fingerprint` -> why nobody fitted    until it is empty
     br:<name>               hash    how a circuit breaker stands, unless closed      a day after its last change
@@ -93,9 +94,9 @@ class Keys:
         """Return the key of what a worker session holds."""
         return f"{self.prefix}w:{session}"
 
-    def start_key(self, workflow: str, key: str) -> str:
-        """Return where it stands which execution a start key belongs to."""
-        return f"{self.prefix}key:{workflow}:{key}"
+    def start_key(self, workflow: str, key: str, tenant: str = "") -> str:
+        """Return where it stands which execution a start key belongs to; a tenant's keys are its own."""
+        return f"{self.prefix}key:{workflow}:{tenant}{'|' if tenant else ''}{key}"
 
     @property
     def sessions(self) -> str:

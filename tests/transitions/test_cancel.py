@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.transitions.conftest import CHAIN, PAIR
+from tests.transitions.conftest import CHAIN, PAIR, node, plan
 
 
 def test_ok_ends_an_execution_with_nothing_running_at_once(stage):
@@ -74,3 +74,14 @@ def test_other_executions_are_untouched(stage):
     stage.start(execution="x2")
     stage.store.cancel("x1", "")
     assert ["x2"] == [claim.execution for claim in stage.fetch()]
+
+
+def test_the_timers_of_what_waits_are_gone_with_it(stage):
+    stage.start(plan(node("later", delay_ms=60_000), node("fails"), node("waits", waits=True), node("queued")))
+    claims = {claim.node: claim for claim in stage.fetch()}
+    stage.retry(claims["fails"], 60_000)
+    stage.call("await", stage.now_ms, "w1", "x1", "waits", claims["waits"].token, "time", 60_000, *stage.store.kept_ms)
+    assert 3 == stage.client.zcard(stage.keys.timers)
+    stage.commit(claims["queued"])
+    stage.store.cancel("x1", "enough")
+    assert ("cancelled", 0) == (stage.status(), stage.client.zcard(stage.keys.timers))

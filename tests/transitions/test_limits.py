@@ -315,3 +315,21 @@ def test_nothing_is_left_when_all_has_ended(stage):
 def test_a_plain_plan_writes_nothing_about_limits(stage):
     stage.run()
     assert not [key for key in stage.everything() if "lim" in key or key.endswith(("pools", "rests"))]
+
+
+def test_where_nodes_age_the_lowest_priority_that_waits_gets_its_turn(stage):
+    stage.call("renew", stage.now_ms, "w1", 5000, "0", "", 100, 1000)
+    stage.start(limited(1, concurrency=1), "holder")
+    (held,) = stage.fetch()
+    stage.start(limited(1, concurrency=1), "old", priority=1)
+    stage.fetch()
+    for number in range(3):
+        stage.clock.advance(4_000)
+        stage.start(limited(1, concurrency=1), f"young{number}", priority=10)
+        stage.fetch()
+    turns = []
+    for _ in range(4):
+        stage.commit(held)
+        (held,) = stage.fetch()
+        turns.append(held.execution)
+    assert ["young0", "young1", "old", "young2"] == turns

@@ -50,3 +50,10 @@ def test_what_it_serves_stands_beside_the_length_of_its_lease_and_goes_with_it(s
     assert stage.now_ms + 5_000 == stage.client.zscore(stage.keys.sessions, "w1")
     stage.store.leave("w1")
     assert {} == stage.everything()
+
+
+def test_it_says_how_what_waits_for_a_limit_ages(stage):
+    key = f"{stage.keys.prefix}ageing"
+    for step, kept in (("60000", b"60000"), ("60000", b"60000"), ("500", b"500"), ("0", None)):
+        stage.call("renew", stage.now_ms, "w1", 5000, "0", "", 100, step)
+        assert kept == stage.client.get(key)

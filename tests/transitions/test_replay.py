@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import msgspec
+import pytest
+
+from spane.model.plan import LimitRule
 from tests.transitions.conftest import CHAIN, DIAMOND, ONE
 from tests.transitions.test_copy import copy
 from tests.transitions.test_resume import drain
 
 
-def replay(stage, aside=0, inputs=b"", original="x1", plan="", workflow=""):
-    return stage.call("replay", stage.now_ms, original, "x2", inputs, aside, plan, workflow)
+def replay(stage, aside=0, inputs=b"", original="x1", plan="", workflow="", pool=""):
+    return stage.call("replay", stage.now_ms, original, "x2", inputs, aside, plan, workflow, "", pool)
 
 
 def test_the_whole_runs_again_with_the_same_inputs_and_is_linked(stage):
@@ -75,3 +79,19 @@ def test_another_plan_takes_the_place_of_the_original_s(stage):
     assert b"1" == stage.client.hget(stage.keys.plan(ONE.hash), "refs")
     drain(stage)
     assert ("completed", "D") == (stage.status("x2"), stage.state("only", "x2"))
+
+
+@pytest.mark.parametrize(("inputs", "pool"), [(b"", "@staged/ada"), (b'{"n":8}', "@staged/bob"), (b'{"n":8}', "")])
+def test_it_waits_for_the_slot_of_its_own_inputs(stage, inputs, pool):
+    made = msgspec.structs.replace(ONE, limit=LimitRule(concurrency=1, key="n"))
+    stage.start(made, pool="@staged/ada")
+    assert ["ok", "x2"] == replay(stage, inputs=inputs, pool="" if not inputs else pool)
+    assert pool == (stage.field("@lim", "x2") or "")
+    assert ("running" if inputs else "scheduled") == stage.status("x2")
+
+
+def test_on_another_plan_it_waits_for_no_limit_of_the_original(stage):
+    stage.put(CHAIN)
+    stage.start(msgspec.structs.replace(ONE, limit=LimitRule(concurrency=1)), pool="@staged")
+    replay(stage, inputs=b"{}", plan=CHAIN.hash, workflow="staged")
+    assert ("running", None) == (stage.status("x2"), stage.field("@lim", "x2"))

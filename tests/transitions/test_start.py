@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
+from spane.model.plan import LimitRule
 from spane.runtime.store import Start, StartReply
 from tests.transitions.conftest import CHAIN, ONE, PAIR, node, plan
 
@@ -155,3 +157,46 @@ def test_a_debounced_start_takes_the_newest_plan_and_holds_no_other(stage):
 
 def vars_of(reply):
     return reply.status, reply.execution
+
+
+def limited(key: str) -> dict[str, str]:
+    return {"key": "k", "key_means": "d", "delay_ms": 1000, "pool": f"@staged/{key}"}
+
+
+def test_a_debounced_start_waits_for_the_slot_of_its_last_inputs(stage):
+    made = msgspec.structs.replace(ONE, limit=LimitRule(concurrency=1, key="customer"))
+    stage.start(made, "holder", pool="@staged/ada")
+    stage.start(made, "x0", **limited("ada"))
+    stage.clock.advance(1000)
+    stage.fetch()
+    assert "scheduled" == stage.status("x0")
+    stage.start(made, "x1", **limited("bob"))
+    assert "@staged/bob" == stage.field("@lim", "x0")
+    assert [] == stage.client.zrange(f"{stage.keys.prefix}lim:@staged/ada:w", 0, -1)
+    stage.clock.advance(1000)
+    assert ["x0"] == [claim.execution for claim in stage.fetch()]
+    stage.start(made, "x2", pool="@staged/bob")
+    assert "scheduled" == stage.status("x2")
+
+
+def test_a_debounced_start_is_free_of_a_limit_that_its_newest_plan_does_not_have(stage):
+    made = msgspec.structs.replace(ONE, limit=LimitRule(concurrency=1))
+    stage.start(made, "holder", pool="@staged")
+    stage.start(made, "x0", key="k", key_means="d", delay_ms=1000, pool="@staged")
+    stage.start(CHAIN, "x1", key="k", key_means="d", delay_ms=1000)
+    stage.clock.advance(1000)
+    assert {"holder", "x0"} == {claim.execution for claim in stage.fetch()}
+
+
+@pytest.mark.parametrize("means", [{}, {"key_means": "t", "period_ms": 60_000}, {"key_means": "d", "delay_ms": 60_000}])
+def test_the_keys_of_a_tenant_are_its_own(stage, means):
+    for execution, tenant in (("x0", ""), ("x1", "ada"), ("x2", "bob")):
+        reply = stage.start(execution=execution, key="k", digest="d", tenant=tenant, **means)
+        assert ("ok", execution) == vars_of(reply)
+        assert ("again", execution) == vars_of(stage.start(execution="x9", key="k", digest="d", tenant=tenant, **means))
+
+
+def test_the_key_of_a_tenant_is_kept_for_a_day_after_the_end(stage):
+    stage.start(key="k", digest="d", tenant="ada")
+    stage.commit(stage.fetch()[0])
+    assert 86_300_000 < stage.kept_ms(stage.keys.start_key("staged", "k", "ada")) <= 86_400_000
