@@ -9,6 +9,8 @@ import typer
 
 from spane.cli import steering
 
+_BEGINS_JSON = ("{", "[", '"')
+
 
 def signal(
     execution_id: Annotated[str, typer.Argument(metavar="ID", help="The execution.")],
@@ -42,7 +44,16 @@ def signal(
 
 
 def _value(text: str) -> Any:
+    """Return what DATA says. What looks like JSON and is none would reach the node as a text that nobody meant."""
     try:
-        return json.loads(text)
-    except ValueError:
+        return json.loads(text, parse_constant=_refuse)
+    except ValueError as error:
+        if text.lstrip()[:1] in _BEGINS_JSON:
+            raise typer.BadParameter(
+                f"DATA begins like JSON, but is none: {error}. To send it as a text, put it into quotes as JSON has them."
+            ) from None
         return text
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no JSON")

@@ -268,6 +268,9 @@ def test_a_signal_reaches_the_node_that_waits_for_it(spane, folder, request):
     assert "has no wait for an event 'sad'. It waits for 'said'." in told
     code, _, told = spane("signal", execution, "said", "5", "--target", "asking.py")
     assert (2, True) == (code, "data: expected a valid string, got 5" in told), told
+    for broken in ('{"by": 1', "[NaN]", '"hello'):
+        code, _, told = spane("signal", execution, "said", broken)
+        assert (2, True) == (code, "DATA begins like JSON, but is none" in told), told
     (folder / "flows.py").write_text(FLOWS)
     code, _, told = spane("signal", execution, "said", "5", "--target", "flows.py")
     assert (2, True) == (code, f"--target flows.py is not the workflow of execution '{execution}'" in told), told
