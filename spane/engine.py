@@ -243,7 +243,7 @@ class Engine(ManyExecutions):
         return self.get(execution_id).signal(name, data, key=key)
 
     def _handle(self, execution_id: str, workflow: Workflow[..., Any] | None) -> Execution[Any]:
-        return Execution(self.store, self._waiter, execution_id, workflow)
+        return Execution(self.store, self._waiter, self.registry, execution_id, workflow)
 
     def _workflow(self, name: str) -> Workflow[..., Any] | None:
         return self.registry.workflow(name)

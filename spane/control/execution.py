@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Generic, TypeVar, cast
 
+from spane.authoring.registry import Registry
 from spane.authoring.workflow import Workflow
 from spane.control import explaining, one_node, reading, replaying, signalling, verbs, waiting
 from spane.control.explaining import Explanation
@@ -22,15 +23,32 @@ class Execution(Generic[R]):
     """One run of a workflow: a handle by id, that asks the store at every call and keeps nothing."""
 
     def __init__(
-        self, store: Store, waiter: Waiter, execution_id: str, workflow: Workflow[..., R] | None = None
+        self,
+        store: Store,
+        waiter: Waiter,
+        registry: Registry,
+        execution_id: str,
+        workflow: Workflow[..., R] | None = None,
     ) -> None:
         self.id = execution_id
-        self.workflow = workflow
         self._store = store
         self._waiter = waiter
+        self._registry = registry
+        self._workflow = workflow
 
     def __repr__(self) -> str:
         return f"<execution {self.id}>"
+
+    @property
+    def workflow(self) -> Workflow[..., R] | None:
+        """The workflow that it runs, None where this process has not registered that."""
+        if self._workflow is None:
+            name = self._store.fields(self.id, "@wf")[0]
+            self._workflow = None if name is None else self._registry.workflow(name)
+        return self._workflow
+
+    def _other(self, execution_id: str, workflow: Workflow[..., Any] | None = None) -> Execution[Any]:
+        return Execution(self._store, self._waiter, self._registry, execution_id, workflow)
 
     def status(self) -> ExecutionState:
         """Return where the execution stands."""
@@ -142,7 +160,7 @@ class Execution(Generic[R]):
         new = replaying.replay(
             self._store, self.id, self.workflow, from_node=from_node, inputs=inputs, deadline_s=deadline_s
         )
-        return Execution(self._store, self._waiter, new, self.workflow)
+        return self._other(new, self.workflow)
 
     def run_node(self, node_id: str, inputs: Mapping[str, Any] | None = None) -> Execution[Any]:
         """Run one node of this execution by itself, as an execution of its own whose result is the node's.
@@ -158,7 +176,7 @@ class Execution(Generic[R]):
         >>> execution.run_node("charge", {"order": {"id": 7}}).result(timeout_s=30)
         """
         new = one_node.of_execution(self._store, self.id, self.workflow, node_id, inputs)
-        return Execution(self._store, self._waiter, new.execution, new.workflow)
+        return self._other(new.execution, new.workflow)
 
     @property
     def replay_of(self) -> str | None:
@@ -169,15 +187,11 @@ class Execution(Generic[R]):
     def parent(self) -> Execution[Any] | None:
         """The execution that runs this one as a sub-workflow, None if nobody does."""
         up = self._store.fields(self.id, "@up")[0]
-        return None if up is None else Execution(self._store, self._waiter, up.partition("|")[0])
+        return None if up is None else self._other(up.partition("|")[0])
 
     def children(self) -> list[Execution[Any]]:
-        """Return the executions that nodes of this one run as sub-workflows, the oldest first, ended or not.
-
-        Their results are plain JSON values; `engine.get(id)` gives one that knows its workflow.
-        """
-        ids = children.of(self._store, self.id)
-        return [Execution(self._store, self._waiter, child) for child, _ in ids]
+        """Return the executions that nodes of this one run as sub-workflows, the oldest first, ended or not."""
+        return [self._other(child) for child, _ in children.of(self._store, self.id)]
 
     def events(self, *, follow: bool = False) -> Iterator[Event]:
         """Yield the execution's events, oldest first; with `follow`, as they come until its terminal one."""

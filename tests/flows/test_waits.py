@@ -440,6 +440,27 @@ def test_a_sub_workflow_that_passes_its_own_deadline_says_so_to_its_caller(place
     )
 
 
+def test_what_runs_of_an_execution_that_is_failing_is_stopped_at_its_deadline(place):
+    execution = place.fail(waits.failing_beside_what_naps, value=1)
+    with pytest.raises(ExecutionFailed, match="node 'breaks' failed") as failed:
+        execution.result()
+    assert not isinstance(failed.value, DeadlineExceeded)
+    assert ["cancelled"] == [child.status() for child in execution.children()]
+    assert ["its deadline has come"] == [line["stopped"] for line in place.saw(execution, "held")[1:]]
+    assert 1 == len(place.events(execution, "deadline_passed"))
+
+
+def test_a_child_and_a_parent_know_their_workflow(place):
+    execution = place.start(waits.approving_below, {"order": 7})
+    [child] = until("it is called", execution.children)
+    assert (waits.approving, waits.approving_below) == (child.workflow, child.parent.workflow)
+    waiting(child, "approved")
+    with pytest.raises(SignalRefused):
+        child.signal("approved", {"by": 3})
+    assert child.signal("approved", {"by": "ada"})
+    assert "7 paid, approved by ada" == execution.result(timeout_s=20)
+
+
 def test_an_execution_that_ends_in_time_has_nothing_of_its_deadline(place):
     execution, result = place.run(waits.quick, value=5)
     assert 5 == result

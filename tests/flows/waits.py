@@ -167,6 +167,16 @@ def held_up() -> None:
     return relay(forever())
 
 
+@workflow(deadline_s=3.0)
+def failing_beside_what_naps(value: Any) -> list[Any]:
+    return [napping(value), forever.named("held")(), broken.named("breaks")("never")]
+
+
+@workflow
+def approving_below(order: int) -> str:
+    return approving(order)
+
+
 @workflow(deadline_s=20)
 def quick(value: Any) -> Any:
     return relay(value)
