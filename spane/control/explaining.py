@@ -72,6 +72,8 @@ def explain(store: Store, execution: str) -> Explanation:
 
 def _cause(look: Standing, node: PlanNode) -> Cause:
     state = look.state(node.id)
+    if look.status is ExecutionState.FAILED and state.letter != "F":
+        return _put_aside(look)
     return _FINDERS[state.letter](look, node, state)
 
 

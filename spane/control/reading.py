@@ -19,6 +19,8 @@ from spane.runtime.layout import parts
 from spane.runtime.store import ERROR_MARK, Store
 
 _FIELDS_A_CALL = 500
+#: The fields of `x:<execution>` that say how it ended, as `left_as` takes them.
+ENDS = ("@st", "@bad", "@late", "@undone")
 
 
 def nodes(store: Store, execution: str) -> dict[str, NodeView]:
@@ -26,9 +28,10 @@ def nodes(store: Store, execution: str) -> dict[str, NodeView]:
 
     The items of a map stand in its own view, and so do their undos in one.
     """
-    status, plan, fate = store.fields(execution, "@st", "@pl", "@fate")
-    if status is None or plan is None:
+    plan, fate, *ends = store.fields(execution, "@pl", "@fate", *ENDS)
+    if plan is None:
         raise UnknownExecution(execution)
+    status, left = ends[0], left_as(*ends)
     known = plan_nodes(store, plan)
     states = states_of(store, execution, known.values())
     ran = {} if fate is None else store.steps(execution, plan)
@@ -38,11 +41,23 @@ def nodes(store: Store, execution: str) -> dict[str, NodeView]:
         for name, raw in store.outputs(execution, failed).items()
         if raw.startswith(ERROR_MARK)
     }
-    views = {name: _view(name, states, errors.get(name), ended=status) for name in known}
+    views = {name: _view(name, states, errors.get(name), left) for name in known}
     if fate is None:
         return views
-    left = store.to_be_undone(execution) if status == ExecutionState.COMPENSATING else []
-    return views | steps.views(ran, left, lambda name: _view(name, ran, errors.get(name), ended=""))
+    to_undo = store.to_be_undone(execution) if status == ExecutionState.COMPENSATING else []
+    return views | steps.views(ran, to_undo, lambda name: _view(name, ran, errors.get(name), None))
+
+
+def left_as(status: str | None, bad: str | None, late: str | None, undone: str | None) -> NodeState | None:
+    """Return what became of nodes that had not ended when their execution did; None while it goes on.
+
+    Where the retry of a dead letter lets all go on again, they are parked until then.
+    """
+    if status == ExecutionState.CANCELLED:
+        return NodeState.CANCELLED
+    if status != ExecutionState.FAILED:
+        return None
+    return NodeState.CANCELLED if undone or (late and not bad) else NodeState.PARKED
 
 
 def plan_nodes(store: Store, plan: str) -> dict[str, PlanNode]:
@@ -73,25 +88,21 @@ def states_of(store: Store, execution: str, nodes: Iterable[PlanNode]) -> dict[s
     return found
 
 
-def _view(node: str, states: Mapping[str, str], error: NodeError | None, *, ended: str) -> NodeView:
+def _view(node: str, states: Mapping[str, str], error: NodeError | None, left: NodeState | None) -> NodeView:
     text = states.get(node)
     if text is None:
-        state = NodeState.CANCELLED if ended == ExecutionState.CANCELLED else NodeState.WAITING
-        return NodeView(node, state)
+        return NodeView(node, NodeState.CANCELLED if left is NodeState.CANCELLED else NodeState.WAITING)
     letter, _, failures, crashes, since, flag = text.split("|")
     counts = states.get(f"@m:{node}")
     # While its items run, so does a map, though it holds no worker of its own.
     state = NodeState.RUNNING if letter == "A" and counts is not None else NODE_STATE_OF[letter]
-    if ended == ExecutionState.CANCELLED and not state.ended:
-        state = NodeState.CANCELLED
-    attempt = int(failures) + (0 if state in (NodeState.FAILED, NodeState.RETRYING) else 1)
-    if state in (NodeState.QUEUED, NodeState.PARKED):
-        attempt = int(failures)
+    # Of its tries that failed, one more has begun.
+    attempt = int(failures) + (letter in "RDSC" or state is NodeState.RUNNING)
     total, _, done, *_ = (int(count) for count in counts.split("|")) if counts is not None else (None, None, None)
-    since_ms: int | None = int(since)
-    until_ms: int | None = None
-    if letter == "T" or (letter == "A" and flag.startswith("t")):
-        since_ms, until_ms = None, None if state.ended else since_ms
+    timed = letter == "T" or (letter == "A" and flag.startswith("t"))
+    since_ms, until_ms = (None, int(since)) if timed else (int(since), None)
+    if left is not None and not state.ended:
+        state, since_ms, until_ms = left, None, None
     return NodeView(node, state, attempt, int(crashes), since_ms, error, done, total, until_ms)
 
 

@@ -14,7 +14,7 @@ from spane.control.remedies import Remedy
 from spane.errors import UnknownExecution
 from spane.model import items
 from spane.model.plan import PlanNode, is_step
-from spane.model.state import ExecutionState
+from spane.model.state import ExecutionState, NodeState
 from spane.ops.breakers import BreakerView, view
 from spane.runtime import breakers, looking, pools
 from spane.runtime.layout import parts, queue_of
@@ -86,6 +86,7 @@ class Standing:
         for name in self.maps:
             if self.state(name).letter == "A":
                 self._look_at_items(self.nodes[name])
+        self._left_as = reading.left_as(*(self.fields.get(name) for name in reading.ENDS))
         self._limits: dict[str, LimitView] = {}
         self._breakers: dict[str, BreakerView] = {}
 
@@ -94,8 +95,10 @@ class Standing:
         return self.states.get(node, _WAITING)
 
     def is_done(self, node: str) -> bool:
-        """Whether the children of a node need not wait for it any more."""
+        """Whether the children of a node need not wait for it any more, or it will never come to be."""
         letter = self.state(node).letter
+        if letter != "F" and not is_step(node) and self._left_as is NodeState.CANCELLED:
+            return True
         return letter in "DSC" or (letter == "F" and not is_step(node) and self.every[node].on_failure != "fail")
 
     def limit(self, name: str) -> LimitView:

@@ -8,9 +8,10 @@ import pytest
 from spane.control import causes
 from spane.control.dead_letters import DeadLetters
 from spane.control.explaining import explain
+from spane.control.reading import nodes
 from spane.errors import DeadLetterUndone, IllegalTransition
 from spane.model.plan import Plan
-from tests.transitions.conftest import Stage, node, plan
+from tests.transitions.conftest import Stage, node, plan, with_deadline
 from tests.transitions.test_compensate import HANDLED, TOLD, TWO, cancel, fail_last, only, take, undoable
 from tests.transitions.test_descend import CHILD, calling, descend
 from tests.transitions.test_heal import heal
@@ -203,3 +204,39 @@ def test_of_a_child_the_execution_at_the_top_says_what_helps(stage, undoes):
         for undo in stage.fetch():
             stage.commit(undo)
     assert "failed" == stage.status()
+
+
+def left_behind(stage):
+    """Start a node that fails beside one that runs on, one that is to be retried, one that waits and one behind it."""
+    names = ("fails", "later", "waits", "runs")
+    made = plan(*(node(name, waits=name == "waits") for name in names), node("after", "waits"))
+    stage.start(with_deadline(made))
+    claims = {claim.node: claim for claim in stage.fetch()}
+    stage.retry(claims["later"], 600_000)
+    stage.call("await", stage.now_ms, "w1", "x1", "waits", claims["waits"].token, "time", 600_000, *stage.store.kept_ms)
+    return claims
+
+
+def test_what_a_failed_execution_left_is_parked_until_the_dead_letter_is_retried(stage):
+    claims = left_behind(stage)
+    stage.fail(claims["fails"])
+    stage.commit(claims["runs"])
+    states = {name: str(view.state) for name, view in nodes(stage.store, "x1").items()}
+    assert {
+        "fails": "failed", "later": "parked", "waits": "parked", "runs": "succeeded", "after": "waiting",
+    } == states  # fmt: skip
+    assert {"fails": "dead_letter"} | dict.fromkeys(("later", "waits", "after"), "put_aside") == kinds(stage)
+
+
+def test_what_an_execution_left_at_its_deadline_is_cancelled(stage):
+    claims = left_behind(stage)
+    stage.clock.advance(1_000)
+    stage.fetch("w2")
+    stage.commit(claims["fails"])
+    stage.commit(claims["runs"])
+    assert ("failed", {}) == (stage.status(), kinds(stage))
+    views = nodes(stage.store, "x1")
+    assert ["succeeded", "cancelled", "cancelled", "succeeded", "cancelled"] == [
+        str(one.state) for one in views.values()
+    ]
+    assert [(None, 1), (None, 0)] == [(views[name].since_ms, views[name].attempt) for name in ("later", "waits")]
