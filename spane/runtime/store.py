@@ -193,14 +193,6 @@ class Store:
         status, *rest = (part.decode() for part in reply)
         return StartReply(status, rest[0] if rest else "")  # type: ignore[arg-type]
 
-    def cancel(self, execution: str, reason: str) -> tuple[str, Any]:
-        """Cancel an execution; returns the script's code and its argument."""
-        limits = self.limits
-        code, *rest = self.call(
-            "cancel", self.clock.injected, execution, reason, limits.retention_ms, limits.dead_letter_retention_ms
-        )
-        return code.decode(), rest[0] if rest else None
-
     def rescue(self, most: int = 500) -> int:
         """Take back attempts of dead sessions; call again while the answer is not 0."""
         limits = self.limits

@@ -9,6 +9,7 @@ import pytest
 from spane.model.event import EventKind
 from spane.model.items import OWN
 from spane.model.plan import FAILED, Input, Output, Plan, PlanNode
+from spane.runtime.steering import Reply
 from tests.transitions.conftest import LIMITS, node, plan
 from tests.transitions.test_expand import begin, items, mapping
 from tests.transitions.test_heal import heal, letters_of_the_dead
@@ -17,7 +18,7 @@ from tests.transitions.test_resume import resume
 
 
 def cancel(stage):
-    return list(stage.store.cancel("x1", "because"))
+    return stage.cancel("x1", "because")
 
 
 def rescue(stage):
@@ -144,7 +145,7 @@ def test_a_cancelled_execution_undoes_what_runs_to_its_end_as_well(stage):
     assert "cancelling" == stage.status()
     stage.commit(two)
     assert ("compensating", ("U", "x1|cancelled")) == (stage.status(), stage.facts()[-1])
-    assert ["illegal", b"compensating"] == cancel(stage)
+    assert Reply("illegal", "compensating") == cancel(stage)
     take(stage, "two~undo")
     take(stage, "one~undo")
     assert ("cancelled", ("X", "x1|1|because")) == (stage.status(), stage.facts()[-1])
@@ -154,7 +155,7 @@ def test_a_cancel_with_nothing_running_compensates_at_once(stage):
     stage.start(TWO)
     take(stage, "one")
     pause(stage)
-    assert ["ok", 0] == cancel(stage)
+    assert Reply("ok", "0") == cancel(stage)
     take(stage, "one~undo")
     assert ("cancelled", []) == (stage.status(), stage.fetch())
 

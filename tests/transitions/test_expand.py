@@ -261,7 +261,7 @@ def test_paused_when_the_last_item_ends_the_map_is_joined_after_the_resume(stage
 def test_cancelled_it_ends_with_the_items_that_run(stage):
     begin(stage, 3, most=2)
     first, second = stage.fetch()
-    stage.store.cancel("x1", "enough")
+    stage.cancel("x1", "enough")
     stage.commit(first)
     assert ("cancelling", []) == (stage.status(), stage.queue())
     stage.commit(second)

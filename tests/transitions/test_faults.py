@@ -130,7 +130,7 @@ def test_a_commit_whose_large_value_is_not_there_changes_nothing(stage):
 def test_hints_of_executions_that_have_ended_are_dropped_in_parts(stage):
     for execution in ("a", "b"):
         stage.start(_wide(400), execution)
-        stage.store.cancel(execution, "")
+        stage.cancel(execution)
     reply = stage.fetch_reply(threads=8)
     assert [1] == reply[1:2]
     assert [] == reply[3:]

@@ -152,7 +152,7 @@ def test_workers_hear_of_a_plan_that_is_gone_once_for_all_its_executions(stage):
 
 def test_a_node_of_a_cancelled_execution_is_dropped(stage):
     stage.start()
-    stage.store.cancel("x1", "")
+    stage.cancel()
     assert [] == stage.fetch()
     assert "SX" == stage.letters()
 

@@ -173,7 +173,7 @@ def test_illegal_while_all_of_it_is_to_stop_and_after_a_cancel(stage):
     stage.start(PAIR)
     one, two = stage.fetch()
     stage.fail(one)
-    stage.store.cancel("x1", "")
+    stage.cancel()
     before = stage.everything()
     assert ["illegal", "cancelling"] == heal(stage, "one")
     assert before == stage.everything()

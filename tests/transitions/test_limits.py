@@ -142,7 +142,7 @@ def test_waiters_of_an_execution_that_stops_hold_nobody_up(stage, end):
     if end == "pause":
         stage.call("pause", stage.now_ms, "x1", "")
     else:
-        stage.store.cancel("x1", "")
+        stage.cancel()
     stage.commit(claim)
     (claim,) = stage.fetch()
     assert "x2" == claim.execution
@@ -164,7 +164,7 @@ def test_a_slot_that_was_offered_in_vain_goes_on(stage, end):
     if end == "pause":
         stage.call("pause", stage.now_ms, "x1", "")
     else:
-        stage.store.cancel("x1", "")
+        stage.cancel()
     assert ["x2"] == [claim.execution for claim in stage.fetch() + stage.fetch()]
 
 
@@ -252,7 +252,7 @@ def test_executions_over_the_limit_of_their_workflow_stay_scheduled(stage):
     claims = stage.fetch()
     stage.commit(claims[0])
     assert ["x2"] == [claim.execution for claim in stage.fetch()]
-    stage.store.cancel("x3", "")
+    stage.cancel("x3")
     assert [] == waiters(stage, "@staged")
     stage.commit(claims[1])
     assert [] == stage.fetch()

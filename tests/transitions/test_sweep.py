@@ -72,10 +72,10 @@ def test_a_lane_that_no_worker_fitted_is_forgotten_with_the_last_execution_that_
         stage.start(execution=execution)
         (claim,) = stage.fetch()
         stage.commit(claim, "u", b"work.1", extra="why", spends=0)
-    stage.store.cancel("x1", "")
+    stage.cancel()
     stage.store.sweep()
     assert ({"default@work.1": "why"}, ["x2|only"]) == (stage.store.unfit(), stage.queue("default@work.1"))
-    stage.store.cancel("x2", "")
+    stage.cancel("x2")
     stage.store.sweep()
     assert ({}, []) == (stage.store.unfit(), stage.queue("default@work.1"))
 
