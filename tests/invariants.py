@@ -28,6 +28,7 @@ from spane.errors import UnknownExecution
 from spane.model import items
 from spane.model.plan import PlanNode, is_step
 from spane.model.state import ExecutionState
+from spane.runtime import stream
 from spane.runtime.store import Store
 from tests.replay import Replay, Violation, replay
 
@@ -76,7 +77,7 @@ def check(store: Store, executions: Iterable[str] | None = None, *, ended: bool 
     """
     found: list[Violation] = []
     plans: dict[str, dict[str, PlanNode]] = {}
-    stories = replay(store.events(), lambda plan_hash: _plan(store, plan_hash, plans), found)
+    stories = replay(stream.events(store), lambda plan_hash: _plan(store, plan_hash, plans), found)
     pending = Pending.read(store)
     for execution in executions if executions is not None else list(stories):
         if execution not in stories:

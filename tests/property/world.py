@@ -21,7 +21,7 @@ import redis
 from spane.model.outcome import NodeError, encode_error
 from spane.model.plan import Plan, PlanNode
 from spane.model.waits import WAIT_FOR_EVENT
-from spane.runtime import layout, scripts
+from spane.runtime import layout, scripts, stream
 from spane.runtime.keys import Keys
 from spane.runtime.scripts import Script
 from spane.runtime.store import Limits, Start, Store
@@ -340,7 +340,7 @@ class World:
 
     def order(self) -> str:
         """Return a digest of the order of events, to tell schedules apart."""
-        told = [f"{event.kind}{event.node}" for event in self.store.events()]
+        told = [f"{event.kind}{event.node}" for event in stream.events(self.store)]
         return hashlib.sha256("|".join(told).encode()).hexdigest()[:12]
 
 

@@ -12,6 +12,7 @@ import pytest
 from spane.errors import StoreError
 from spane.model.outcome import NodeError, encode_error
 from spane.model.plan import Input, Output, Plan, PlanNode
+from spane.runtime import overview
 from spane.runtime.clock import VirtualClock
 from spane.runtime.keys import Keys
 from spane.runtime.layout import fields_of, parts
@@ -165,6 +166,9 @@ class Stage:
 
     def status(self, execution: str = "x1") -> str:
         return self.store.status(execution)
+
+    def active(self) -> list[str]:
+        return overview.active(self.store)
 
     def queue(self, name: str = "default", priority: int = 5) -> list[str]:
         return _decoded(self.client.lrange(self.keys.queue(name, priority), 0, -1))

@@ -13,7 +13,7 @@ def test_ok_ends_an_execution_with_nothing_running_at_once(stage):
     assert Reply("ok", "0") == stage.cancel("x1", "enough")
     assert ("cancelled", "enough") == (stage.status(), stage.field("@why"))
     assert [("X", "x1|1|enough")] == stage.facts()[1:]
-    assert [] == stage.store.active()
+    assert [] == stage.active()
     assert 59_000 < stage.kept_ms(stage.keys.execution("x1")) <= 60_000
 
 

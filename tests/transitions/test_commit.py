@@ -35,7 +35,7 @@ def test_the_last_node_completes_the_execution(stage):
     assert "completed" == stage.status()
     assert "ScsC" == stage.letters()
     assert ("C", "x1|1") == stage.facts()[-1]
-    assert [] == stage.store.active()
+    assert [] == stage.active()
     assert [b"completed"] == stage.client.lrange(stage.keys.waiter("x1"), 0, -1)
     for key in (stage.keys.execution("x1"), stage.keys.outputs("x1")):
         assert 59_000 < stage.kept_ms(key) <= 60_000

@@ -9,6 +9,7 @@ import pytest
 from spane.model.event import EventKind
 from spane.model.items import OWN
 from spane.model.plan import FAILED, Input, Output, Plan, PlanNode
+from spane.runtime import stream
 from spane.runtime.steering import Reply
 from tests.transitions.conftest import LIMITS, node, plan
 from tests.transitions.test_expand import begin, items, mapping
@@ -326,7 +327,7 @@ def test_an_execution_that_has_told_its_handler_is_healed_and_tells_it_again(sta
     fail_last(stage, TOLD)
     stage.fail(only(stage))
     assert ["ok", 2] == heal(stage, "last")
-    assert (None, ["x1"], "0") == (stage.state("tell~on_failure"), stage.store.active(), stage.field("@dl"))
+    assert (None, ["x1"], "0") == (stage.state("tell~on_failure"), stage.active(), stage.field("@dl"))
     stage.fail(only(stage), message="again")
     claim = take(stage, "tell~on_failure")
     assert "again" == json.loads(claim.values[0])["error"]["message"]
@@ -334,7 +335,7 @@ def test_an_execution_that_has_told_its_handler_is_healed_and_tells_it_again(sta
     heal(stage, "last")
     take(stage, "last")
     assert "completed" == stage.status()
-    assert [] == [event for event in stage.store.events() if event.kind is EventKind.HINT_DROPPED]
+    assert [] == [event for event in stream.events(stage.store) if event.kind is EventKind.HINT_DROPPED]
 
 
 def test_skip_counts_as_skipped_for_the_children_and_leaves_a_dead_letter(stage):

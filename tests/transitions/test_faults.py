@@ -74,7 +74,7 @@ def test_a_lease_without_a_session_is_lost_also_where_the_execution_is_ending(st
     stage.clock.advance(PATIENCE_MS + 1)
     assert (1, 1, False) == stage.store.sweep()
     assert "failed" == stage.status()
-    assert [] == stage.store.active()
+    assert [] == stage.active()
     assert "lF" == stage.letters()[-2:]
 
 

@@ -48,7 +48,7 @@ def test_nothing_of_the_execution_expires_while_it_goes_on(stage):
     kept = [key for key in stage.client.keys("*") if stage.client.pttl(key) >= 0 and b"ctl" not in key]
     assert [] == kept
     assert b"1" == stage.client.hget(stage.keys.plan(made.hash), "refs")
-    assert ["x1"] == stage.store.active()
+    assert ["x1"] == stage.active()
     assert 0 == stage.client.exists(stage.keys.waiter("x1"))
     drain(stage)
     assert "completed" == stage.status()

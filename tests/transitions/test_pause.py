@@ -45,7 +45,7 @@ def test_it_stays_paused_even_if_the_last_running_node_ends(stage):
     pause(stage)
     stage.commit(claim)
     assert ("paused", "0") == (stage.status(), stage.field("@open"))
-    assert ["x1"] == stage.store.active()
+    assert ["x1"] == stage.active()
 
 
 def test_it_stays_paused_even_if_a_node_fails_for_good(stage):

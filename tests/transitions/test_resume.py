@@ -119,7 +119,7 @@ def test_an_execution_with_nothing_left_to_do_completes(stage):
     stage.commit(claim)
     assert ["ok", "completed"] == resume(stage)
     assert "uC" == stage.letters()[-2:]
-    assert [] == stage.store.active()
+    assert [] == stage.active()
 
 
 def test_one_in_which_a_node_failed_fails(stage):

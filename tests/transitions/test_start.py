@@ -20,7 +20,7 @@ def test_ok_writes_the_execution_and_queues_its_entry_nodes(stage):
     assert "QQ" == f"{stage.state('one')}{stage.state('two')}"
     assert {"@in": b'{"a":1}'} == stage.store.outputs("x1", ["@in"])
     assert [("S", f"x1|{PAIR.hash}|staged|7|")] == stage.facts()
-    assert ["x1"] == stage.store.active()
+    assert ["x1"] == stage.active()
     assert 1 == stage.client.llen(stage.keys.wake("default"))
 
 

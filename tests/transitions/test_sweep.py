@@ -111,7 +111,7 @@ def test_a_lease_without_a_session_is_lost_like_any_other(stage):
 def test_an_execution_that_is_gone_is_forgotten(stage):
     stage.client.zadd(stage.keys.active, {"gone": 0})
     assert (1, 0, False) == stage.store.sweep()
-    assert [] == stage.store.active()
+    assert [] == stage.active()
 
 
 def test_an_unfit_node_whose_hint_is_lost_is_offered_to_all_again(stage):

@@ -86,7 +86,7 @@ def test_a_completed_child_is_undone_in_its_place_and_its_parent_goes_on(stage):
     again = take(stage, "call~undo")
     assert [b"ccancelled|c1|1"] == again.values
     take(stage, "before~undo")
-    assert ("failed", "0", "0", []) == (stage.status(), stage.field("@run"), stage.field("@open"), stage.store.active())
+    assert ("failed", "0", "0", []) == (stage.status(), stage.field("@run"), stage.field("@open"), stage.active())
     stage.fetch()
     assert 0 < stage.kept_ms(stage.keys.execution("c1"))
     assert b"0" == stage.client.hget(stage.keys.plan(CHILD.hash), "refs")
