@@ -49,22 +49,22 @@ class Pending:
     @classmethod
     def read(cls, store: Store) -> Pending:
         """Read everything that is pending. It looks at every key; for tests only."""
-        client, prefix = store.client, store.keys.prefix
+        client, keys = store.client, store.keys
         hints: set[str] = set()
         leases: dict[str, str] = {}
-        for key in client.scan_iter(f"{prefix}q:*", count=1000):
+        for key in client.scan_iter(f"{keys.queues}*", count=1000):
             hints.update(hint.decode() for hint in client.lrange(key, 0, -1))
-        for key in client.scan_iter(f"{prefix}w:*", count=1000):
+        for key in client.scan_iter(keys.session("*"), count=1000):
             leases.update((hint.decode(), token.decode()) for hint, token in client.hgetall(key).items())
         return cls(
             frozenset(hints),
             leases,
-            frozenset(timer.decode() for timer in client.zrange(store.keys.timers, 0, -1)),
-            frozenset(cursor.decode() for cursor in client.lrange(f"{prefix}sp", 0, -1)),
-            frozenset(session.decode() for session in client.zrange(store.keys.sessions, 0, -1)),
+            frozenset(timer.decode() for timer in client.zrange(keys.timers, 0, -1)),
+            frozenset(cursor.decode() for cursor in client.lrange(keys.cursors, 0, -1)),
+            frozenset(session.decode() for session in client.zrange(keys.sessions, 0, -1)),
             frozenset(
                 member.decode()
-                for key in client.scan_iter(f"{prefix}lim:*:w", count=1000)
+                for key in client.scan_iter(keys.pool("*") + ":w", count=1000)
                 for member in client.zrange(key, 0, -1)
             ),
         )

@@ -42,5 +42,5 @@ def _each_of(store: Store, execution: str, names: Iterable[str]) -> Iterator[str
 def to_be_undone(store: Store, execution: str) -> list[str]:
     """Return the nodes whose undo is still to come, the next one first; grows with the graph."""
     with translated():
-        names: Any = store.client.lrange(f"{store.keys.prefix}u:{execution}", 0, -1)
+        names: Any = store.client.lrange(store.keys.to_be_undone(execution), 0, -1)
     return [name.decode() for name in reversed(names)]

@@ -47,7 +47,7 @@ def fields(store: Store, executions: Sequence[str], *names: str) -> Iterator[tup
 
 def queues(store: Store) -> dict[str, dict[int, int]]:
     """Return how many hints each lane holds, by priority; lanes carry their suffixes (`~`, `!`, `@fingerprint`)."""
-    stem = f"{store.keys.prefix}q:"
+    stem = store.keys.queues
     lengths: dict[str, dict[int, int]] = {}
     with translated():
         keys = sorted(set(store.client.scan_iter(f"{stem}*", count=_KEYS_A_CALL)))

@@ -9,12 +9,12 @@ from spane.runtime.store import Store, translated
 
 def nothing_queued(store: Store) -> bool:
     """Tell whether no hint, no lease and no cursor is left; looks at all queues."""
-    prefix = store.keys.prefix
+    keys = store.keys
     read: Any = store.client
     with translated():
         # fakeredis keeps lists that ran empty, so their lengths have to be asked.
-        lists = [key for key in read.keys(f"{prefix}q:*") if b"@" not in key] + [f"{prefix}sp"]
-        held = read.keys(f"{prefix}w:*")
+        lists = [key for key in read.keys(f"{keys.queues}*") if b"@" not in key] + [keys.cursors]
+        held = read.keys(keys.session("*"))
         return not any(read.llen(key) for key in lists) and not any(read.hlen(key) for key in held)
 
 

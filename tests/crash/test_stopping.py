@@ -70,12 +70,12 @@ def test_a_node_that_runs_past_the_grace_is_handed_over_and_costs_no_try(start_c
 
 def _session_of(cluster, worker) -> bytes:
     """Return the session of a worker: the one that is not of the others, found by who ran what it holds."""
-    client, prefix = cluster.store.client, cluster.store.keys.prefix
+    client, keys = cluster.store.client, cluster.store.keys
 
     def find():
         ran = {(line["execution"], line["node"]): line["pid"] for line in cluster.ran()}
         for session in cluster.sessions():
-            for hint in client.hkeys(f"{prefix}w:{session.decode()}"):
+            for hint in client.hkeys(keys.session(session.decode())):
                 execution, _, node = hint.decode().partition("|")
                 if ran.get((execution, node)) == worker.child:
                     return session

@@ -99,7 +99,7 @@ def test_nothing_is_undone_where_it_completes(stage):
     stage.start(TWO)
     for wanted in ("one", "two", "last"):
         take(stage, wanted)
-    assert ("completed", [], 0) == (stage.status(), stage.fetch(), stage.client.exists(f"{stage.keys.prefix}u:x1"))
+    assert ("completed", [], 0) == (stage.status(), stage.fetch(), stage.client.exists(stage.keys.to_be_undone("x1")))
 
 
 def test_the_order_is_that_of_completion(stage):
@@ -211,7 +211,7 @@ def test_the_dead_letter_of_an_undo_is_retried_to_the_same_end(stage, end):
     assert (end, "2") == (stage.status(), stage.field("@g"))
     assert "x1|one~undo" not in letters_of_the_dead(stage)
     assert b"0" == stage.client.hget(stage.keys.plan(TWO.hash), "refs")
-    assert 0 == stage.client.exists(f"{stage.keys.prefix}u:x1")
+    assert 0 == stage.client.exists(stage.keys.to_be_undone("x1"))
 
 
 def test_the_dead_letter_of_an_undo_that_is_retried_meanwhile_comes_next(stage):

@@ -409,7 +409,7 @@ def test_cursors_that_are_lost_are_made_up_for_by_the_sweep(stage, below):
     stage.commit(below["before"])
     stage.commit(below["beside"])
     stage.cancel("x1", "enough")
-    stage.client.delete("s:{0}:sp")
+    stage.client.delete(stage.keys.cursors)
     stage.clock.advance(LIMITS.patience_ms)
     stage.store.sweep()
     assert ("cancelled", "cancelled") == (stage.status(), stage.status("c1"))

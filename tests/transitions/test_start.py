@@ -96,7 +96,7 @@ def test_a_plan_in_use_does_not_expire(stage):
 def test_more_entry_nodes_than_one_transition_may_touch_are_left_to_cursors(stage, count):
     stage.start(plan(*(node(f"n{number}") for number in range(count))))
     assert min(count, 500) == len(stage.queue())
-    assert (count > 500) == bool(stage.client.llen(f"{stage.keys.prefix}sp"))
+    assert (count > 500) == bool(stage.client.llen(stage.keys.cursors))
     claims = []
     while batch := stage.fetch(threads=200) or stage.fetch(threads=200):
         claims += batch

@@ -194,7 +194,7 @@ def test_a_step_whose_child_is_gone_is_told_so(stage):
 def test_a_child_whose_list_of_what_to_undo_is_lost_ends_at_once(stage):
     fail_after_child(stage)
     take(stage, "after~undo")
-    stage.client.delete("s:{0}:u:c1")
+    stage.client.delete(stage.keys.to_be_undone("c1"))
     assert ["ok", 1] == undo(stage, only(stage))
     assert ("cancelled", [b"ccancelled|c1|1"]) == (stage.status("c1"), take(stage, "call~undo").values)
     take(stage, "before~undo")
@@ -280,11 +280,11 @@ def test_what_a_completed_child_did_is_kept_as_long_as_it_is_and_no_longer(stage
     stage.put(CHILD)
     stage.start(plan(calling()))
     run_child(stage)
-    assert (["one", "two"], -1) == (to_be_undone(stage, "c1"), stage.kept_ms("s:{0}:u:c1"))
+    assert (["one", "two"], -1) == (to_be_undone(stage, "c1"), stage.kept_ms(stage.keys.to_be_undone("c1")))
     take(stage, "call")
     stage.fetch()
     assert ("completed", []) == (stage.status(), to_be_undone(stage))
-    assert 0 < stage.kept_ms("s:{0}:u:c1") <= 60_000
+    assert 0 < stage.kept_ms(stage.keys.to_be_undone("c1")) <= 60_000
 
 
 def test_items_of_a_map_that_ran_workflows_are_undone_each_by_its_own_step(stage):
