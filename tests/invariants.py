@@ -28,6 +28,7 @@ from spane.errors import UnknownExecution
 from spane.model import items
 from spane.model.plan import PlanNode, is_step
 from spane.model.state import ExecutionState
+from spane.runtime import stream
 from spane.runtime.store import Store
 from tests.replay import Replay, Violation, replay
 
@@ -48,22 +49,22 @@ class Pending:
     @classmethod
     def read(cls, store: Store) -> Pending:
         """Read everything that is pending. It looks at every key; for tests only."""
-        client, prefix = store.client, store.keys.prefix
+        client, keys = store.client, store.keys
         hints: set[str] = set()
         leases: dict[str, str] = {}
-        for key in client.scan_iter(f"{prefix}q:*", count=1000):
+        for key in client.scan_iter(f"{keys.queues}*", count=1000):
             hints.update(hint.decode() for hint in client.lrange(key, 0, -1))
-        for key in client.scan_iter(f"{prefix}w:*", count=1000):
+        for key in client.scan_iter(keys.session("*"), count=1000):
             leases.update((hint.decode(), token.decode()) for hint, token in client.hgetall(key).items())
         return cls(
             frozenset(hints),
             leases,
-            frozenset(timer.decode() for timer in client.zrange(store.keys.timers, 0, -1)),
-            frozenset(cursor.decode() for cursor in client.lrange(f"{prefix}sp", 0, -1)),
-            frozenset(session.decode() for session in client.zrange(store.keys.sessions, 0, -1)),
+            frozenset(timer.decode() for timer in client.zrange(keys.timers, 0, -1)),
+            frozenset(cursor.decode() for cursor in client.lrange(keys.cursors, 0, -1)),
+            frozenset(session.decode() for session in client.zrange(keys.sessions, 0, -1)),
             frozenset(
                 member.decode()
-                for key in client.scan_iter(f"{prefix}lim:*:w", count=1000)
+                for key in client.scan_iter(keys.pool("*") + ":w", count=1000)
                 for member in client.zrange(key, 0, -1)
             ),
         )
@@ -76,7 +77,7 @@ def check(store: Store, executions: Iterable[str] | None = None, *, ended: bool 
     """
     found: list[Violation] = []
     plans: dict[str, dict[str, PlanNode]] = {}
-    stories = replay(store.events(), lambda plan_hash: _plan(store, plan_hash, plans), found)
+    stories = replay(stream.events(store), lambda plan_hash: _plan(store, plan_hash, plans), found)
     pending = Pending.read(store)
     for execution in executions if executions is not None else list(stories):
         if execution not in stories:

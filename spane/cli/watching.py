@@ -21,6 +21,7 @@ from spane.model.event import Event, EventKind
 from spane.model.items import program_of
 from spane.model.plan import is_step
 from spane.model.state import ExecutionState, NodeState
+from spane.runtime import stream
 
 #: How often a picture is renewed.
 TURN_S = 0.1
@@ -136,7 +137,7 @@ class Watch:
         time.sleep(TURN_S)
 
     def _new(self) -> Iterator[Event]:
-        source = self.execution.events() if self._first else self._store.events(self._seen)
+        source = self.execution.events() if self._first else stream.events(self._store, self._seen)
         for event in source:
             self._seen, self._first = event.id, False
             if event.execution == self.execution.id:

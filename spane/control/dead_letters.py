@@ -10,6 +10,7 @@ from spane.control.verbs import only
 from spane.errors import DeadLetterPassed, DeadLetterUndone, IllegalTransition, StoreError, UnknownDeadLetter
 from spane.model.outcome import NodeError, decode_error
 from spane.model.state import ExecutionState
+from spane.runtime import letters
 from spane.runtime.layout import parts
 from spane.runtime.steering import Reply, Steering
 from spane.runtime.store import ERROR_MARK, Store
@@ -52,7 +53,7 @@ class DeadLetters:
 
     def __len__(self) -> int:
         """How many there are."""
-        return self._store.dead_letter_count()
+        return letters.count(self._store)
 
     def __iter__(self) -> Iterator[DeadLetter]:
         """Yield all of them, oldest first; those that are retried or discarded meanwhile do no harm."""
@@ -67,7 +68,7 @@ class DeadLetters:
         found: Letters = []
         # One whose execution is gone is left out, so that a page may need another look.
         while len(found) < limit:
-            entries = self._store.dead_letters(limit - len(found), mark)
+            entries = letters.page(self._store, limit - len(found), mark)
             if not entries:
                 break
             found += self._read(entries)
@@ -76,7 +77,7 @@ class DeadLetters:
 
     def get(self, letter_id: str) -> DeadLetter:
         """Return one dead letter; `UnknownDeadLetter` if there is none of that id."""
-        failed_at_ms = self._store.died_at_ms(_member(letter_id)) if _split(letter_id) else None
+        failed_at_ms = letters.died_at_ms(self._store, _member(letter_id)) if _split(letter_id) else None
         found = self._read([(_member(letter_id), failed_at_ms)]) if failed_at_ms is not None else []
         if not found:
             raise UnknownDeadLetter(letter_id)
@@ -122,7 +123,8 @@ class DeadLetters:
         found = []
         for part in parts(entries, _PAGE):
             pairs = [tuple(member.split("|", 1)) for member, _ in part]
-            for (execution, node), (_, at_ms), row in zip(pairs, part, self._store.failures(pairs), strict=True):
+            rows = letters.failures(self._store, pairs)
+            for (execution, node), (_, at_ms), row in zip(pairs, part, rows, strict=True):
                 if row is None:
                     continue
                 status, workflow, tenant, state, raw = row

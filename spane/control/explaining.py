@@ -18,7 +18,7 @@ from spane.model.outcome import decode_error
 from spane.model.plan import UNDO, PlanNode, is_step
 from spane.model.state import ExecutionState
 from spane.model.waits import event_of
-from spane.runtime import pools
+from spane.runtime import aftermath, pools
 from spane.runtime.store import ERROR_MARK, Store
 
 
@@ -83,7 +83,7 @@ def _steps(look: Standing) -> dict[str, Cause]:
     found = {name: _cause(look, look.steps[name]) for name in began}
     if look.status is not ExecutionState.COMPENSATING:
         return found
-    to_come = [node + UNDO for node in look.store.to_be_undone(look.execution)]
+    to_come = [node + UNDO for node in aftermath.to_be_undone(look.store, look.execution)]
     if look.fields["@fate"] == ExecutionState.FAILED and "@told" not in look.fields:
         to_come += [name for name in look.steps if not name.endswith(UNDO)]
     # One runs at a time, so each waits for the one before it.
@@ -99,7 +99,7 @@ def _of_execution(look: Standing) -> Cause | None:
     if look.status in (ExecutionState.RUNNING, ExecutionState.COMPLETED):
         return None
     if look.status is ExecutionState.COMPENSATING:
-        fate, left = look.fields.get("@fate", ""), len(look.store.to_be_undone(look.execution))
+        fate, left = look.fields.get("@fate", ""), len(aftermath.to_be_undone(look.store, look.execution))
         late = "@late" in look.fields and not look.fields.get("@bad")
         reason = causes.DEADLINE if late else look.fields.get("@why", "")
         return causes.Compensating(fate, reason, look.fields.get("@bad", ""), left)

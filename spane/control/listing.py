@@ -106,7 +106,7 @@ def find(store: Store, which: Filter, limit: int | None = None) -> list[Listed]:
 
 def _ids(store: Store, which: Filter) -> Iterable[str]:
     # Those that have not ended stand in an index; for the others there is none without a history.
-    return store.active() if which.states <= UNFINISHED else dict.fromkeys(overview.kept(store))
+    return overview.active(store) if which.states <= UNFINISHED else dict.fromkeys(overview.kept(store))
 
 
 def _read(store: Store, ids: Iterable[str]) -> Iterator[Listed]:

@@ -15,6 +15,7 @@ from spane.model.event import Event
 from spane.model.outcome import NodeError, decode_error
 from spane.model.plan import PlanNode, is_step
 from spane.model.state import NODE_STATE_OF, ExecutionState, NodeState
+from spane.runtime import aftermath, stream
 from spane.runtime.layout import parts
 from spane.runtime.store import ERROR_MARK, Store
 
@@ -34,7 +35,7 @@ def nodes(store: Store, execution: str) -> dict[str, NodeView]:
     status, left = ends[0], left_as(*ends)
     known = plan_nodes(store, plan)
     states = states_of(store, execution, known.values())
-    ran = {} if fate is None else store.steps(execution, plan)
+    ran = {} if fate is None else aftermath.steps(store, execution, plan)
     failed = [name for name, text in (states | ran).items() if text[0] == "F"]
     errors = {
         name: decode_error(raw[1:])
@@ -44,7 +45,7 @@ def nodes(store: Store, execution: str) -> dict[str, NodeView]:
     views = {name: _view(name, states, errors.get(name), left) for name in known}
     if fate is None:
         return views
-    to_undo = store.to_be_undone(execution) if status == ExecutionState.COMPENSATING else []
+    to_undo = aftermath.to_be_undone(store, execution) if status == ExecutionState.COMPENSATING else []
     return views | steps.views(ran, to_undo, lambda name: _view(name, ran, errors.get(name), None))
 
 
@@ -68,7 +69,7 @@ def plan_nodes(store: Store, plan: str) -> dict[str, PlanNode]:
 
 def plan_steps(store: Store, plan: str, begun: Iterable[str]) -> dict[str, PlanNode]:
     """Return by its id every step that may follow a failure of a plan; of the undos of items those that have begun."""
-    known = store.plan_steps(plan)
+    known = aftermath.plan_steps(store, plan)
     found = {name: node for name, node in known.items() if items.MARK not in name}
     of_items = (name for name in begun if items.MARK in name)
     return found | {name: msgspec.structs.replace(known[items.program_of(name)], id=name) for name in of_items}
@@ -116,7 +117,7 @@ def outputs(store: Store, execution: str) -> dict[str, Any]:
 def events(store: Store, execution: str) -> Iterator[Event]:
     """Yield the execution's events so far, oldest first. Reads the stream from the execution's start on, to its end."""
     first, last = before_first(store, execution), store.fields(execution, "@ev1")[0]
-    return (event for event in store.events(first, last=last or "+") if event.execution == execution)
+    return (event for event in stream.events(store, first, last=last or "+") if event.execution == execution)
 
 
 def before_first(store: Store, execution: str) -> str:

@@ -16,6 +16,7 @@ from spane.graph.spelling import hint
 from spane.model.ids import new_execution_id
 from spane.model.limit_keys import pool_of_workflow
 from spane.model.plan import Plan, PlanNode
+from spane.runtime import aftermath
 from spane.runtime.choices import Choices
 from spane.runtime.commands import listed
 from spane.runtime.layout import parts, route_field
@@ -108,7 +109,7 @@ def _prepare(store: Store, original: str, execution: str, from_node: str) -> int
     if plan is None or name is None:
         raise UnknownExecution(original)
     nodes = reading.plan_nodes(store, plan)
-    states = reading.states_of(store, original, nodes.values()) | store.steps(original, plan)
+    states = reading.states_of(store, original, nodes.values()) | aftermath.steps(store, original, plan)
     if from_node not in nodes:
         problem = f"it has no node {from_node!r}. {hint(str(from_node), nodes, 'nodes')}"
         raise InputError(f"Execution {original!r} cannot be replayed so: {problem}", workflow=name, problems=(problem,))

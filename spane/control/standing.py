@@ -16,7 +16,7 @@ from spane.model import items
 from spane.model.plan import PlanNode, is_step
 from spane.model.state import ExecutionState, NodeState
 from spane.ops.breakers import BreakerView, view
-from spane.runtime import breakers, looking, pools
+from spane.runtime import aftermath, breakers, letters, looking, pools
 from spane.runtime.layout import parts, queue_of
 from spane.runtime.looking import Place, Worker
 from spane.runtime.pools import LimitView
@@ -73,7 +73,7 @@ class Standing:
         self.status = ExecutionState(self.fields["@st"])
         self.nodes = reading.plan_nodes(store, self.fields["@pl"])
         follows = "@fate" in self.fields
-        begun = store.steps(execution, self.fields["@pl"]) if follows else {}
+        begun = aftermath.steps(store, execution, self.fields["@pl"]) if follows else {}
         #: What may follow its failure or its cancel, where anything has.
         self.steps = reading.plan_steps(store, self.fields["@pl"], begun) if follows else {}
         self.every = self.nodes | self.steps
@@ -181,7 +181,7 @@ class Standing:
     def died_at_ms(self) -> Mapping[str, int]:
         """When each dead letter of the execution came to be, by its node."""
         dead = (name for name, state in self.states.items() if state.letter == "F" and not self.is_done(name))
-        found = {name: self.store.died_at_ms(self.hint(name)) for name in dead}
+        found = {name: letters.died_at_ms(self.store, self.hint(name)) for name in dead}
         return {name: at_ms for name, at_ms in found.items() if at_ms is not None}
 
     @cached_property

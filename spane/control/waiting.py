@@ -15,6 +15,7 @@ from spane.control.explaining import explain
 from spane.errors import ExecutionStalled, ResultTimeout, StoreUnavailable
 from spane.model.event import Event
 from spane.model.state import ExecutionState
+from spane.runtime import pending, stream
 from spane.runtime.clock import VirtualClock
 from spane.runtime.in_process import InProcessBroker
 from spane.runtime.store import Store
@@ -64,7 +65,7 @@ class InProcess:
         """Move on."""
         if not self._broker.wait_quiet(timeout_s, lambda: self._ended(execution)) or self._ended(execution):
             return
-        due_ms = self._store.next_due_ms()
+        due_ms = pending.next_due_ms(self._store)
         if not self.alone:
             due_s = math.inf if due_ms is None else max(0, due_ms) / 1000
             time.sleep(min(timeout_s, due_s, _IN_PROCESS_TURN_S))
@@ -73,7 +74,7 @@ class InProcess:
 
     def stalled(self, execution: str) -> ExecutionStalled | None:
         """Say why nothing moves the execution on: nothing runs, and nothing is due."""
-        if not self._broker.quiet() or self._ended(execution) or self._store.next_due_ms() is not None:
+        if not self._broker.quiet() or self._ended(execution) or pending.next_due_ms(self._store) is not None:
             return None
         reasons = list(dict.fromkeys(_reasons(self._store, execution)))
         if len(reasons) > _REASONS_TOLD:
@@ -193,7 +194,7 @@ def follow(store: Store, waiter: Waiter, execution: str) -> Iterator[Event]:
     while not ended:
         ended = ExecutionState(patience.ask(lambda: store.status(execution))).ended
         try:
-            for event in store.events(seen):
+            for event in stream.events(store, seen):
                 seen = event.id
                 if event.execution == execution:
                     yield event

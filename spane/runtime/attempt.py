@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from spane.authoring.context import Context
 from spane.errors import RetryLater, StoreError, StoreUnavailable
 from spane.model.outcome import Descends, NodeError, decode_error
 from spane.runtime import children
@@ -137,3 +138,17 @@ class LoopBackend(AttemptBackend):
         """Wait until the last progress is recorded, which must not come after the attempt's outcome."""
         if self._recording is not None:
             await self._recording
+
+
+def context_of(claim: Claim, program: Program, backend: AttemptBackend) -> Context:
+    """Make the context of an attempt."""
+    return Context(
+        claim.execution,
+        program.workflow,
+        claim.node,
+        claim.attempt,
+        program.config,
+        AttemptLogger(_logger, {"claim": claim}),
+        backend=backend,
+        came=claim.came,
+    )

@@ -9,6 +9,7 @@ from spane.model.codec import evaluate
 from spane.model.outcome import NodeError, decode_error
 from spane.model.plan import Fields, Input, Output, Source, leaves
 from spane.model.state import ExecutionState, NodeState
+from spane.runtime import aftermath
 from spane.runtime.layout import PlanHead
 from spane.runtime.store import ERROR_MARK, Store
 
@@ -79,5 +80,6 @@ def _failed_steps(store: Store, execution: str) -> dict[str, NodeError]:
     plan, fate = store.fields(execution, "@pl", "@fate")
     if plan is None or fate is None:
         return {}
-    failed = [name for name, text in store.steps(execution, plan).items() if text[0] == NodeState.FAILED.letter]
+    steps = aftermath.steps(store, execution, plan)
+    failed = [name for name, text in steps.items() if text[0] == NodeState.FAILED.letter]
     return {name: decode_error(raw[1:]) for name, raw in store.outputs(execution, failed).items()}

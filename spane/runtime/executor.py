@@ -10,30 +10,25 @@ import asyncio
 import contextvars
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import msgspec
-from pydantic import ValidationError
 
-from spane.authoring.context import CURRENT, Context
-from spane.authoring.parents import Parents
+from spane.authoring.context import CURRENT
 from spane.authoring.resources import Resources
-from spane.errors import BreakerOpen, ResultNotSerialisable, Skip, StoreError, StoreUnavailable, ValueTooLarge
-from spane.model import codec, items
-from spane.model.limit_keys import key_of
-from spane.model.outcome import Awaits, Descends, Parked, RetryAt, Succeeded, Undoes, Unfit
-from spane.runtime import breakers
-from spane.runtime.attempt import AttemptBackend, AttemptLogger, LoopBackend
+from spane.errors import ResultNotSerialisable, Skip, StoreError, StoreUnavailable, ValueTooLarge
+from spane.model.outcome import Awaits, Descends, RetryAt, Succeeded, Undoes, Unfit
+from spane.runtime import admission, inputs
+from spane.runtime.attempt import AttemptBackend, LoopBackend, context_of
 from spane.runtime.choices import skipped
-from spane.runtime.guard import Guard, Passed
 from spane.runtime.mapping import MapProgram
-from spane.runtime.mishaps import absent, put_off, returned_by, stopped, timed_out
+from spane.runtime.mishaps import put_off, returned_by, stopped, timed_out
 from spane.runtime.programs import DoesNotFit, Program, Programs
 from spane.runtime.retry import AttemptFailed, AttemptRetried, classify, tellable
-from spane.runtime.store import BLOB_MARK, ERROR_MARK, Store
+from spane.runtime.store import Store
 from spane.runtime.watchdog import AttemptInterrupted, Seat
 
 if TYPE_CHECKING:
@@ -41,8 +36,6 @@ if TYPE_CHECKING:
     from spane.runtime.watchdog import Watchdog
 
 _logger = logging.getLogger("spane.node")
-_JSON = codec.Reader(Any)
-_BLOB, _ERROR = BLOB_MARK[0], ERROR_MARK[0]
 #: Values of so many bytes are read beside the event loop; and how many threads there are for all that may block it.
 _LARGE_BYTES = 65_536
 _THREADS_BESIDE = 8
@@ -56,10 +49,10 @@ class Executor:
     """Runs claims with this process's code. One per process; called by worker threads and the event loop."""
 
     def __init__(self, store: Store, programs: Programs, resources: Resources, watchdog: Watchdog) -> None:
-        self.store = store
-        self.programs = programs
-        self.resources = resources
-        self.watchdog = watchdog
+        self._store = store
+        self._programs = programs
+        self._resources = resources
+        self._watchdog = watchdog
         self._unfit: set[str] = set()
         self._threads = ThreadPoolExecutor(_THREADS_BESIDE, "spane-beside-loop")
         self.why_cancelled: Callable[[str], str | None] = lambda execution: None
@@ -77,7 +70,7 @@ class Executor:
             AttemptRetried: the attempt failed and will be tried again.
             BaseException: the user's own, when the attempt was the last.
         """
-        program = self.prepare(claim) if not claim.alone or self.admit(claim) else None
+        program = self._prepare(claim)
         if program is None:
             return
         if isinstance(program, MapProgram):
@@ -85,18 +78,16 @@ class Executor:
             return
         token = None
         try:
-            args, kwargs = self.bind(claim, program)
-            if program.key is not None and not self.has_slot(claim, program):
-                return
-            fn = program.fn if program.guard is None else self.let_through(claim, program.guard, args, kwargs)
+            args, kwargs = inputs.bind(claim, program)
+            fn = admission.pass_gates(self._store, claim, program, args, kwargs) if program.gated else program.fn
             if fn is None:
                 return
             if program.context is not None or program.resources:
-                backend = AttemptBackend(self.store, claim, program, self.why_cancelled)
-                token = self._fill(self.context(claim, program, backend), program, kwargs)
+                backend = AttemptBackend(self._store, claim, program, self.why_cancelled)
+                token = inputs.fill(program, kwargs, self._resources, context_of(claim, program, backend))
             claim.outcome = self._returned(claim, program, self._called(claim, program, fn, args, kwargs))
         except BaseException as error:  # noqa: BLE001 - user code was called, and whatever it raised is the outcome
-            self.fail(claim, program, error)
+            self._fail(claim, program, error)
         finally:
             if token is not None:
                 CURRENT.reset(token)
@@ -110,50 +101,47 @@ class Executor:
         if program.is_async:
             with Seat(claim):
                 return asyncio.run(self._awaited(claim, program, fn, args, kwargs))
-        with Seat(claim) if timeout_ms is None else self.watchdog.guard(claim, timeout_ms):
+        with Seat(claim) if timeout_ms is None else self._watchdog.guard(claim, timeout_ms):
             return fn(*args, **kwargs)
 
     def _run_map(self, claim: Claim, program: MapProgram) -> None:
         try:
-            outcome = program.attempt(self.store, claim, *self._merged(claim, program))
+            outcome = program.attempt(self._store, claim, *inputs.merged(claim, program))
             if isinstance(outcome, Succeeded):
                 self._check_size(claim, outcome.raw)
             claim.outcome = outcome
         except StoreError as error:
             claim.outcome = put_off(claim, error)
         except BaseException as error:  # noqa: BLE001 - whatever was raised is the outcome
-            self.fail(claim, program, error)
+            self._fail(claim, program, error)
         finally:
             claim.duration_us = int((time.monotonic() - claim.started_at) * 1e6)
 
     async def run_on_loop(self, claim: Claim) -> None:
         """Run a claimed async node on the event loop; otherwise like `run`. Whatever may block is done beside the loop."""
-        admitted = not claim.alone or await self._beside(self.admit, claim)
-        program = await self._prepared(claim) if admitted else None
+        program = await self._prepared(claim)
         if program is None:
             return
         if isinstance(program, MapProgram):
             await self._beside(self._run_map, claim, program)
             return
-        backend = LoopBackend(self.store, claim, program, self.why_cancelled)
+        backend = LoopBackend(self._store, claim, program, self.why_cancelled)
         try:
             args, kwargs = await self._bound(claim, program)
-            if program.key is not None and not await self._beside(self.has_slot, claim, program):
-                return
             fn: Callable[..., Any] | None = program.fn
-            if program.guard is not None:
-                fn = await self._beside(self.let_through, claim, program.guard, args, kwargs)
+            if program.gated:
+                fn = await self._beside(admission.pass_gates, self._store, claim, program, args, kwargs)
             if fn is None:
                 return
             for _, use in program.resources:
                 # A factory may block, and an async one waits for this very loop; from here on `get` only looks.
-                if not self.resources.made(use.factory):
-                    await asyncio.to_thread(self.resources.get, use.factory)
-            self._fill(self.context(claim, program, backend), program, kwargs)
+                if not self._resources.made(use.factory):
+                    await asyncio.to_thread(self._resources.get, use.factory)
+            inputs.fill(program, kwargs, self._resources, context_of(claim, program, backend))
             result = await self._awaited(claim, program, fn, args, kwargs)
             claim.outcome = self._returned(claim, program, result)
         except BaseException as error:  # noqa: BLE001 - user code was called, and whatever it raised is the outcome
-            self.fail(claim, program, error)
+            self._fail(claim, program, error)
         finally:
             await backend.settled()
             claim.duration_us = int((time.monotonic() - claim.started_at) * 1e6)
@@ -165,80 +153,29 @@ class Executor:
 
     async def _prepared(self, claim: Claim) -> Program | MapProgram | None:
         """Prepare a claim, beside the loop where Redis has to be asked for something."""
-        program, values = self.programs.known(claim.plan, claim.node), claim.values
-        carried = program is not None and values is not None and len(values) == len(program.fields)
-        if carried and not any(value is not None and value[0] == _BLOB for value in values or ()):
-            return self.prepare(claim)
-        return await self._beside(self.prepare, claim)
+        program = self._programs.known(claim.plan, claim.node)
+        if program is not None and not claim.alone and inputs.carried(claim, program):
+            return self._prepare(claim)
+        return await self._beside(self._prepare, claim)
 
     async def _bound(self, claim: Claim, program: Program) -> tuple[list[Any], dict[str, Any]]:
         """Bind a claim's values, beside the loop where they are large."""
         if sum(len(value) for value in claim.values or () if value is not None) <= _LARGE_BYTES:
-            return self.bind(claim, program)
-        return await self._beside(self.bind, claim, program)
+            return inputs.bind(claim, program)
+        return await self._beside(inputs.bind, claim, program)
 
-    def admit(self, claim: Claim) -> bool:
-        """Write the start mark of a suspect; without it, it must not run, and is put off."""
-        try:
-            if self.store.mark(claim.execution, claim.node, claim.token):
-                return True
-            claim.outcome = put_off(claim, StoreUnavailable("Another attempt has the node now."))
-        except StoreError as error:
-            claim.outcome = put_off(claim, error)
-        return False
+    def _prepare(self, claim: Claim) -> Program | MapProgram | None:
+        """Admit a claim that runs alone, find its program and read what was not carried along.
 
-    def has_slot(self, claim: Claim, program: Program) -> bool:
-        """Take a slot under the key of the claim's limit; without one its node is parked, and must not run."""
-        outputs, inputs = self._merged(claim, program)
-        evaluate, path = program.key or (lambda *_: None, "")
-        raw = evaluate(outputs, inputs)
-        key = key_of(None if raw is None else msgspec.json.decode(raw), path)
-        try:
-            if self.store.admit(claim.execution, claim.node, claim.token, key):
-                return True
-            claim.outcome = Parked()
-        except StoreError as error:
-            claim.outcome = put_off(claim, error)
-        return False
-
-    def let_through(
-        self, claim: Claim, guard: Guard, args: list[Any], kwargs: dict[str, Any]
-    ) -> Callable[..., Any] | None:
-        """Ask the breaker before a node; returns what to call, None where the attempt ends here.
-
-        Raises:
-            BreakerOpen: it is open, and the node neither waits nor has a fallback.
+        Without a program that fits the outcome is `Unfit`; when Redis is away, or another attempt has the node, the
+        attempt is put off, which costs no try: the node is not at fault. None is returned then.
         """
-        name = guard.name(args, kwargs)
-        try:
-            stands, left_ms = breakers.ask(self.store, claim.execution, claim.node, claim.token, name)
-        except StoreError as error:
-            claim.outcome = put_off(claim, error)
+        if claim.alone and not admission.admit(self._store, claim):
             return None
-        if stands == "fenced":
-            claim.outcome = put_off(claim, StoreUnavailable("Another attempt has the node now."))
-            return None
-        if stands != "open":
-            claim.breaker = Passed(name, guard.rule, stands == "probe")
-            fn: Callable[..., Any] = claim.program.fn
-            return fn
-        if guard.rule.when_open == "wait":
-            claim.outcome = Awaits(f"circuit breaker {name}", breaker=name)
-            return None
-        if guard.fallback is not None:
-            return guard.fallback
-        raise BreakerOpen(name, left_ms / 1000)
-
-    def prepare(self, claim: Claim) -> Program | MapProgram | None:
-        """Find the claim's program and read what was not carried along.
-
-        Without a program that fits the outcome is `Unfit`; when Redis is away the attempt is put off, which costs no
-        try: the node is not at fault. None is returned then.
-        """
         claim.started_at = time.monotonic()
         try:
-            program = claim.program = self.programs.of(claim.plan, claim.node, claim.page)
-            self._complete(claim, program)
+            program = claim.program = self._programs.of(claim.plan, claim.node, claim.page)
+            inputs.complete(self._store, claim, program)
         except StoreError as error:
             claim.outcome = put_off(claim, error)
             return None
@@ -264,80 +201,6 @@ class Executor:
                 misfit.reason,
                 lane,
             )
-
-    def bind(self, claim: Claim, program: Program) -> tuple[list[Any], dict[str, Any]]:
-        """Read the merged values into the arguments of the function."""
-        outputs, inputs = self._merged(claim, program)
-        node = claim.node
-        kwargs: dict[str, Any] = {}
-        for name, evaluate, reader, required in program.arguments:
-            raw = evaluate(outputs, inputs)
-            if raw is not None:
-                try:
-                    kwargs[name] = reader.read(raw)
-                except ValidationError as error:
-                    raise reader.mismatch(error, raw, node=node, parameter=name) from error
-            elif required:
-                raise absent(node, name)
-        if program.parents is not None:
-            # A node that runs by itself is given the merge as an input.
-            given = kwargs.get(program.parents)
-            named = {parent.removesuffix(items.MARK): raw for parent, raw in outputs.items() if parent != items.MARK}
-            merge = {parent: _JSON.read(raw) for parent, raw in named.items()}
-            kwargs[program.parents] = Parents(merge if given is None else given)
-        args: list[Any] = []
-        if program.positional or program.variadic:
-            args = [kwargs.pop(name) for name in program.positional if name in kwargs]
-            reader = program.variadic_reader
-            for evaluate in program.variadic:
-                raw = evaluate(outputs, inputs)
-                if raw is not None:
-                    args.append(reader.read_for(raw, node=node, parameter=program.variadic_name))
-        return args, kwargs
-
-    def _complete(self, claim: Claim, program: Program | MapProgram) -> None:
-        """Read the values that the claim does not carry: too many, too large, or kept beside."""
-        fields, values = [items.field_of(field, claim.node) for field in program.fields], claim.values
-        if values is None or len(values) != len(fields):
-            stored = self.store.outputs(claim.execution, fields)
-            claim.values = [stored.get(field) for field in fields]
-        else:
-            for at, value in enumerate(values):
-                if value is not None and value[0] == _BLOB:
-                    values[at] = self.store.resolve(claim.execution, value)
-
-    def _merged(self, claim: Claim, program: Program | MapProgram) -> tuple[Mapping[str, bytes], bytes | None]:
-        """Return ({parent: output}, inputs), leaving out parents that were skipped or failed."""
-        fields, values = program.fields, claim.values or ()
-        outputs: dict[str, bytes] = {}
-        for field, value in zip(fields, values, strict=True):
-            if value is None or value[0] == _ERROR:
-                continue
-            outputs[field] = value
-        if program.came:
-            claim.came = outputs.pop(program.came, None)
-        return outputs, outputs.pop("@in", None)
-
-    def _fill(self, context: Context, program: Program, kwargs: dict[str, Any]) -> Any:
-        """Give the function its context and resources; returns the token that ends the context."""
-        for name, use in program.resources:
-            kwargs[name] = self.resources.get(use.factory)
-        if program.context is not None:
-            kwargs[program.context] = context
-        return CURRENT.set(context)
-
-    def context(self, claim: Claim, program: Program, backend: AttemptBackend) -> Context:
-        """Make the context of an attempt."""
-        return Context(
-            claim.execution,
-            program.workflow,
-            claim.node,
-            claim.attempt,
-            program.config,
-            AttemptLogger(_logger, {"claim": claim}),
-            backend=backend,
-            came=claim.came,
-        )
 
     async def _awaited(
         self, claim: Claim, program: Program, fn: Callable[..., Any], args: list[Any], kwargs: dict[str, Any]
@@ -369,7 +232,7 @@ class Executor:
         return program.choices.outcome(result, raw)
 
     def _check_size(self, claim: Claim, raw: bytes) -> None:
-        most = self.store.limits.max_value_bytes
+        most = self._store.limits.max_value_bytes
         if len(raw) > most:
             raise ValueTooLarge(
                 f"Node {claim.node!r} returned {len(raw):,} bytes of JSON; the most is {most:,} (SPANE_MAX_VALUE_BYTES). "
@@ -378,7 +241,7 @@ class Executor:
                 size=len(raw),
             )
 
-    def fail(self, claim: Claim, program: Program | MapProgram, error: BaseException) -> None:
+    def _fail(self, claim: Claim, program: Program | MapProgram, error: BaseException) -> None:
         """Settle the outcome of a failed attempt and raise it the way Dramatiq should see it."""
         # `isinstance` would ask the exception itself, which may be the user's and raise.
         kind = type(error)

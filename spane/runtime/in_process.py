@@ -13,6 +13,7 @@ from dramatiq.errors import QueueJoinTimeout
 from dramatiq.middleware import Middleware
 
 from spane.authoring.registry import Registry
+from spane.runtime import pending, stream
 from spane.runtime.consumer import NodeConsumer
 from spane.runtime.node_broker import NodeBroker
 from spane.runtime.store import Store
@@ -66,15 +67,15 @@ class InProcessBroker(NodeBroker, StubBroker):
     def quiet(self) -> bool:
         """Tell whether no node is queued, leased, due or waiting to be committed."""
         if self.process is None:
-            return self.store.nothing_queued()
+            return pending.nothing_queued(self.store)
         # The looks below are several; that no event came meanwhile says that no commit and no claim fell between them.
-        last = self.store.last_event()
-        due_ms = self.store.next_due_ms()
+        last = stream.last_id(self.store)
+        due_ms = pending.next_due_ms(self.store)
         return (
             self.process.pump.in_flight == 0
-            and self.store.nothing_queued()
+            and pending.nothing_queued(self.store)
             and (due_ms is None or due_ms > 0)
-            and self.store.last_event() == last
+            and stream.last_id(self.store) == last
         )
 
     def at_rest(self) -> bool:

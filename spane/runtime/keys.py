@@ -74,13 +74,22 @@ class Keys:
         """Return the key of the children of an execution."""
         return f"{self.prefix}c:{execution}"
 
+    def to_be_undone(self, execution: str) -> str:
+        """Return the key of the nodes of an execution that are to be undone."""
+        return f"{self.prefix}u:{execution}"
+
     def plan(self, plan_hash: str) -> str:
         """Return the key of a stored plan."""
         return f"{self.prefix}p:{plan_hash}"
 
+    @property
+    def queues(self) -> str:
+        """What the key of every queue begins with; its name and a priority follow."""
+        return f"{self.prefix}q:"
+
     def queue(self, queue: str, priority: int) -> str:
         """Return the key of hints of one queue at one priority."""
-        return f"{self.prefix}q:{queue}:{priority}"
+        return f"{self.queues}{queue}:{priority}"
 
     def wake(self, queue: str) -> str:
         """Return the key of the wake token of a queue, `queue~` for event loops, `queue:m` for messages."""
@@ -114,6 +123,11 @@ class Keys:
         return f"{self.prefix}t"
 
     @property
+    def cursors(self) -> str:
+        """Cursors of children not yet released."""
+        return f"{self.prefix}sp"
+
+    @property
     def dead_letters(self) -> str:
         """Dead letters by time."""
         return f"{self.prefix}dl"
@@ -131,6 +145,25 @@ class Keys:
     def breakers(self) -> str:
         """Names of circuit breakers by their last change."""
         return f"{self.prefix}brs"
+
+    @property
+    def limits(self) -> str:
+        """The rule of every limit, by node type or @workflow."""
+        return f"{self.prefix}lims"
+
+    def pool(self, name: str) -> str:
+        """Return the key of who holds a slot of a limit; whom one was offered stands at `:o`, who waits at `:w`."""
+        return f"{self.prefix}lim:{name}"
+
+    @property
+    def pools(self) -> str:
+        """Limits in use by when they were last swept."""
+        return f"{self.prefix}pools"
+
+    @property
+    def rests(self) -> str:
+        """Node types that rest, and until when."""
+        return f"{self.prefix}rests"
 
     @property
     def active(self) -> str:

@@ -1,7 +1,7 @@
 """What stands in a store as a whole: which executions are kept, and how long the queues are. For looking only.
 
-These reads walk the keys of the store in parts (SCAN), a thousand at a time; they take longer the more there are, and
-hold nobody up.
+Where there is no index, these reads walk the keys of the store in parts (SCAN), a thousand at a time; they take longer the more
+there are, and hold nobody up.
 """
 
 from __future__ import annotations
@@ -15,6 +15,13 @@ from spane.runtime.store import Store, translated
 
 _KEYS_A_CALL = 1_000
 _READ_A_TRIP = 500
+
+
+def active(store: Store) -> list[str]:
+    """Return the ids of executions that have not ended, which stand in an index."""
+    with translated():
+        found: Any = store.client.zrange(store.keys.active, 0, -1)
+    return sorted(execution.decode() for execution in found)
 
 
 def kept(store: Store) -> Iterator[str]:
@@ -40,7 +47,7 @@ def fields(store: Store, executions: Sequence[str], *names: str) -> Iterator[tup
 
 def queues(store: Store) -> dict[str, dict[int, int]]:
     """Return how many hints each lane holds, by priority; lanes carry their suffixes (`~`, `!`, `@fingerprint`)."""
-    stem = f"{store.keys.prefix}q:"
+    stem = store.keys.queues
     lengths: dict[str, dict[int, int]] = {}
     with translated():
         keys = sorted(set(store.client.scan_iter(f"{stem}*", count=_KEYS_A_CALL)))

@@ -35,22 +35,23 @@ class LimitView:
 
 def limits(store: Store, names: Iterable[str] | None = None) -> dict[str, LimitView]:
     """Return the limits that have a rule, and the keys of them that are in use; or those of these names."""
-    stem = f"{store.keys.prefix}lim:"
+    keys = store.keys
     read: Any = store.client
     with translated():
-        rules = {name.decode(): text.decode() for name, text in read.hgetall(f"{store.keys.prefix}lims").items()}
-        rests = {name.decode(): int(till) for name, till in read.hgetall(f"{store.keys.prefix}rests").items()}
+        rules = {name.decode(): text.decode() for name, text in read.hgetall(keys.limits).items()}
+        rests = {name.decode(): int(till) for name, till in read.hgetall(keys.rests).items()}
         if names is None:
-            used = [pool.decode() for pool in read.zrange(f"{store.keys.prefix}pools", 0, -1)]
+            used = [pool.decode() for pool in read.zrange(keys.pools, 0, -1)]
             names = sorted({*used, *rests, *(name for name, text in rules.items() if not text.split(";")[4])})
         found = {}
         for part in parts(names, _READ_A_TRIP):
             pipe: Any = read.pipeline(transaction=False)
             for name in part:
-                pipe.hlen(stem + name)
-                pipe.hscan(stem + name, 0, count=_HOLDERS_SHOWN)
-                pipe.scard(f"{stem}{name}:o")
-                pipe.zcard(f"{stem}{name}:w")
+                pool = keys.pool(name)
+                pipe.hlen(pool)
+                pipe.hscan(pool, 0, count=_HOLDERS_SHOWN)
+                pipe.scard(f"{pool}:o")
+                pipe.zcard(f"{pool}:w")
             replies = pipe.execute()
             for at, name in enumerate(part):
                 held, (_, some), offered, waiting = replies[4 * at : 4 * at + 4]
@@ -65,7 +66,7 @@ def limits(store: Store, names: Iterable[str] | None = None) -> dict[str, LimitV
 def waits(store: Store, name: str, member: str) -> bool:
     """Tell whether a node `execution|node`, or an execution, waits for a slot."""
     with translated():
-        return store.client.zscore(f"{store.keys.prefix}lim:{name}:w", member) is not None
+        return store.client.zscore(f"{store.keys.pool(name)}:w", member) is not None
 
 
 def _rule(name: str, text: str | None) -> tuple[int | None, int | None, int | None, int | None]:

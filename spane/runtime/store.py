@@ -6,7 +6,6 @@ Every script can be called again with the same arguments after a lost reply. Met
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -15,15 +14,11 @@ from typing import Any, Literal
 import redis
 
 from spane.errors import PlanGone, StoreError, UnknownExecution
-from spane.model import items
-from spane.model.event import Event, read_entry
-from spane.model.plan import Plan, PlanNode, is_step
+from spane.model.plan import Plan
 from spane.runtime import layout, scripts
 from spane.runtime.clients import translate
 from spane.runtime.clock import Clock, RedisClock
 from spane.runtime.keys import Keys
-
-_logger = logging.getLogger("spane.store")
 
 BLOB_MARK = b"&"
 ERROR_MARK = b"!"
@@ -193,14 +188,6 @@ class Store:
         status, *rest = (part.decode() for part in reply)
         return StartReply(status, rest[0] if rest else "")  # type: ignore[arg-type]
 
-    def cancel(self, execution: str, reason: str) -> tuple[str, Any]:
-        """Cancel an execution; returns the script's code and its argument."""
-        limits = self.limits
-        code, *rest = self.call(
-            "cancel", self.clock.injected, execution, reason, limits.retention_ms, limits.dead_letter_retention_ms
-        )
-        return code.decode(), rest[0] if rest else None
-
     def rescue(self, most: int = 500) -> int:
         """Take back attempts of dead sessions; call again while the answer is not 0."""
         limits = self.limits
@@ -328,115 +315,10 @@ class Store:
             raise UnknownExecution(execution)
         return bytes(blob)
 
-    def plan_steps(self, plan_hash: str) -> dict[str, PlanNode]:
-        """Return what may follow a failure of a plan's executions, by its ids; one stands for all items of a map."""
-        pages = (self.plan_page(plan_hash, number) for number in range(self.plan_head(plan_hash).pages + 1))
-        return {name: node for page in pages if page is not None for name, node in page.by_id.items() if is_step(name)}
-
-    def steps(self, execution: str, plan_hash: str) -> dict[str, str]:
-        """Return the fields of `x:<execution>` of the steps that followed its failure, for display."""
-        found: dict[str, str] = {}
-        for part in layout.parts(self._each_of(execution, self.plan_steps(plan_hash)), 500):
-            values = zip(part, self.fields(execution, *part), strict=True)
-            found.update((name, text) for name, text in values if text is not None)
-        return found
-
-    def _each_of(self, execution: str, names: Iterable[str]) -> Iterator[str]:
-        """Yield the steps of a plan; where one stands for all items of a map, that of each item there is."""
-        for name in names:
-            undone, mark, step = name.partition(items.MARK)
-            if not mark:
-                yield name
-            elif (counts := self.fields(execution, f"@m:{undone}")[0]) is not None:
-                total = int(counts.partition("|")[0])
-                yield from (f"{undone}{mark}{index}{step}" for index in range(total))
-
-    def to_be_undone(self, execution: str) -> list[str]:
-        """Return the nodes whose undo is still to come, the next one first; grows with the graph, for display only."""
-        with translated():
-            return [name.decode() for name in reversed(self._read.lrange(f"{self.keys.prefix}u:{execution}", 0, -1))]
-
-    def dead_letter_count(self) -> int:
-        """Return how many dead letters there are."""
-        with translated():
-            return int(self._read.zcard(self.keys.dead_letters))
-
-    def died_at_ms(self, member: str) -> int | None:
-        """Return when a dead letter `execution|node` came to be, None where there is none."""
-        with translated():
-            score = self._read.zscore(self.keys.dead_letters, member)
-        return None if score is None else int(score)
-
-    def dead_letters(self, most: int, after: tuple[int, str] | None) -> list[tuple[str, int]]:
-        """Return dead letters `execution|node` with their times, oldest first, from the one after `after` on."""
-        found: list[tuple[str, int]] = []
-        offset, least = 0, "-inf" if after is None else after[0]
-        while len(found) < most:
-            with translated():
-                page = self._read.zrangebyscore(
-                    self.keys.dead_letters, least, "+inf", start=offset, num=most, withscores=True
-                )
-            offset += len(page)
-            read = [(member.decode(), int(score)) for member, score in page]
-            found += [entry for entry in read if after is None or (entry[1], entry[0]) > after]
-            if len(page) < most:
-                break
-        return found[:most]
-
-    def failures(self, pairs: Sequence[Sequence[str]]) -> list[tuple[str, str, str, str, bytes | None] | None]:
-        """Return (status, workflow, tenant, node's state, error as stored) of each (execution, node); None if gone."""
-        with translated():
-            pipe: Any = self.client.pipeline(transaction=False)
-            for execution, node in pairs:
-                pipe.hmget(self.keys.execution(execution), ["@st", "@wf", "@tn", node])
-                pipe.hget(self.keys.outputs(execution), node)
-            replies = pipe.execute()
-        rows = zip(replies[::2], replies[1::2], strict=True)
-        return [None if None in fields else (*(part.decode() for part in fields), raw) for fields, raw in rows]
-
-    def active(self) -> list[str]:
-        """Return the ids of executions that have not ended."""
-        with translated():
-            return sorted(entry.decode() for entry in self._read.zrange(self.keys.active, 0, -1))
-
-    def next_due_ms(self) -> int | None:
-        """Return the milliseconds until the next timer is due, None without one."""
-        with translated():
-            head = self._read.zrange(self.keys.timers, 0, 0, withscores=True)
-        return None if not head else int(head[0][1]) - self.clock.now_ms()
-
-    def nothing_queued(self) -> bool:
-        """Tell whether no hint, no lease and no cursor is left; looks at all queues, for in-process use."""
-        prefix = self.keys.prefix
-        with translated():
-            # fakeredis keeps lists that ran empty, so their lengths have to be asked.
-            lists = [key for key in self._read.keys(f"{prefix}q:*") if b"@" not in key] + [f"{prefix}sp"]
-            held = self._read.keys(f"{prefix}w:*")
-            return not any(self._read.llen(key) for key in lists) and not any(self._read.hlen(key) for key in held)
-
-    def last_event(self) -> str:
-        """Return the stream id of the last event, '' without one."""
-        with translated():
-            entries: Any = self._read.xrevrange(self.keys.events, count=1)
-        return str(entries[0][0].decode()) if entries else ""
-
     def unfit(self) -> dict[str, str]:
         """Return the lanes `queue@fingerprint` whose nodes no worker has fitted, and why."""
         with translated():
             return {key.decode(): value.decode() for key, value in self._read.hgetall(self.keys.unfit).items()}
-
-    def events(self, after: str = "-", count: int = 1000, *, last: str = "+") -> Iterator[Event]:
-        """Yield events from stream id `after` (exclusive, or '-' for all there are) to `last` (inclusive), or now."""
-        start = after
-        while True:
-            with translated():
-                entries = self._read.xrange(self.keys.events, start if start == "-" else f"({start}", last, count)
-            for entry_id, fields in entries:
-                for letter, body in fields.items():
-                    yield from _read(entry_id.decode(), letter, body)
-            if len(entries) < count:
-                return
-            start = entries[-1][0].decode()
 
 
 @contextmanager
@@ -446,14 +328,3 @@ def translated() -> Iterator[None]:
         yield
     except redis.RedisError as error:
         raise translate(error) from error
-
-
-def _read(entry_id: str, letter: bytes, body: bytes) -> list[Event]:
-    """Read one entry; one that nobody can read must not hide all that came after it."""
-    try:
-        return list(read_entry(entry_id, letter.decode(), body.decode()))
-    except (ValueError, LookupError, TypeError) as error:
-        _logger.warning(
-            "Entry %s of the event stream cannot be read (%s) and is left out: %.200r", entry_id, error, body
-        )
-        return []

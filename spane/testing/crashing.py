@@ -24,7 +24,7 @@ from spane.errors import ExecutionStalled
 from spane.model.ids import new_session_id
 from spane.model.outcome import Parked
 from spane.model.state import ExecutionState
-from spane.runtime import endings
+from spane.runtime import endings, pending
 from spane.runtime.claim import Claim
 from spane.runtime.clock import VirtualClock
 from spane.runtime.commands import Commands
@@ -192,7 +192,7 @@ class _Session:
             raise _Died
 
     def _wait(self, execution: str) -> None:
-        due_ms = self.run.store.next_due_ms()
+        due_ms = pending.next_due_ms(self.run.store)
         if due_ms is None:
             raise ExecutionStalled(
                 f"Workflow {self.run.workflow.name!r} cannot go on: nothing runs and nothing is due, but it has not "

@@ -11,7 +11,9 @@ from typing import Any
 from spane.engine import Engine, Execution
 from spane.errors import ExecutionFailed, SpaneError, UnknownExecution, ValueMismatch
 from spane.model.frames import own_frames
+from spane.runtime import inputs
 from spane.runtime.claim import Claim
+from spane.runtime.store import Store
 from spane.testing.story import Events
 
 _MOST_EVENTS = 60
@@ -68,16 +70,16 @@ def of(engine: Engine, execution: Execution[Any]) -> Failure | None:
         program.workflow,
         view.error.attempt if view.error else view.attempt,
         program.node.retry.attempts,
-        _inputs(process.executor, claim, program),
+        _inputs(engine.store, claim, program),
     )
 
 
-def _inputs(executor: Any, claim: Claim, program: Any) -> dict[str, Any]:
+def _inputs(store: Store, claim: Claim, program: Any) -> dict[str, Any]:
     """Return the arguments as the node gets them; the parents' outputs where they do not fit it."""
-    stored = executor.store.outputs(claim.execution, program.fields)
+    stored = store.outputs(claim.execution, program.fields)
     claim.values = [stored.get(field) for field in program.fields]
     try:
-        args, kwargs = executor.bind(claim, program)
+        args, kwargs = inputs.bind(claim, program)
     except ValueMismatch:
         return {"inputs" if name == "@in" else name: raw.decode() for name, raw in stored.items()}
     before = dict(zip(program.positional, args, strict=False))

@@ -17,6 +17,7 @@ from spane.authoring.workflow import Bound, Workflow
 from spane.control.starting import split
 from spane.engine import Engine, Execution
 from spane.model.state import ExecutionState
+from spane.runtime import pending, stream
 from spane.runtime.clock import VirtualClock
 from spane.runtime.in_process import InProcessBroker
 from spane.settings import Settings
@@ -128,7 +129,8 @@ class Workbench:
         __tracebackhide__ = True
         self.drain()
         until_ms = self._clock.now_ms() + round(seconds * 1000)
-        while (due_ms := self.engine.store.next_due_ms()) is not None and self._clock.now_ms() + due_ms <= until_ms:
+        store = self.engine.store
+        while (due_ms := pending.next_due_ms(store)) is not None and self._clock.now_ms() + due_ms <= until_ms:
             self.engine.advance(max(0, due_ms) / 1000)
             self.drain()
         self.engine.advance((until_ms - self._clock.now_ms()) / 1000)
@@ -167,7 +169,7 @@ class Workbench:
     @property
     def events(self) -> Events:
         """All events so far, oldest first."""
-        return Events(self.engine.store.events())
+        return Events(stream.events(self.engine.store))
 
     @property
     def broker(self) -> InProcessBroker:

@@ -21,6 +21,7 @@ from spane import Engine
 from spane.engine import Execution
 from spane.errors import StoreError
 from spane.model.event import Event, EventKind
+from spane.runtime import stream
 from spane.settings import Settings
 from tests.crash import app
 from tests.invariants import assert_holds
@@ -170,7 +171,7 @@ class Watch:
         deadline = time.monotonic() + within_s
         while (left := deadline - time.monotonic()) > 0:
             self._client.xread({self._store.keys.events: self._seen}, count=1, block=max(1, round(left * 1000)))
-            for event in self._store.events(self._seen):
+            for event in stream.events(self._store, self._seen):
                 self._seen = event.id
                 yield event
         raise TimeoutError(f"what was waited for has not happened within {within_s:g} s")

@@ -9,6 +9,7 @@ import time
 import pytest
 
 from spane.model.event import EventKind
+from spane.runtime import stream
 from tests.crash import app
 from tests.crash.cluster import Load, Watch, counted, until
 
@@ -57,7 +58,7 @@ def test_workers_wait_out_a_redis_that_is_down_for_longer_than_a_lease(start_clu
         Watch(cluster).commits(20)
     cluster.check()
     # Nobody was dead, so nobody is taken over: those who could not renew either let all others renew first.
-    assert [] == [event for event in cluster.store.events() if event.kind is EventKind.NODE_LOST]
+    assert [] == [event for event in stream.events(cluster.store) if event.kind is EventKind.NODE_LOST]
 
 
 def test_workers_leave_a_redis_that_has_become_a_replica(start_cluster):
@@ -88,7 +89,7 @@ def _charged_for_redis(cluster) -> list[str]:
     One that was put off, as a map is that could not keep its items, comes again as the same attempt.
     """
     charged, put_off = [], {}
-    for event in cluster.store.events():
+    for event in stream.events(cluster.store):
         node = event.execution, event.node
         if event.kind is EventKind.NODE_CLAIMED and put_off.pop(node, event.attempt) != event.attempt:
             charged.append(f"{event.node}, now attempt {event.attempt}")

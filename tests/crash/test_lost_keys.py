@@ -30,8 +30,7 @@ def test_flushed_scripts_are_loaded_again_and_nothing_surfaces(cluster):
 def test_a_deleted_queue_is_filled_again(start_cluster):
     cluster = start_cluster(0)
     executions = [cluster.start(app.chain, {"n": number}) for number in range(20)]
-    client, prefix = cluster.store.client, cluster.store.keys.prefix
-    assert client.delete(f"{prefix}q:default:5")
+    assert cluster.store.client.delete(cluster.store.keys.queue("default", 5))
     deleted = time.monotonic()
     cluster.start_worker()
     cluster.start_worker()

@@ -9,6 +9,7 @@ import pytest
 
 from spane.errors import StoreError
 from spane.model.event import EventKind
+from spane.runtime import stream
 from tests.crash import app
 from tests.crash.cluster import Cluster, Load, Watch, counted, until
 from tests.crash.proxy import Proxy
@@ -60,7 +61,7 @@ def test_a_lost_call_or_reply_of_any_script_is_made_good_without_waiting_for_a_l
                     slow.append(f"{what}: {took_s:.1f} s")
     assert [] == slow
     cluster.check()
-    lost = [event for event in cluster.store.events() if event.kind is EventKind.NODE_LOST]
+    lost = [event for event in stream.events(cluster.store) if event.kind is EventKind.NODE_LOST]
     assert [] == lost
     print(f"\nLost one by one, calls of each script: {proxy.calls}")
 

@@ -8,6 +8,7 @@ import time
 import pytest
 
 from spane.model.event import EventKind
+from spane.runtime import stream
 from tests.crash import app
 from tests.crash.cluster import Load, Watch, until
 
@@ -21,10 +22,10 @@ def test_after_sigterm_nothing_is_claimed_and_what_runs_is_finished(cluster):
         stopped.process.send_signal(signal.SIGTERM)
         stopped.process.wait(30)
     asked_ms = seconds * 1000 + microseconds / 1000
-    claims = [event for event in cluster.store.events() if event.kind is EventKind.NODE_CLAIMED]
+    claims = [event for event in stream.events(cluster.store) if event.kind is EventKind.NODE_CLAIMED]
     late = [event.at_ms - asked_ms for event in claims if _belongs(event.token, mine) and event.at_ms > asked_ms + 100]
     assert [] == late
-    assert not [event for event in cluster.store.events() if event.kind is EventKind.NODE_LOST]
+    assert not [event for event in stream.events(cluster.store) if event.kind is EventKind.NODE_LOST]
     assert mine not in cluster.sessions()
     cluster.workers.remove(stopped)
     cluster.check()
@@ -69,12 +70,12 @@ def test_a_node_that_runs_past_the_grace_is_handed_over_and_costs_no_try(start_c
 
 def _session_of(cluster, worker) -> bytes:
     """Return the session of a worker: the one that is not of the others, found by who ran what it holds."""
-    client, prefix = cluster.store.client, cluster.store.keys.prefix
+    client, keys = cluster.store.client, cluster.store.keys
 
     def find():
         ran = {(line["execution"], line["node"]): line["pid"] for line in cluster.ran()}
         for session in cluster.sessions():
-            for hint in client.hkeys(f"{prefix}w:{session.decode()}"):
+            for hint in client.hkeys(keys.session(session.decode())):
                 execution, _, node = hint.decode().partition("|")
                 if ran.get((execution, node)) == worker.child:
                     return session

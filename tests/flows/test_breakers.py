@@ -8,6 +8,7 @@ import pytest
 
 from spane import Breaker, DefinitionError, Retry, node
 from spane.errors import UnknownBreaker
+from spane.runtime import stream
 from tests.flows import app
 from tests.flows.conftest import until
 from tests.invariants import assert_holds
@@ -57,7 +58,7 @@ def test_72_n_failures_open_the_breaker_it_probes_and_it_opens_again_or_closes(p
     place.open(gate)
     assert f"{spot} holds" == place.run(app.shaking, spot=spot, gate=gate)[1]
     assert "closed" == seen(place, name).state
-    told = [str(e.kind) for e in place.engine.store.events() if e.data and e.data.get("breaker") == name]
+    told = [str(e.kind) for e in stream.events(place.engine.store) if e.data and e.data.get("breaker") == name]
     assert [f"breaker_{kind}" for kind in ("opened", "half_opened", "opened", "half_opened", "closed")] == told
 
 

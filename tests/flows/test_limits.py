@@ -89,7 +89,7 @@ def test_65_a_dead_holders_slot_is_freed(flows_folder, real):
         until("the death of the worker", lambda: doomed.poll() is not None, within_s=20)
     with workers(real.redis.url, flows_folder, *options, log="limited.log"):
         assert [gate, gate] == [one.result(timeout_s=30) for one in (victim, second)]
-    assert [] == real.engine.store.client.hkeys(f"{real.engine.store.keys.prefix}lim:kill_while_limited")
+    assert [] == real.engine.store.client.hkeys(real.engine.store.keys.pool("kill_while_limited"))
     assert_holds(real.engine.store, [victim.id, second.id])
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from spane import Engine, Execution, InputError, node, workflow
 from spane.errors import StoreFull, StoreUnavailable
+from spane.runtime import overview
 from spane.settings import Settings
 from tests.servers import forget_scripts
 
@@ -47,12 +48,12 @@ def test_where_redis_takes_some_of_many_each_is_told_apart_and_a_retry_starts_th
     started = {at: one.id for at, one in enumerate(first) if isinstance(one, Execution)}
     assert 0 < len(started) < MANY
     assert {StoreFull} == {type(one) for one in first if not isinstance(one, Execution)}
-    assert sorted(started.values()) == engine.store.active()
+    assert sorted(started.values()) == overview.active(engine.store)
     client.config_set("maxmemory", 0)
     second = engine.start_many(weighing, inputs, keys=keys)
     assert all(isinstance(one, Execution) for one in second)
     assert started == {at: second[at].id for at in started}
-    assert sorted(one.id for one in second) == engine.store.active()
+    assert sorted(one.id for one in second) == overview.active(engine.store)
 
 
 def test_where_redis_goes_away_each_is_told_by_its_id_and_the_rest_is_not_tried(server, engine):
@@ -111,4 +112,4 @@ def test_many_retries_at_once_with_the_same_keys_start_each_once(engine):
     with ThreadPoolExecutor(4) as threads:
         tries = list(threads.map(lambda _: engine.start_many(weighing, inputs, keys=keys), range(4)))
     assert 1 == len({tuple(one.id for one in each) for each in tries})
-    assert 20 == len(engine.store.active())
+    assert 20 == len(overview.active(engine.store))

@@ -7,6 +7,7 @@ import itertools
 import dramatiq
 import pytest
 
+from spane.runtime import stream
 from tests.flows import app
 from tests.flows.conftest import until
 
@@ -26,7 +27,7 @@ def test_a_hint_that_cannot_be_read_is_dropped(place, hint):
         assert 1 == len(place.saw(execution, "gated"))
     until("the end of the queue", lambda: not store.client.llen(store.keys.queue("default", 5)))
     place.alive()
-    dropped = [event.data["hint"] for event in store.events() if event.kind == "hint_dropped"]
+    dropped = [event.data["hint"] for event in stream.events(store) if event.kind == "hint_dropped"]
     readable = hint in ("nobody|nothing", "a|b|c|d")
     assert readable or 3 <= len(dropped)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from spane import Engine, Execution, InputError, node, workflow
+from spane.runtime import stream
 from spane.settings import Settings
 from tests.flows import app
 from tests.flows.conftest import until
@@ -51,7 +52,7 @@ def test_where_nodes_age_even_the_lowest_priority_gets_its_turn(redis_url):
         young = engine.start(aged, {"label": "young"}, priority=10)
         with engine.work(threads=1):
             assert ["old", "young"] == [one.result(timeout_s=20) for one in (old, young)]
-        claimed = [event.execution for event in engine.store.events() if event.kind == "node_claimed"]
+        claimed = [event.execution for event in stream.events(engine.store) if event.kind == "node_claimed"]
         assert [old.id, young.id] == [execution for execution in claimed if execution in (old.id, young.id)]
 
 

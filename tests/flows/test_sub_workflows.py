@@ -8,6 +8,7 @@ import pytest
 
 from spane import Workflow, node, workflow
 from spane.errors import DefinitionError, ExecutionCancelled, ExecutionFailed, IllegalTransition
+from spane.runtime import overview
 from tests.flows import app
 from tests.flows.conftest import until
 from tests.invariants import assert_holds
@@ -126,7 +127,7 @@ def test_54_several_parents_are_looked_up_by_their_ids(place):
 def test_58_an_unknown_child_is_refused_and_nothing_is_created(in_process):
     with pytest.raises(DefinitionError, match="runs workflow 'pakcing', which is not registered"):
         in_json(workflowId="pakcing")
-    assert [] == in_process.engine.store.active()
+    assert [] == overview.active(in_process.engine.store)
 
 
 def test_55_several_ends_are_a_mapping_by_node(place):
@@ -212,7 +213,7 @@ def test_57_the_tenth_level_is_refused_and_nothing_is_created(in_process):
     assert 5 == in_process.run(nested_deep, value=5)[1]
     with pytest.raises(DefinitionError, match="at most 10 levels deep"):
         in_process.engine.start(wrapped(nested_deep, 9), {"value": 5})
-    assert [] == in_process.engine.store.active()
+    assert [] == overview.active(in_process.engine.store)
 
 
 def test_a_repeated_workflow_runs_on_its_own_result_until_the_condition_holds(place):

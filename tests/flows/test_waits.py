@@ -8,6 +8,7 @@ import pytest
 
 from spane import DefinitionError, ExecutionFailed, InputError, SpaneError, Workflow
 from spane.errors import DeadlineExceeded, IllegalTransition, SignalRefused, UnknownEvent, UnknownExecution
+from spane.runtime import stream
 from tests.flows import waits
 from tests.flows.conftest import until
 from tests.invariants import assert_holds
@@ -353,7 +354,7 @@ def test_61_nothing_runs_early(place):
     ],
 )
 def test_61_past_dates_and_negative_delays_are_refused_and_nothing_is_created(place, options, message):
-    before = place.engine.store.last_event()
+    before = stream.last_id(place.engine.store)
     with pytest.raises(InputError) as raised:
         place.engine.start(waits.quick, {"value": 1}, **options)
     assert message in str(raised.value)
@@ -363,7 +364,7 @@ def test_61_past_dates_and_negative_delays_are_refused_and_nothing_is_created(pl
         else [1]
     )
     assert "which is past" in str(also) or also == 1
-    started = [event for event in place.engine.store.events(before or "-") if event.kind == "execution_started"]
+    started = [event for event in stream.events(place.engine.store, before or "-") if event.kind == "execution_started"]
     assert [] == started
 
 

@@ -6,6 +6,7 @@ import json
 from collections import Counter
 
 from spane.model.event import EventKind
+from spane.runtime import stream
 from tests.invariants import check, leftovers
 from tests.property.actors import digest
 from tests.property.world import World
@@ -14,7 +15,7 @@ from tests.replay import Violation
 
 def judge(world: World) -> list[Violation]:
     """Return all violations of a world that has come to its end."""
-    children = [event.execution for event in world.store.events() if (event.data or {}).get("parent")]
+    children = [event.execution for event in stream.events(world.store) if (event.data or {}).get("parent")]
     world.started += [child for child in children if child not in world.started]
     found = world.complaints + check(world.store, world.started) + _as_the_world_knows(world)
     return found or leftovers(world.idle())
@@ -26,7 +27,7 @@ def _as_the_world_knows(world: World) -> list[Violation]:
     if world.mended and not world.lost_by_hand:
         found.append(Violation("I5", "", f"the sweep set {world.mended} nodes right, but nothing was deleted"))
     crashes: dict[tuple[str, str | None], int] = {}
-    for event in world.store.events():
+    for event in stream.events(world.store):
         if event.kind is EventKind.NODE_LOST and event.data:
             key = (event.execution, event.node)
             if event.data["crashes"] > crashes.get(key, 0) and event.token not in world.marked:

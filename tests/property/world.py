@@ -21,7 +21,7 @@ import redis
 from spane.model.outcome import NodeError, encode_error
 from spane.model.plan import Plan, PlanNode
 from spane.model.waits import WAIT_FOR_EVENT
-from spane.runtime import layout, scripts
+from spane.runtime import layout, scripts, stream
 from spane.runtime.keys import Keys
 from spane.runtime.scripts import Script
 from spane.runtime.store import Limits, Start, Store
@@ -278,7 +278,7 @@ class World:
 
     def _disturb(self, fault: str, rng: random.Random) -> None:
         client = self.store.client
-        lists = sorted(key for key in client.keys(f"{self.store.keys.prefix}q:*") if client.llen(key))
+        lists = sorted(key for key in client.keys(f"{self.store.keys.queues}*") if client.llen(key))
         if fault in ("clock back", "clock forward"):
             step_ms = rng.choice((1_000, 60_000, 3_600_000)) * (-1 if fault == "clock back" else 1)
             self.clock.ms += step_ms
@@ -322,7 +322,7 @@ class World:
         self.clock.ms += 4_000_000 * (1 + list(self.faults.values()).count("clock back"))
         for turn in range(200):
             # Children follow their parents by cursors, one in each step here.
-            if turn > 11 and not self.store.client.llen(f"{self.store.keys.prefix}sp"):
+            if turn > 11 and not self.store.client.llen(self.store.keys.cursors):
                 break
             self.call(
                 "rescue", self.clock.injected, 500, LIMITS.retention_ms, LIMITS.dead_letter_retention_ms, LEASE_MS
@@ -340,7 +340,7 @@ class World:
 
     def order(self) -> str:
         """Return a digest of the order of events, to tell schedules apart."""
-        told = [f"{event.kind}{event.node}" for event in self.store.events()]
+        told = [f"{event.kind}{event.node}" for event in stream.events(self.store)]
         return hashlib.sha256("|".join(told).encode()).hexdigest()[:12]
 
 

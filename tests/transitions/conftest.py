@@ -9,11 +9,14 @@ import fakeredis
 import msgspec
 import pytest
 
+from spane.errors import StoreError
 from spane.model.outcome import NodeError, encode_error
 from spane.model.plan import Input, Output, Plan, PlanNode
+from spane.runtime import overview
 from spane.runtime.clock import VirtualClock
 from spane.runtime.keys import Keys
 from spane.runtime.layout import fields_of, parts
+from spane.runtime.steering import Reply, Steering
 from spane.runtime.store import Limits, Start, Store
 
 LIMITS = Limits(lease_ms=5_000, retention_ms=60_000, dead_letter_retention_ms=600_000, patience_ms=5_000)
@@ -140,6 +143,10 @@ class Stage:
     def retry(self, claim: Claimed, delay_ms: int = 1000, **options: Any) -> Any:
         return self.fail(claim, kind="r", extra=delay_ms, **options)
 
+    def cancel(self, execution: str = "x1", reason: str = "") -> Reply | StoreError:
+        [reply] = Steering(self.store).cancel([execution], reason)
+        return reply
+
     def run(self, made: Plan = ONE, execution: str = "x1") -> None:
         """Start an execution and let everything succeed."""
         self.start(made, execution)
@@ -159,6 +166,9 @@ class Stage:
 
     def status(self, execution: str = "x1") -> str:
         return self.store.status(execution)
+
+    def active(self) -> list[str]:
+        return overview.active(self.store)
 
     def queue(self, name: str = "default", priority: int = 5) -> list[str]:
         return _decoded(self.client.lrange(self.keys.queue(name, priority), 0, -1))

@@ -67,7 +67,7 @@ def test_the_last_of_a_cancelled_execution_ends_it(stage):
     stage.start(plan(node("only", limit=LimitRule(concurrency=1, key="c")), workflow="other"), "x2")
     first, second = stage.fetch()
     assert admit(stage, first, "a")
-    stage.store.cancel("x2", "why")
+    stage.cancel("x2", "why")
     assert not admit(stage, second, "a")
     assert "cancelled" == stage.status("x2")
 

@@ -100,7 +100,7 @@ def test_should_the_one_that_was_roused_never_ask_the_next_one_is_roused_by_the_
     waiting(stage, 3)
     stage.clock.advance(OPEN_MS)
     stage.fetch(threads=0, loop=0)
-    stage.store.cancel("x0", "")
+    stage.cancel("x0")
     stage.clock.advance(OPEN_MS)
     assert ["x1"] == [claim.execution for claim in stage.fetch()]
 
@@ -111,7 +111,7 @@ def test_those_that_cannot_go_on_are_passed_over(stage, why):
     if why == "paused":
         stage.call("pause", stage.now_ms, "x0", "")
     else:
-        stage.store.cancel("x0", "")
+        stage.cancel("x0")
     stage.clock.advance(OPEN_MS)
     assert ["x1"] == [claim.execution for claim in stage.fetch()]
     if why == "paused":

@@ -75,14 +75,14 @@ def test_an_execution_that_is_gone_is_said(stage):
 def test_a_cancelled_execution_ends_with_it(stage):
     stage.start(WAIT)
     [claim] = stage.fetch()
-    stage.store.cancel("x1", "enough")
+    stage.cancel("x1", "enough")
     assert ["ok", 0] == wait(stage, claim)
     assert "cancelled" == stage.status()
     assert [] == stage.client.zrange("s:{0}:t", 0, -1)
 
 
 def test_cancelled_while_it_waits_it_never_runs_again(stage, waiting):
-    stage.store.cancel("x1", "enough")
+    stage.cancel("x1", "enough")
     stage.clock.advance(2_000)
     assert ([], "cancelled") == (stage.fetch(), stage.status())
 

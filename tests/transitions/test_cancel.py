@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import pytest
 
+from spane.runtime.steering import Reply
 from tests.transitions.conftest import CHAIN, PAIR, node, plan
 
 
 def test_ok_ends_an_execution_with_nothing_running_at_once(stage):
     stage.start(CHAIN)
-    assert ("ok", 0) == stage.store.cancel("x1", "enough")
+    assert Reply("ok", "0") == stage.cancel("x1", "enough")
     assert ("cancelled", "enough") == (stage.status(), stage.field("@why"))
     assert [("X", "x1|1|enough")] == stage.facts()[1:]
-    assert [] == stage.store.active()
+    assert [] == stage.active()
     assert 59_000 < stage.kept_ms(stage.keys.execution("x1")) <= 60_000
 
 
 def test_ok_says_how_many_attempts_are_running(stage):
     stage.start(PAIR)
     one, two = stage.fetch()
-    assert ("ok", 2) == stage.store.cancel("x1", "enough")
+    assert Reply("ok", "2") == stage.cancel("x1", "enough")
     assert "cancelling" == stage.status()
     assert ("Y", "x1|enough") == stage.facts()[-1]
     stage.commit(one)
@@ -31,7 +32,7 @@ def test_ok_says_how_many_attempts_are_running(stage):
 def test_workers_are_told(stage):
     stage.start()
     stage.fetch()
-    stage.store.cancel("x1", "no | more")
+    stage.cancel("x1", "no | more")
     *_, notices = stage.store.renew("w1", "0")
     assert ["cancel|x1|no | more"] == [text for _, text in notices]
 
@@ -39,7 +40,7 @@ def test_workers_are_told(stage):
 def test_a_scheduled_execution_never_begins(stage):
     stage.start(delay_ms=1000)
     assert 1 == stage.client.zcard(stage.keys.timers)
-    assert ("ok", 0) == stage.store.cancel("x1", "")
+    assert Reply("ok", "0") == stage.cancel()
     assert 0 == stage.client.zcard(stage.keys.timers)
     stage.clock.advance(2000)
     assert [] == stage.fetch()
@@ -47,7 +48,7 @@ def test_a_scheduled_execution_never_begins(stage):
 
 
 def test_unknown_writes_nothing(stage):
-    assert ("unknown", None) == stage.store.cancel("nobody", "")
+    assert Reply("unknown") == stage.cancel("nobody")
     assert {} == stage.everything()
 
 
@@ -60,19 +61,19 @@ def test_illegal_is_what_an_ended_execution_says_and_nothing_is_written(stage, e
     elif ended == "failed":
         stage.fail(claim)
     else:
-        stage.store.cancel("x1", "first")
+        stage.cancel("x1", "first")
         if ended == "cancelled":
             stage.commit(claim)
     before, letters = stage.everything(), stage.letters()
     for _ in range(2):
-        assert ("illegal", ended.encode()) == stage.store.cancel("x1", "second")
+        assert Reply("illegal", ended) == stage.cancel("x1", "second")
     assert (before, letters) == (stage.everything(), stage.letters())
 
 
 def test_other_executions_are_untouched(stage):
     stage.start()
     stage.start(execution="x2")
-    stage.store.cancel("x1", "")
+    stage.cancel()
     assert ["x2"] == [claim.execution for claim in stage.fetch()]
 
 
@@ -83,5 +84,5 @@ def test_the_timers_of_what_waits_are_gone_with_it(stage):
     stage.call("await", stage.now_ms, "w1", "x1", "waits", claims["waits"].token, "time", 60_000, *stage.store.kept_ms)
     assert 3 == stage.client.zcard(stage.keys.timers)
     stage.commit(claims["queued"])
-    stage.store.cancel("x1", "enough")
+    stage.cancel("x1", "enough")
     assert ("cancelled", 0) == (stage.status(), stage.client.zcard(stage.keys.timers))

@@ -35,7 +35,7 @@ def test_the_last_node_completes_the_execution(stage):
     assert "completed" == stage.status()
     assert "ScsC" == stage.letters()
     assert ("C", "x1|1") == stage.facts()[-1]
-    assert [] == stage.store.active()
+    assert [] == stage.active()
     assert [b"completed"] == stage.client.lrange(stage.keys.waiter("x1"), 0, -1)
     for key in (stage.keys.execution("x1"), stage.keys.outputs("x1")):
         assert 59_000 < stage.kept_ms(key) <= 60_000
@@ -330,7 +330,7 @@ def test_a_late_write_never_changes_a_finished_status(stage):
 def test_the_last_commit_ends_a_cancelling_execution(stage):
     stage.start(CHAIN)
     (first,) = stage.fetch()
-    stage.store.cancel("x1", "enough")
+    stage.cancel("x1", "enough")
     assert [b"ok", 0] == stage.commit(first, payload=b"1")
     assert ("cancelled", None) == (stage.status(), stage.state("second"))
     assert {"first": b"1"} == stage.store.outputs("x1", ["first"])
@@ -340,7 +340,7 @@ def test_the_last_commit_ends_a_cancelling_execution(stage):
 def test_a_failure_while_cancelling_leaves_it_cancelled(stage):
     stage.start()
     (claim,) = stage.fetch()
-    stage.store.cancel("x1", "enough")
+    stage.cancel("x1", "enough")
     stage.fail(claim)
     assert "cancelled" == stage.status()
 
@@ -348,7 +348,7 @@ def test_a_failure_while_cancelling_leaves_it_cancelled(stage):
 def test_a_cancelled_attempt_ends_as_cancelled_and_leaves_no_dead_letter(stage):
     stage.start(PAIR)
     one, two = stage.fetch()
-    stage.store.cancel("x1", "enough")
+    stage.cancel("x1", "enough")
     stage.fail(one, kind="x")
     assert ("C", "cancelling") == (stage.state("one"), stage.status())
     stage.commit(two)

@@ -9,6 +9,8 @@ import pytest
 from spane.model.event import EventKind
 from spane.model.items import OWN
 from spane.model.plan import FAILED, Input, Output, Plan, PlanNode
+from spane.runtime import stream
+from spane.runtime.steering import Reply
 from tests.transitions.conftest import LIMITS, node, plan
 from tests.transitions.test_expand import begin, items, mapping
 from tests.transitions.test_heal import heal, letters_of_the_dead
@@ -17,7 +19,7 @@ from tests.transitions.test_resume import resume
 
 
 def cancel(stage):
-    return list(stage.store.cancel("x1", "because"))
+    return stage.cancel("x1", "because")
 
 
 def rescue(stage):
@@ -97,7 +99,7 @@ def test_nothing_is_undone_where_it_completes(stage):
     stage.start(TWO)
     for wanted in ("one", "two", "last"):
         take(stage, wanted)
-    assert ("completed", [], 0) == (stage.status(), stage.fetch(), stage.client.exists(f"{stage.keys.prefix}u:x1"))
+    assert ("completed", [], 0) == (stage.status(), stage.fetch(), stage.client.exists(stage.keys.to_be_undone("x1")))
 
 
 def test_the_order_is_that_of_completion(stage):
@@ -144,7 +146,7 @@ def test_a_cancelled_execution_undoes_what_runs_to_its_end_as_well(stage):
     assert "cancelling" == stage.status()
     stage.commit(two)
     assert ("compensating", ("U", "x1|cancelled")) == (stage.status(), stage.facts()[-1])
-    assert ["illegal", b"compensating"] == cancel(stage)
+    assert Reply("illegal", "compensating") == cancel(stage)
     take(stage, "two~undo")
     take(stage, "one~undo")
     assert ("cancelled", ("X", "x1|1|because")) == (stage.status(), stage.facts()[-1])
@@ -154,7 +156,7 @@ def test_a_cancel_with_nothing_running_compensates_at_once(stage):
     stage.start(TWO)
     take(stage, "one")
     pause(stage)
-    assert ["ok", 0] == cancel(stage)
+    assert Reply("ok", "0") == cancel(stage)
     take(stage, "one~undo")
     assert ("cancelled", []) == (stage.status(), stage.fetch())
 
@@ -209,7 +211,7 @@ def test_the_dead_letter_of_an_undo_is_retried_to_the_same_end(stage, end):
     assert (end, "2") == (stage.status(), stage.field("@g"))
     assert "x1|one~undo" not in letters_of_the_dead(stage)
     assert b"0" == stage.client.hget(stage.keys.plan(TWO.hash), "refs")
-    assert 0 == stage.client.exists(f"{stage.keys.prefix}u:x1")
+    assert 0 == stage.client.exists(stage.keys.to_be_undone("x1"))
 
 
 def test_the_dead_letter_of_an_undo_that_is_retried_meanwhile_comes_next(stage):
@@ -325,7 +327,7 @@ def test_an_execution_that_has_told_its_handler_is_healed_and_tells_it_again(sta
     fail_last(stage, TOLD)
     stage.fail(only(stage))
     assert ["ok", 2] == heal(stage, "last")
-    assert (None, ["x1"], "0") == (stage.state("tell~on_failure"), stage.store.active(), stage.field("@dl"))
+    assert (None, ["x1"], "0") == (stage.state("tell~on_failure"), stage.active(), stage.field("@dl"))
     stage.fail(only(stage), message="again")
     claim = take(stage, "tell~on_failure")
     assert "again" == json.loads(claim.values[0])["error"]["message"]
@@ -333,7 +335,7 @@ def test_an_execution_that_has_told_its_handler_is_healed_and_tells_it_again(sta
     heal(stage, "last")
     take(stage, "last")
     assert "completed" == stage.status()
-    assert [] == [event for event in stage.store.events() if event.kind is EventKind.HINT_DROPPED]
+    assert [] == [event for event in stream.events(stage.store) if event.kind is EventKind.HINT_DROPPED]
 
 
 def test_skip_counts_as_skipped_for_the_children_and_leaves_a_dead_letter(stage):

@@ -58,7 +58,7 @@ def test_neither_does_one_that_ends_otherwise(stage, ending):
     stage.start(with_deadline(PAIR))
     one, two = stage.fetch()
     if ending == "cancelled":
-        stage.store.cancel("x1", "")
+        stage.cancel()
     stage.fail(one)
     stage.commit(two)
     assert (ending, []) == (stage.status(), timers(stage))
@@ -75,7 +75,7 @@ def test_a_pause_does_not_hold_it_up(stage):
 def test_an_execution_that_is_being_cancelled_goes_on_with_that(stage):
     stage.start(with_deadline(PAIR))
     stage.fetch()
-    stage.store.cancel("x1", "enough")
+    stage.cancel("x1", "enough")
     stage.clock.advance(1_000)
     stage.fetch("w2")
     assert ("cancelling", None) == (stage.status(), stage.field("@late"))
@@ -177,7 +177,7 @@ def test_a_start_that_waits_for_its_limit_counts_from_when_it_begins(stage):
     stage.start(limited, pool="@staged", within_ms=2_000)
     assert ("scheduled", None) == (stage.status(), due(stage))
     stage.clock.advance(1_000)
-    stage.store.cancel("x0", "")
+    stage.cancel("x0")
     stage.fetch()
     assert ("running", 2_000) == (stage.status(), due(stage))
 

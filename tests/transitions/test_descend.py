@@ -128,7 +128,7 @@ def test_where_nothing_new_starts_no_child_starts(stage, status):
     elif status == "failing":
         stage.fail(claims["beside"])
     else:
-        stage.store.cancel("x1", "")
+        stage.cancel()
     assert ["ok", 0] == descend(stage, claims["call"])
     assert ("P", 0) == (stage.state("call"), stage.client.exists(stage.keys.execution("c1")))
 
@@ -166,7 +166,7 @@ def test_a_cancel_goes_down_and_the_end_comes_up(stage, below):
 
 
 def test_a_cancelled_child_leaves_its_parent_to_decide(stage, below):
-    stage.store.cancel("c1", "not this one")
+    stage.cancel("c1", "not this one")
     assert "running" == stage.status()
     assert [[b"ccancelled|c1|1"]] == [claim.values for claim in stage.fetch()]
 
@@ -216,7 +216,7 @@ def many(stage, count):
 
 def test_many_children_are_cancelled_in_parts(stage):
     many(stage, 120)
-    stage.store.cancel("x1", "")
+    stage.cancel()
     rounds = 0
     while stage.status() != "cancelled":
         stage.fetch(threads=0, loop=0)
@@ -249,8 +249,8 @@ def test_a_plan_holds_those_of_its_sub_workflows(stage):
     )
     stage.start(PARENT, "x2")
     assert b"1" == stage.client.hget(stage.keys.plan(CHILD.hash), "refs")
-    stage.store.cancel("x1", "")
-    stage.store.cancel("x2", "")
+    stage.cancel()
+    stage.cancel("x2")
     assert 0 < stage.kept_ms(stage.keys.plan(CHILD.hash))
 
 
@@ -331,7 +331,7 @@ def test_what_stands_above_and_comes_to_its_end_refuses_the_retry(stage, below):
     end_child(stage, "f")
     [again] = stage.fetch()
     stage.fail(again)
-    stage.store.cancel("x1", "")
+    stage.cancel()
     before = stage.everything()
     assert ["illegal", "cancelling", "x1"] == heal(stage, "inner", "c1")
     assert before == stage.everything()
@@ -408,8 +408,8 @@ def test_a_child_that_is_lost_is_found_out_by_the_sweep(stage, below):
 def test_cursors_that_are_lost_are_made_up_for_by_the_sweep(stage, below):
     stage.commit(below["before"])
     stage.commit(below["beside"])
-    stage.store.cancel("x1", "enough")
-    stage.client.delete("s:{0}:sp")
+    stage.cancel("x1", "enough")
+    stage.client.delete(stage.keys.cursors)
     stage.clock.advance(LIMITS.patience_ms)
     stage.store.sweep()
     assert ("cancelled", "cancelled") == (stage.status(), stage.status("c1"))

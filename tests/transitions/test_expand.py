@@ -128,12 +128,12 @@ def test_the_next_item_is_handed_over_to_the_worker_that_ended_one(stage):
 def test_more_than_a_chunk_of_items_goes_by_cursor(stage):
     begin(stage, 1_100, most=1_050)
     assert 500 == len(stage.queue())
-    assert [b"x1|i:pack|0"] == stage.client.lrange("s:{0}:sp", 0, -1)
+    assert [b"x1|i:pack|0"] == stage.client.lrange(stage.keys.cursors, 0, -1)
     assert str(1 + 500 + 1) == stage.field("@open")
     stage.fetch(threads=0, loop=0, alone=0)
     stage.fetch(threads=0, loop=0, alone=0)
     assert (1_050, "1100|1050|0|1050|0") == (len(stage.queue()), counts(stage))
-    assert [] == stage.client.lrange("s:{0}:sp", 0, -1)
+    assert [] == stage.client.lrange(stage.keys.cursors, 0, -1)
 
 
 def test_an_item_that_ends_while_a_cursor_stands_leaves_the_rest_to_it(stage):
@@ -261,7 +261,7 @@ def test_paused_when_the_last_item_ends_the_map_is_joined_after_the_resume(stage
 def test_cancelled_it_ends_with_the_items_that_run(stage):
     begin(stage, 3, most=2)
     first, second = stage.fetch()
-    stage.store.cancel("x1", "enough")
+    stage.cancel("x1", "enough")
     stage.commit(first)
     assert ("cancelling", []) == (stage.status(), stage.queue())
     stage.commit(second)

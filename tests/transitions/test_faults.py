@@ -74,7 +74,7 @@ def test_a_lease_without_a_session_is_lost_also_where_the_execution_is_ending(st
     stage.clock.advance(PATIENCE_MS + 1)
     assert (1, 1, False) == stage.store.sweep()
     assert "failed" == stage.status()
-    assert [] == stage.store.active()
+    assert [] == stage.active()
     assert "lF" == stage.letters()[-2:]
 
 
@@ -130,7 +130,7 @@ def test_a_commit_whose_large_value_is_not_there_changes_nothing(stage):
 def test_hints_of_executions_that_have_ended_are_dropped_in_parts(stage):
     for execution in ("a", "b"):
         stage.start(_wide(400), execution)
-        stage.store.cancel(execution, "")
+        stage.cancel(execution)
     reply = stage.fetch_reply(threads=8)
     assert [1] == reply[1:2]
     assert [] == reply[3:]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from spane.runtime import stream
 from tests.transitions.conftest import CHAIN, DIAMOND, ONE, PAIR, Claimed, node, plan
 
 
@@ -152,7 +153,7 @@ def test_workers_hear_of_a_plan_that_is_gone_once_for_all_its_executions(stage):
 
 def test_a_node_of_a_cancelled_execution_is_dropped(stage):
     stage.start()
-    stage.store.cancel("x1", "")
+    stage.cancel()
     assert [] == stage.fetch()
     assert "SX" == stage.letters()
 
@@ -284,5 +285,5 @@ def test_an_entry_of_the_stream_that_nobody_can_read_hides_no_other(stage, caplo
     stage.client.xadd(stage.keys.events, {"?": "what"})
     stage.clock.advance(5)
     stage.fetch()
-    assert ["execution_started", "node_claimed"] == [event.kind for event in stage.store.events()]
+    assert ["execution_started", "node_claimed"] == [event.kind for event in stream.events(stage.store)]
     assert 2 == sum("cannot be read" in record.message for record in caplog.records)

@@ -48,7 +48,7 @@ def test_nothing_of_the_execution_expires_while_it_goes_on(stage):
     kept = [key for key in stage.client.keys("*") if stage.client.pttl(key) >= 0 and b"ctl" not in key]
     assert [] == kept
     assert b"1" == stage.client.hget(stage.keys.plan(made.hash), "refs")
-    assert ["x1"] == stage.store.active()
+    assert ["x1"] == stage.active()
     assert 0 == stage.client.exists(stage.keys.waiter("x1"))
     drain(stage)
     assert "completed" == stage.status()
@@ -173,7 +173,7 @@ def test_illegal_while_all_of_it_is_to_stop_and_after_a_cancel(stage):
     stage.start(PAIR)
     one, two = stage.fetch()
     stage.fail(one)
-    stage.store.cancel("x1", "")
+    stage.cancel()
     before = stage.everything()
     assert ["illegal", "cancelling"] == heal(stage, "one")
     assert before == stage.everything()

@@ -19,11 +19,11 @@ def states(stage, made, execution="x1"):
 
 
 def holders(stage, pool="work"):
-    return {name.decode() for name in stage.client.hgetall(f"{stage.keys.prefix}lim:{pool}")}
+    return {name.decode() for name in stage.client.hgetall(stage.keys.pool(pool))}
 
 
 def waiters(stage, pool="work"):
-    return [name.decode() for name in stage.client.zrange(f"{stage.keys.prefix}lim:{pool}:w", 0, -1)]
+    return [name.decode() for name in stage.client.zrange(stage.keys.pool(pool) + ":w", 0, -1)]
 
 
 def test_a_claim_takes_a_slot_and_what_gets_none_is_parked_once(stage):
@@ -142,7 +142,7 @@ def test_waiters_of_an_execution_that_stops_hold_nobody_up(stage, end):
     if end == "pause":
         stage.call("pause", stage.now_ms, "x1", "")
     else:
-        stage.store.cancel("x1", "")
+        stage.cancel()
     stage.commit(claim)
     (claim,) = stage.fetch()
     assert "x2" == claim.execution
@@ -164,7 +164,7 @@ def test_a_slot_that_was_offered_in_vain_goes_on(stage, end):
     if end == "pause":
         stage.call("pause", stage.now_ms, "x1", "")
     else:
-        stage.store.cancel("x1", "")
+        stage.cancel()
     assert ["x2"] == [claim.execution for claim in stage.fetch() + stage.fetch()]
 
 
@@ -231,7 +231,7 @@ def test_a_type_rests_that_was_told_to(stage):
     stage.clock.advance(1)
     again = {claim.node: claim.failures for claim in stage.fetch() + stage.fetch()}
     assert {"n0": 0, "n1": 0, "n2": 0, "n3": 0} == again
-    assert 0 == stage.client.exists(f"{stage.keys.prefix}rests")
+    assert 0 == stage.client.exists(stage.keys.rests)
 
 
 def test_no_child_is_handed_over_to_a_type_that_rests(stage):
@@ -252,7 +252,7 @@ def test_executions_over_the_limit_of_their_workflow_stay_scheduled(stage):
     claims = stage.fetch()
     stage.commit(claims[0])
     assert ["x2"] == [claim.execution for claim in stage.fetch()]
-    stage.store.cancel("x3", "")
+    stage.cancel("x3")
     assert [] == waiters(stage, "@staged")
     stage.commit(claims[1])
     assert [] == stage.fetch()
@@ -287,9 +287,9 @@ def test_a_healed_execution_counts_but_does_not_wait(stage):
 def test_the_sweep_brings_back_slots_whose_holders_are_gone(stage):
     stage.start(limited(2, concurrency=1))
     stage.fetch()
-    stage.client.hset(f"{stage.keys.prefix}lim:work", "gone|n0", "w9.1l")
-    stage.client.sadd(f"{stage.keys.prefix}lim:work:o", "gone|n1")
-    stage.client.delete(f"{stage.keys.prefix}lim:work:w")
+    stage.client.hset(stage.keys.pool("work"), "gone|n0", "w9.1l")
+    stage.client.sadd(stage.keys.pool("work") + ":o", "gone|n1")
+    stage.client.delete(stage.keys.pool("work") + ":w")
     stage.clock.advance(6000)
     stage.client.zadd(stage.keys.sessions, {"w1": stage.now_ms + 5000})
     looked, mended, _ = stage.store.sweep()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from spane.runtime.steering import Reply
 from tests.transitions.conftest import CHAIN, ONE, PAIR, node, plan
 
 
@@ -44,7 +45,7 @@ def test_it_stays_paused_even_if_the_last_running_node_ends(stage):
     pause(stage)
     stage.commit(claim)
     assert ("paused", "0") == (stage.status(), stage.field("@open"))
-    assert ["x1"] == stage.store.active()
+    assert ["x1"] == stage.active()
 
 
 def test_it_stays_paused_even_if_a_node_fails_for_good(stage):
@@ -107,7 +108,7 @@ def test_a_paused_execution_can_be_cancelled(stage):
     one, _ = stage.fetch()
     pause(stage)
     stage.store.give_back("w1", [("x1", "two", _.token)])
-    assert ("ok", 1) == stage.store.cancel("x1", "enough")
+    assert Reply("ok", "1") == stage.cancel("x1", "enough")
     stage.commit(one)
     assert "cancelled" == stage.status()
 
@@ -124,7 +125,7 @@ def test_illegal_is_what_any_other_execution_says_and_nothing_is_written(stage, 
     if status in ("failed", "failing"):
         stage.fail(one)
     if status in ("cancelled", "cancelling"):
-        stage.store.cancel("x1", "")
+        stage.cancel()
     if status == "paused":
         pause(stage)
     elif not status.endswith("ing"):

@@ -33,7 +33,7 @@ def test_notices_are_told_once_and_at_most_100_at_a_time(stage):
         stage.start(execution=f"x{number}")
     stage.fetch(threads=200)
     for number in range(120):
-        stage.store.cancel(f"x{number}", "")
+        stage.cancel(f"x{number}")
     *_, first = stage.store.renew("w1", "0")
     *_, second = stage.store.renew("w1", first[-1][0])
     assert [f"cancel|x{number}|" for number in range(120)] == [text for _, text in first + second]

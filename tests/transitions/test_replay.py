@@ -68,7 +68,7 @@ def test_unknown_noplan_and_expired_start_nothing(stage):
     assert before == stage.everything()
     stage.client.delete(stage.keys.plan(CHAIN.hash))
     assert ["noplan", CHAIN.hash] == replay(stage)
-    assert [] == stage.store.active()
+    assert [] == stage.active()
 
 
 def test_another_plan_takes_the_place_of_the_original_s(stage):

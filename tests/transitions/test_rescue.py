@@ -112,7 +112,7 @@ def test_a_dead_letter_that_is_gone_on_from_releases_the_children(stage):
 def test_the_last_loss_ends_a_cancelling_execution(stage):
     stage.start()
     stage.fetch()
-    stage.store.cancel("x1", "enough")
+    stage.cancel("x1", "enough")
     lose(stage)
     assert ("cancelled", "P") == (stage.status(), stage.state("only"))
     assert "X" == stage.letters()[-1]

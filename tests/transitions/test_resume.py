@@ -45,7 +45,7 @@ def test_more_than_a_call_may_move_is_moved_by_cursor(stage):
     wide = plan(*(node(f"n{number}") for number in range(1200)))
     stage.start(wide)
     stage.fetch(threads=1)
-    while stage.fetch(threads=0, loop=0) or stage.client.llen("s:{0}:sp"):
+    while stage.fetch(threads=0, loop=0) or stage.client.llen(stage.keys.cursors):
         pass
     pause(stage)
     while stage.queue():
@@ -53,16 +53,16 @@ def test_more_than_a_call_may_move_is_moved_by_cursor(stage):
     assert 1199 == stage.client.llen("s:{0}:k:x1")
     resume(stage)
     assert 500 == len(stage.queue())
-    assert [b"x1|k|0"] == stage.client.lrange("s:{0}:sp", 0, -1)
+    assert [b"x1|k|0"] == stage.client.lrange(stage.keys.cursors, 0, -1)
     stage.fetch_reply(threads=0, loop=0)
     stage.fetch_reply(threads=0, loop=0)
-    assert (1199, 0) == (len(stage.queue()), stage.client.llen("s:{0}:sp"))
+    assert (1199, 0) == (len(stage.queue()), stage.client.llen(stage.keys.cursors))
     assert "1200" == stage.field("@open")
 
 
 def test_a_second_pause_keeps_what_the_first_resume_had_not_moved(stage):
     stage.start(plan(*(node(f"n{number}") for number in range(1200))))
-    while stage.client.llen("s:{0}:sp"):
+    while stage.client.llen(stage.keys.cursors):
         stage.fetch_reply(threads=0, loop=0)
     pause(stage)
     while stage.queue():
@@ -72,7 +72,7 @@ def test_a_second_pause_keeps_what_the_first_resume_had_not_moved(stage):
     stage.fetch_reply(threads=0, loop=0)
     while stage.queue():
         stage.fetch(threads=100)
-    assert (1200, 0) == (stage.client.llen("s:{0}:k:x1"), stage.client.llen("s:{0}:sp"))
+    assert (1200, 0) == (stage.client.llen("s:{0}:k:x1"), stage.client.llen(stage.keys.cursors))
 
 
 def test_a_remaining_delay_is_respected(stage):
@@ -119,7 +119,7 @@ def test_an_execution_with_nothing_left_to_do_completes(stage):
     stage.commit(claim)
     assert ["ok", "completed"] == resume(stage)
     assert "uC" == stage.letters()[-2:]
-    assert [] == stage.store.active()
+    assert [] == stage.active()
 
 
 def test_one_in_which_a_node_failed_fails(stage):

@@ -175,7 +175,7 @@ def test_illegal_is_what_an_ended_execution_says_and_nothing_is_written(stage, s
     stage.start(plan(waiter("wait"), node("other")))
     first, second = stage.fetch()
     if status in ("cancelled", "cancelling"):
-        stage.store.cancel("x1", "")
+        stage.cancel()
     if status != "cancelling":
         stage.commit(first)
         stage.fail(second) if status == "failed" else stage.commit(second)

@@ -6,6 +6,7 @@ import pytest
 
 from spane.model.event import EventKind
 from spane.model.plan import Gate
+from spane.runtime import stream
 from tests.transitions.conftest import CHAIN, node, plan
 
 #: `top` decides between yes and no; `end` joins both.
@@ -25,7 +26,7 @@ def settle(stage, wanted: str, **options):
 
 
 def skipped(stage) -> list[str]:
-    return [event.node for event in stage.store.events() if event.kind is EventKind.NODE_SKIPPED]
+    return [event.node for event in stream.events(stage.store) if event.kind is EventKind.NODE_SKIPPED]
 
 
 @pytest.mark.parametrize(("opens", "taken", "other"), [(",b1,", "yes", "no"), (",b2,", "no", "yes")])
@@ -103,7 +104,7 @@ def test_a_node_may_skip_itself(stage):
     settle(stage, "first", kind="k", payload=b"nothing to do")
     assert ("completed", ["first", "second"]) == (stage.status(), skipped(stage))
     own = next(
-        event for event in stage.store.events() if event.node == "first" and event.kind is EventKind.NODE_SKIPPED
+        event for event in stream.events(stage.store) if event.node == "first" and event.kind is EventKind.NODE_SKIPPED
     )
     assert (1, "nothing to do") == (own.attempt, (own.data or {})["reason"])
     assert b"first" not in stage.client.hkeys(stage.keys.outputs("x1"))

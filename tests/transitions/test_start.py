@@ -22,7 +22,7 @@ def test_ok_writes_the_execution_and_queues_its_entry_nodes(stage):
     assert "QQ" == f"{stage.state('one')}{stage.state('two')}"
     assert {"@in": b'{"a":1}'} == stage.store.outputs("x1", ["@in"])
     assert [("S", f"x1|{PAIR.hash}|staged|7|")] == stage.facts()
-    assert ["x1"] == stage.store.active()
+    assert ["x1"] == stage.active()
     assert 1 == stage.client.llen(stage.keys.wake("default"))
 
 
@@ -98,7 +98,7 @@ def test_a_plan_in_use_does_not_expire(stage):
 def test_more_entry_nodes_than_one_transition_may_touch_are_left_to_cursors(stage, count):
     stage.start(plan(*(node(f"n{number}") for number in range(count))))
     assert min(count, 500) == len(stage.queue())
-    assert (count > 500) == bool(stage.client.llen(f"{stage.keys.prefix}sp"))
+    assert (count > 500) == bool(stage.client.llen(stage.keys.cursors))
     claims = []
     while batch := stage.fetch(threads=200) or stage.fetch(threads=200):
         claims += batch

@@ -72,10 +72,10 @@ def test_a_lane_that_no_worker_fitted_is_forgotten_with_the_last_execution_that_
         stage.start(execution=execution)
         (claim,) = stage.fetch()
         stage.commit(claim, "u", b"work.1", extra="why", spends=0)
-    stage.store.cancel("x1", "")
+    stage.cancel()
     stage.store.sweep()
     assert ({"default@work.1": "why"}, ["x2|only"]) == (stage.store.unfit(), stage.queue("default@work.1"))
-    stage.store.cancel("x2", "")
+    stage.cancel("x2")
     stage.store.sweep()
     assert ({}, []) == (stage.store.unfit(), stage.queue("default@work.1"))
 
@@ -111,7 +111,7 @@ def test_a_lease_without_a_session_is_lost_like_any_other(stage):
 def test_an_execution_that_is_gone_is_forgotten(stage):
     stage.client.zadd(stage.keys.active, {"gone": 0})
     assert (1, 0, False) == stage.store.sweep()
-    assert [] == stage.store.active()
+    assert [] == stage.active()
 
 
 def test_an_unfit_node_whose_hint_is_lost_is_offered_to_all_again(stage):

@@ -126,7 +126,7 @@ def test_many_that_wait_go_on_in_bounded_steps_when_it_closes(stage):
 def test_many_that_are_gone_do_not_hold_up_the_probe(stage):
     waiting(stage, 130)
     for number in range(120):
-        stage.store.cancel(f"x{number}", "")
+        stage.cancel(f"x{number}")
     stage.clock.advance(OPEN_MS)
     # A call looks at a hundred, all of them cancelled; the next one is due at once, and not when it would open again.
     assert ([], 30, {f"b|{NAME}": stage.now_ms}) == (stage.fetch(), seen(stage).waiting, timers(stage))

@@ -86,7 +86,7 @@ def test_a_completed_child_is_undone_in_its_place_and_its_parent_goes_on(stage):
     again = take(stage, "call~undo")
     assert [b"ccancelled|c1|1"] == again.values
     take(stage, "before~undo")
-    assert ("failed", "0", "0", []) == (stage.status(), stage.field("@run"), stage.field("@open"), stage.store.active())
+    assert ("failed", "0", "0", []) == (stage.status(), stage.field("@run"), stage.field("@open"), stage.active())
     stage.fetch()
     assert 0 < stage.kept_ms(stage.keys.execution("c1"))
     assert b"0" == stage.client.hget(stage.keys.plan(CHILD.hash), "refs")
@@ -148,7 +148,7 @@ def test_a_parent_that_is_cancelled_undoes_its_children_as_well(stage):
     stage.start(PARENT)
     take(stage, "before")
     run_child(stage)
-    stage.store.cancel("x1", "because")
+    stage.cancel("x1", "because")
     undo_child(stage)
     assert "what it did is undone, because x1 was cancelled" == stage.field("@why", "c1")
     take(stage, "call~undo")
@@ -194,7 +194,7 @@ def test_a_step_whose_child_is_gone_is_told_so(stage):
 def test_a_child_whose_list_of_what_to_undo_is_lost_ends_at_once(stage):
     fail_after_child(stage)
     take(stage, "after~undo")
-    stage.client.delete("s:{0}:u:c1")
+    stage.client.delete(stage.keys.to_be_undone("c1"))
     assert ["ok", 1] == undo(stage, only(stage))
     assert ("cancelled", [b"ccancelled|c1|1"]) == (stage.status("c1"), take(stage, "call~undo").values)
     take(stage, "before~undo")
@@ -236,7 +236,7 @@ def test_an_undo_that_fails_in_a_child_is_a_dead_letter_there_and_its_parent_goe
     stage.start(PARENT)
     take(stage, "before")
     run_child(stage)
-    stage.store.cancel("x1", "because")
+    stage.cancel("x1", "because")
     undo(stage, only(stage))
     stage.fail(only(stage))
     take(stage, "one~undo")
@@ -280,11 +280,11 @@ def test_what_a_completed_child_did_is_kept_as_long_as_it_is_and_no_longer(stage
     stage.put(CHILD)
     stage.start(plan(calling()))
     run_child(stage)
-    assert (["one", "two"], -1) == (to_be_undone(stage, "c1"), stage.kept_ms("s:{0}:u:c1"))
+    assert (["one", "two"], -1) == (to_be_undone(stage, "c1"), stage.kept_ms(stage.keys.to_be_undone("c1")))
     take(stage, "call")
     stage.fetch()
     assert ("completed", []) == (stage.status(), to_be_undone(stage))
-    assert 0 < stage.kept_ms("s:{0}:u:c1") <= 60_000
+    assert 0 < stage.kept_ms(stage.keys.to_be_undone("c1")) <= 60_000
 
 
 def test_items_of_a_map_that_ran_workflows_are_undone_each_by_its_own_step(stage):

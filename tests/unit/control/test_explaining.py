@@ -296,7 +296,7 @@ def test_an_execution_that_ended_waits_for_nothing(stage):
     stage.run()
     assert ("x1 of staged is completed.", {}) == (str(explain(stage.store, "x1")), explain(stage.store, "x1").nodes)
     stage.start(PAIR, "x2")
-    stage.store.cancel("x2", "enough")
+    stage.cancel("x2", "enough")
     found = explain(stage.store, "x2")
     assert ("x2 of staged is cancelled. The execution was cancelled (enough).", {}) == (str(found), found.nodes)
 
@@ -304,7 +304,7 @@ def test_an_execution_that_ended_waits_for_nothing(stage):
 def test_one_that_is_being_cancelled_says_what_still_runs(stage):
     stage.start(PAIR)
     one, _ = stage.fetch()
-    stage.store.cancel("x1", "enough")
+    stage.cancel("x1", "enough")
     stage.commit(one, "x", b'{"type":"a:B","message":"stopped"}')
     found = explain(stage.store, "x1")
     assert "is being cancelled (enough); what runs comes to its end" in str(found.cause)

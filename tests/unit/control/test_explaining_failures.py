@@ -74,7 +74,7 @@ def test_after_a_cancel_no_handler_is_to_come_and_the_reason_is_told(stage):
     stage.start(HANDLED)
     take(stage, "one")
     pause(stage)
-    stage.store.cancel("x1", "enough")
+    stage.cancel("x1", "enough")
     assert {"two": "put_aside", "last": "parents", "one~undo": "queued"} == kinds(stage)
     assert str(whole(stage)).startswith("The execution was cancelled (enough), and undoes what it did")
     take(stage, "one~undo")
