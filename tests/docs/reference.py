@@ -15,6 +15,7 @@ from spane.authoring import (
     coalescing,
     conditions,
     context,
+    decorating,
     limits,
     node,
     parents,
@@ -37,8 +38,8 @@ ROOMS: dict[str, dict[str, Any]] = {
     "authoring": {
         "@node": node.node,
         "Node": node.Node,
-        "@workflow": workflow.workflow.__call__,
-        "workflow.of": workflow.workflow.of,
+        "@workflow": decorating.workflow.__call__,
+        "workflow.of": decorating.workflow.of,
         "when": branches.when,
         "When": branches.When,
         "switch": branches.switch,
@@ -90,7 +91,7 @@ ROOMS: dict[str, dict[str, Any]] = {
         "Crash": crashing.Crash,
     },
 }
-_DOCSTRINGS = {"@workflow": type(workflow.workflow)}
+_DOCSTRINGS = {"@workflow": type(decorating.workflow)}
 #: What a caller does not make: it is got from an engine, a node or the fixture.
 _GIVEN = {
     "DeadLetter",
