@@ -14,7 +14,8 @@ from spane.authoring.workflow import Workflow
 from spane.errors import DefinitionError, Fault
 from spane.model.draft import Call, Draft
 from spane.model.ids import NAME_RULE, is_name
-from spane.model.plan import ON_FAILURE, LimitRule
+from spane.model.plan import ON_FAILURE
+from spane.model.rules import LimitRule
 
 P = ParamSpec("P")
 R = TypeVar("R")

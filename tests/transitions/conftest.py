@@ -9,8 +9,9 @@ import fakeredis
 import msgspec
 import pytest
 
+from spane.model.expressions import Input, Output
 from spane.model.outcome import NodeError, encode_error
-from spane.model.plan import Input, Output, Plan, PlanNode
+from spane.model.plan import Plan, PlanNode
 from spane.runtime.clock import VirtualClock
 from spane.runtime.keys import Keys
 from spane.runtime.layout import fields_of, parts

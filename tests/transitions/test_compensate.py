@@ -7,8 +7,9 @@ import json
 import pytest
 
 from spane.model.event import EventKind
+from spane.model.expressions import Input, Output
 from spane.model.items import OWN
-from spane.model.plan import FAILED, Input, Output, Plan, PlanNode
+from spane.model.plan import FAILED, Plan, PlanNode
 from tests.transitions.conftest import LIMITS, node, plan
 from tests.transitions.test_expand import begin, items, mapping
 from tests.transitions.test_heal import heal, letters_of_the_dead
