@@ -179,9 +179,7 @@ def _event_kinds() -> str:
 
 
 def _members(cls: type) -> Iterator[tuple[str, Any]]:
-    # An engine takes its verbs on many executions from a room of their own.
-    named = vars(cls) | (vars(many.ManyExecutions) if cls is Engine else {})
-    for name, member in named.items():
+    for name, member in vars(cls).items():
         called = member.__func__ if isinstance(member, (classmethod, staticmethod)) else member
         documented = isinstance(member, property) or inspect.isfunction(called)
         if documented and inspect.getdoc(member) and (not name.startswith("_") or name == "__call__"):
