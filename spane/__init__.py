@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from spane.authoring.coalescing import coalesce
     from spane.authoring.conditions import is_none, not_, one_of
     from spane.authoring.context import Context, current
+    from spane.authoring.decorating import workflow
     from spane.authoring.limits import Limit
     from spane.authoring.node import Node, node
     from spane.authoring.parents import Parents
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from spane.authoring.resources import use
     from spane.authoring.retry import Retry
     from spane.authoring.waiting import sleep, wait_for_event
-    from spane.authoring.workflow import Bound, Workflow, workflow
+    from spane.authoring.workflow import Bound, Workflow
     from spane.engine import Engine, Execution
     from spane.errors import (
         BreakerOpen,
@@ -96,6 +97,7 @@ _HOMES = {
     "spane.authoring.coalescing": ("coalesce",),
     "spane.authoring.conditions": ("is_none", "not_", "one_of"),
     "spane.authoring.context": ("Context", "current"),
+    "spane.authoring.decorating": ("workflow",),
     "spane.authoring.limits": ("Limit",),
     "spane.authoring.node": ("Node", "node"),
     "spane.authoring.parents": ("Parents",),
@@ -103,7 +105,7 @@ _HOMES = {
     "spane.authoring.resources": ("use",),
     "spane.authoring.retry": ("Retry",),
     "spane.authoring.waiting": ("sleep", "wait_for_event"),
-    "spane.authoring.workflow": ("Bound", "Workflow", "workflow"),
+    "spane.authoring.workflow": ("Bound", "Workflow"),
     "spane.engine": ("Engine", "Execution"),
     "spane.model.outcome": ("Failure", "NodeError"),
     "spane.model.route": ("Route",),

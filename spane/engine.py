@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, overload
 
@@ -14,16 +15,18 @@ from dramatiq import Worker
 from spane.authoring.registry import Registry
 from spane.authoring.registry import default as default_registry
 from spane.authoring.workflow import Bound, Workflow
-from spane.control import one_node
+from spane.control import many, one_node
 from spane.control.breakers import Breakers
 from spane.control.dead_letters import DeadLetters
 from spane.control.execution import Execution
-from spane.control.many import ManyExecutions
+from spane.control.listing import Filter, find
+from spane.control.many import Ids, Stats
 from spane.control.options import StartOptions, is_storable
 from spane.control.starting import Starter, split, split_many
 from spane.control.waiting import InProcess, Waiter
 from spane.errors import EngineClosed, SubWorkflowFailed, UnknownExecution
 from spane.model.state import ExecutionState
+from spane.runtime import pools
 from spane.runtime.broker import SpaneBroker
 from spane.runtime.clients import blocking_client, close, command_client
 from spane.runtime.clock import VirtualClock
@@ -31,6 +34,7 @@ from spane.runtime.in_process import InProcessBroker
 from spane.runtime.keys import Keys
 from spane.runtime.listener import Listener
 from spane.runtime.node_broker import NodeBroker
+from spane.runtime.pools import LimitView
 from spane.runtime.session import Pace
 from spane.runtime.store import Limits, Store
 from spane.runtime.worker_process import WorkerOptions
@@ -48,7 +52,7 @@ _IN_PROCESS_THREADS = 4
 _STOP_MS = 5_000
 
 
-class Engine(ManyExecutions):
+class Engine:
     """Where workflows are started. One engine stands on one store: Redis, an embedded one, or this process's memory.
 
     >>> with Engine.in_memory() as engine:
@@ -245,8 +249,59 @@ class Engine(ManyExecutions):
     def _handle(self, execution_id: str, workflow: Workflow[..., Any] | None) -> Execution[Any]:
         return Execution(self.store, self._waiter, self.registry, execution_id, workflow)
 
-    def _workflow(self, name: str) -> Workflow[..., Any] | None:
-        return self.registry.workflow(name)
+    # Many at once.
+
+    def executions(
+        self,
+        *,
+        workflow: str | Workflow[..., Any] | None = None,
+        status: str | Collection[str] | None = None,
+        tenant: str | None = None,
+        started_after: datetime | None = None,
+        started_before: datetime | None = None,
+        limit: int | None = None,
+    ) -> list[Execution[Any]]:
+        """Return executions, the newest first: those that have not ended or, with `status`, those that stand so.
+
+        One that has ended is seen for as long as it is kept (SPANE_RETENTION_S, or longer by a dead letter). There is no
+        index of those: asking for them walks the keys of the store.
+        """
+        which = Filter(workflow, status, tenant, started_after, started_before)
+        found = find(self.store, which, limit)
+        return [self._handle(one.execution, self.registry.workflow(one.workflow)) for one in found]
+
+    def pause_many(
+        self, executions: Ids | None = None, *, reason: str = "", **which: Any
+    ) -> dict[str, int | Exception]:
+        """Pause executions, by their ids or by a filter; `{id: attempts that may still end, or why it is not paused}`.
+
+        A filter without a status takes those that are running or scheduled.
+        """
+        return many.pause(self.store, executions, which, reason)
+
+    def resume_many(self, executions: Ids | None = None, **which: Any) -> dict[str, ExecutionState | Exception]:
+        """Resume executions, by their ids or by a filter; `{id: its status now, or why it is not resumed}`.
+
+        A filter without a status takes those that are paused.
+        """
+        return many.resume(self.store, executions, which)
+
+    def cancel_many(
+        self, executions: Ids | None = None, *, reason: str = "", **which: Any
+    ) -> dict[str, int | Exception]:
+        """Cancel executions, by their ids or by a filter; `{id: attempts that may still end, or why it is not cancelled}`.
+
+        A filter without a status takes those that are scheduled, running, paused or failing.
+        """
+        return many.cancel(self.store, executions, which, reason)
+
+    def stats(self) -> Stats:
+        """Return lengths of queues and how much runs, waits for its time, and failed for good."""
+        return many.stats(self.store)
+
+    def limits(self) -> dict[str, LimitView]:
+        """Return how limits stand: by node type, `@workflow`, or either with `/key`; `engine.limits()["charge"].waiting`."""
+        return pools.limits(self.store)
 
     # Working.
 

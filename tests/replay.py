@@ -13,7 +13,8 @@ import msgspec
 
 from spane.model import items
 from spane.model.event import Event, EventKind
-from spane.model.plan import ITEMS_IN_FLIGHT, UNDO, Each, PlanNode, is_step
+from spane.model.plan import UNDO, PlanNode, is_step
+from spane.model.rules import ITEMS_IN_FLIGHT, Each
 from spane.model.waits import event_of
 from tests.aftermath import Aftermath
 

@@ -10,8 +10,9 @@ from spane.graph.presence import Presence, is_always_fed
 from spane.graph.shapes import Shapes
 from spane.graph.wiring import bound, wire
 from spane.model.draft import Call, Draft
+from spane.model.expressions import Constant, First
 from spane.model.node_type import Location
-from spane.model.plan import Constant, First, Gate
+from spane.model.plan import Gate
 
 
 def settle(draft: Draft, coalesced: list[tuple[First, list[Gate], Location]]) -> Iterator[Fault]:

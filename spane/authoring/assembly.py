@@ -12,8 +12,8 @@ from spane.authoring.sources import Unbindable
 from spane.errors import DefinitionError, Fault
 from spane.graph.spelling import nearest
 from spane.model.draft import Call, Draft
+from spane.model.expressions import Fields, Input, Items, Output, Source
 from spane.model.node_type import MISSING, Location, Parameter, ParameterKind
-from spane.model.plan import Fields, Input, Items, Output, Source
 
 
 def require_nodes(name: str, nodes: Sequence[Any], location: Location) -> None:

@@ -15,7 +15,8 @@ from spane.authoring.deciding import case_name
 from spane.authoring.references import Reference, point
 from spane.authoring.tracing import ACTIVE, Trace
 from spane.graph import domains
-from spane.model.plan import Compare, Gate, Not, OneOf
+from spane.model.expressions import Compare, Not, OneOf
+from spane.model.plan import Gate
 
 T = TypeVar("T")
 

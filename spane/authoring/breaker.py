@@ -14,7 +14,7 @@ from spane.errors import DefinitionError, Fault
 from spane.model.ids import NAME_RULE, is_name
 from spane.model.node_type import GuardCode
 from spane.model.outcome import class_name
-from spane.model.plan import BreakerRule, WhenOpen
+from spane.model.rules import BreakerRule, WhenOpen
 
 _MEANT = {
     **dict.fromkeys(("fail_max", "threshold", "failures", "max_failures"), "failure_threshold"),

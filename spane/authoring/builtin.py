@@ -23,9 +23,9 @@ from spane.authoring.context import Context, backend_of
 from spane.errors import Skip, Unrecoverable
 from spane.model.codec import dump
 from spane.model.conditions import Test, compile_condition, tips
+from spane.model.expressions import Input
 from spane.model.node_type import Location, NodeType, Parameter, ParameterKind
 from spane.model.paths import shorten
-from spane.model.plan import Input
 
 #: What names of built-in node types begin with.
 PREFIX = "spane."

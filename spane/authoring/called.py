@@ -20,7 +20,7 @@ from spane.model.draft import Child
 from spane.model.ids import NAME_RULE, is_name
 from spane.model.node_type import MISSING, NodeOptions, NodeType, Parameter
 from spane.model.outcome import NodeError
-from spane.model.plan import OnFailure, OnItemFailure
+from spane.model.rules import OnFailure, OnItemFailure
 
 if TYPE_CHECKING:
     from spane.authoring.workflow import Workflow

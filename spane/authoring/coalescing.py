@@ -10,8 +10,8 @@ from spane.authoring.references import Reference, point
 from spane.authoring.sources import Unbindable, source_of
 from spane.authoring.tracing import ACTIVE
 from spane.graph.annotations import union
+from spane.model.expressions import First, Source
 from spane.model.node_type import MISSING
-from spane.model.plan import First, Source
 
 A = TypeVar("A")
 B = TypeVar("B")

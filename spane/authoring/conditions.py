@@ -16,9 +16,9 @@ from spane.graph.annotations import render
 from spane.graph.conditions import said
 from spane.graph.spelling import hint
 from spane.model.articles import with_article
+from spane.model.expressions import All, AnyOf, Compare, Constant, IsNone, Not, OneOf, Source
+from spane.model.expressions import Condition as Test
 from spane.model.node_type import MISSING
-from spane.model.plan import All, AnyOf, Compare, Constant, IsNone, Not, OneOf, Source
-from spane.model.plan import Condition as Test
 
 if TYPE_CHECKING:
     from spane.authoring.tracing import Trace

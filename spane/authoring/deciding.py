@@ -12,22 +12,10 @@ from spane.authoring import builtin
 from spane.authoring.names import Names
 from spane.graph.conditions import operands, replaced
 from spane.model.draft import Call, Draft
+from spane.model.expressions import Compare, Condition, Constant, First, Input, Items, Not, Output, Source, leaves
 from spane.model.ids import is_name
 from spane.model.node_type import Location, NodeType
-from spane.model.plan import (
-    Branch,
-    Compare,
-    Condition,
-    Constant,
-    First,
-    Gate,
-    Input,
-    Items,
-    Not,
-    Output,
-    Source,
-    leaves,
-)
+from spane.model.plan import Branch, Gate
 
 _TRUE = Constant(msgspec.Raw(b"true"))
 

@@ -12,9 +12,9 @@ from spane.errors import InputError, ResultNotSerialisable
 from spane.graph.spelling import hint
 from spane.model import codec
 from spane.model.draft import Draft
+from spane.model.expressions import Input
 from spane.model.node_type import MISSING, Parameter
 from spane.model.paths import spell
-from spane.model.plan import Input
 
 
 def encode(draft: Draft, given: Mapping[str, Any]) -> bytes:

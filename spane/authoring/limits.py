@@ -10,7 +10,7 @@ from spane.authoring import locations
 from spane.authoring.keywords import with_options
 from spane.errors import DefinitionError, Fault
 from spane.model.paths import shorten
-from spane.model.plan import LimitRule
+from spane.model.rules import LimitRule
 
 _UNITS = {"second": 1_000, "minute": 60_000, "hour": 3_600_000, "day": 86_400_000}
 _RATE = re.compile(r"(-?\d+) ?/ ?([a-z]+)(?: burst (-?\d+))?")

@@ -11,7 +11,7 @@ from spane.authoring.signatures import Signature
 from spane.errors import Skip
 from spane.model.node_type import ParameterKind
 from spane.model.outcome import describe
-from spane.model.plan import Each, OnItemFailure
+from spane.model.rules import Each, OnItemFailure
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from spane.errors import DefinitionError, Fault
 from spane.model.ids import NAME_RULE, is_name
 from spane.model.node_type import NodeType
 from spane.model.outcome import NodeError
-from spane.model.plan import OnFailure, OnItemFailure
+from spane.model.rules import OnFailure, OnItemFailure
 
 P = ParamSpec("P")
 R = TypeVar("R")

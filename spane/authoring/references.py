@@ -19,8 +19,8 @@ from spane.graph.annotations import render
 from spane.graph.conditions import said_of
 from spane.graph.paths import spelled
 from spane.model import freezing
+from spane.model.expressions import Constant, First, Input, Output, Path
 from spane.model.node_type import MISSING
-from spane.model.plan import Constant, First, Input, Output, Path
 
 if TYPE_CHECKING:
     from spane.authoring.tracing import Trace

@@ -17,9 +17,9 @@ from spane.graph.annotations import render
 from spane.graph.conditions import replaced
 from spane.graph.fitting import provably_incompatible
 from spane.model.draft import Call, Child
+from spane.model.expressions import Condition, Constant, Input, Output, Source
 from spane.model.node_type import MISSING, Parameter
 from spane.model.paths import shorten
-from spane.model.plan import Condition, Constant, Input, Output, Source
 
 P = ParamSpec("P")
 S = TypeVar("S")

@@ -12,7 +12,7 @@ from spane.authoring import locations
 from spane.authoring.keywords import MEANT_OF_RETRY, with_options
 from spane.errors import DefinitionError, Fault
 from spane.model.outcome import class_name
-from spane.model.plan import RetryPolicy
+from spane.model.rules import RetryPolicy
 
 ExceptionClasses = type[BaseException] | Sequence[type[BaseException]]
 

@@ -21,7 +21,7 @@ from spane.graph import forms, records
 from spane.graph.annotations import members as members_of
 from spane.graph.annotations import render, union
 from spane.graph.spelling import hint
-from spane.model.plan import Path
+from spane.model.expressions import Path
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,9 @@ from spane.authoring.references import Reference, point
 from spane.errors import ResultNotSerialisable
 from spane.model import freezing
 from spane.model.articles import with_article
+from spane.model.expressions import Constant, Fields, Items, Source
 from spane.model.lossless import UNAWAITED
 from spane.model.paths import shorten, spell
-from spane.model.plan import Constant, Fields, Items, Source
 
 if TYPE_CHECKING:
     from spane.authoring.tracing import Trace

@@ -19,8 +19,9 @@ from spane.authoring.signatures import Signature
 from spane.authoring.sources import Unbindable, own, source_of
 from spane.errors import DefinitionError, Fault, ReferenceMisuse
 from spane.model.draft import Call, Child, Draft
+from spane.model.expressions import First, Input, Output, Source
 from spane.model.node_type import MISSING, Location, NodeOptions, NodeType, Parameter, ParameterKind
-from spane.model.plan import First, Gate, Input, Output, Source
+from spane.model.plan import Gate
 
 #: The trace of the body that runs here and now.
 ACTIVE: ContextVar[Trace | None] = ContextVar("spane.trace", default=None)

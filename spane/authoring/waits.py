@@ -18,9 +18,10 @@ from spane.errors import EventTimeout, Fault, Unrecoverable, ValueMismatch
 from spane.graph.wiring import references
 from spane.model.codec import Reader
 from spane.model.draft import Draft
+from spane.model.expressions import Output, leaves
 from spane.model.node_type import Location, NodeType, Parameter, ParameterKind
 from spane.model.outcome import Awaits
-from spane.model.plan import Output, PlanNode, leaves
+from spane.model.plan import PlanNode
 from spane.model.waits import (
     EVENT,
     EVENT_CAME,

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from spane.errors import Fault
 from spane.graph.spelling import nearest
 from spane.model.draft import Call, Draft
+from spane.model.expressions import Input, Output, leaves
 from spane.model.node_type import Parameter, ParameterKind
-from spane.model.plan import Input, Output, leaves
 
 
 def by_name(draft: Draft, left_out: list[tuple[Call, Parameter]]) -> None:

@@ -1,21 +1,16 @@
-"""What a node, or a whole execution, may be waiting for: each cause as data, with a sentence for people."""
+"""What a node may be waiting for: each cause as data, with a sentence for people."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from spane.control.remedies import Verb
+from spane.control.wording import counted, moment, names
 from spane.model.outcome import NodeError
 from spane.model.plan import is_step
 from spane.ops.breakers import BreakerState
 from spane.runtime.looking import LONGEST_LOOK, Worker
-
-_SHOWN = 5
-#: The reason of an execution that failed by its deadline, and not by a node.
-DEADLINE = "its deadline has come"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +26,11 @@ class Cause:
 
     def of_many(self, count: int, first: str) -> str:
         """Return it as said of `count` items of a map, of which `first` is one, without a full stop."""
-        return self._of_many(count, first)
+        more = f" and {count - 1:,} more" if count > 1 else ""
+        return f"{first!r}{more}: {str(self).rstrip('.')}"
 
     def _alike(self) -> tuple[Any, ...]:
         return ()
-
-    def _of_many(self, count: int, first: str) -> str:
-        return _like_the_first(self, count, first)
 
     def as_json(self) -> dict[str, Any]:
         """Return the cause as plain values, with its sentence."""
@@ -56,7 +49,7 @@ class Parents(Cause):
     nodes: tuple[str, ...]
 
     def __str__(self) -> str:
-        return f"It waits for {_names(self.nodes)} to finish."
+        return f"It waits for {names(self.nodes)} to finish."
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +63,13 @@ class Releasing(Cause):
 
 
 @dataclass(frozen=True, slots=True)
-class Queued(Cause):
+class Ready(Cause):
     """It is ready, and stands in a queue.
 
     `position` counts from 1 among those of its priority, None where it was not found among the first 10,000 or was not
     looked for; `ahead` counts all in the queue that are fetched before it. `workers` are those that serve the queue.
     """
 
-    kind = "queued"
     queue: str
     priority: int
     position: int | None
@@ -86,16 +78,6 @@ class Queued(Cause):
 
     def _alike(self) -> tuple[Any, ...]:
         return (self.queue, bool(self.workers))
-
-    def __str__(self) -> str:
-        return f"It is ready, {self._where()}. {self._who()}"
-
-    def _of_many(self, count: int, first: str) -> str:
-        # A suspect, and what nobody fits, is told by its own sentence.
-        if self.kind != Queued.kind:
-            return _like_the_first(self, count, first)
-        served = "" if self.workers else ", which no worker serves"
-        return f"{_counted(count, 'is', 'are')} ready in queue {self.queue!r}{served}"
 
     def _where(self) -> str:
         at = f"in queue {self.queue!r} at priority {self.priority}"
@@ -111,7 +93,21 @@ class Queued(Cause):
 
 
 @dataclass(frozen=True, slots=True)
-class Suspect(Queued):
+class Queued(Ready):
+    """It is ready for any worker that serves its queue."""
+
+    kind = "queued"
+
+    def __str__(self) -> str:
+        return f"It is ready, {self._where()}. {self._who()}"
+
+    def of_many(self, count: int, first: str) -> str:
+        served = "" if self.workers else ", which no worker serves"
+        return f"{counted(count, 'is', 'are')} ready in queue {self.queue!r}{served}"
+
+
+@dataclass(frozen=True, slots=True)
+class Suspect(Ready):
     """A worker died while it held the node, which is ready again; `alone` after a second one did."""
 
     kind = "suspect"
@@ -127,7 +123,7 @@ class Suspect(Queued):
 
 
 @dataclass(frozen=True, slots=True)
-class Unfit(Queued):
+class Unfit(Ready):
     """No worker that fetched it has code that fits its plan. `workers` are those that have by now, and look for it."""
 
     kind = "unfit"
@@ -166,10 +162,10 @@ class Leased(Cause):
     def _alike(self) -> tuple[Any, ...]:
         return (self.worker is None,)
 
-    def _of_many(self, count: int, first: str) -> str:
+    def of_many(self, count: int, first: str) -> str:
         if self.worker is None:
-            return f"{_counted(count, 'is', 'are')} taken over from a worker that is gone"
-        return _counted(count, "runs", "run")
+            return f"{counted(count, 'is', 'are')} taken over from a worker that is gone"
+        return counted(count, "runs", "run")
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,9 +186,9 @@ class Timer(Cause):
     def _alike(self) -> tuple[Any, ...]:
         return (self.why,)
 
-    def _of_many(self, count: int, first: str) -> str:
+    def of_many(self, count: int, first: str) -> str:
         at = f"at {moment(self.due_ms)}" if count == 1 else f"from {moment(self.due_ms)} on"
-        return f"{_counted(count, 'is', 'are')} tried again {at}"
+        return f"{counted(count, 'is', 'are')} tried again {at}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +222,7 @@ class Limited(Cause):
         if self.rests_until_ms is not None:
             return f"{self.limit!r} rests until {moment(self.rests_until_ms)}, because one of its nodes said so."
         held = (
-            f"{_names(self.holders)} {'has' if len(self.holders) == 1 else 'have'} its slots"
+            f"{names(self.holders)} {'has' if len(self.holders) == 1 else 'have'} its slots"
             if self.holders
             else "its rate"
         )
@@ -235,11 +231,11 @@ class Limited(Cause):
     def _alike(self) -> tuple[Any, ...]:
         return (self.limit,)
 
-    def _of_many(self, count: int, first: str) -> str:
-        wait = f"{_counted(count, 'waits', 'wait')} for the limit of {self.limit!r}"
+    def of_many(self, count: int, first: str) -> str:
+        wait = f"{counted(count, 'waits', 'wait')} for the limit of {self.limit!r}"
         if self.rests_until_ms is not None:
             return f"{wait}, which rests until {moment(self.rests_until_ms)}"
-        return f"{wait} (held by {_names(self.holders)})" if self.holders else f"{wait} (its rate)"
+        return f"{wait} (held by {names(self.holders)})" if self.holders else f"{wait} (its rate)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,10 +298,10 @@ class Child(Cause):
     def _alike(self) -> tuple[Any, ...]:
         return (self.workflow, self.status, *(self.cause.alike if self.cause else ()))
 
-    def _of_many(self, count: int, first: str) -> str:
+    def of_many(self, count: int, first: str) -> str:
         if isinstance(self.cause, Limited):
             return self.cause.of_many(count, first)
-        wait = f"{_counted(count, 'waits', 'wait')} for executions of {self.workflow!r}"
+        wait = f"{counted(count, 'waits', 'wait')} for executions of {self.workflow!r}"
         return f"{wait} that are {self.status}{f': {self.cause}'.rstrip('.') if self.cause else ''}"
 
 
@@ -330,95 +326,9 @@ class Refused(Cause):
     def _alike(self) -> tuple[Any, ...]:
         return (self.breaker,)
 
-    def _of_many(self, count: int, first: str) -> str:
+    def of_many(self, count: int, first: str) -> str:
         until = f" until {moment(self.until_ms)}" if self.until_ms is not None else ""
-        return f"{_counted(count, 'waits', 'wait')} at circuit breaker {self.breaker!r}, which is {self.state}{until}"
-
-
-@dataclass(frozen=True, slots=True)
-class PutAside(Cause):
-    """Its execution does not go on now: `status` says how it stands, `reason` why, `node` which one failed it.
-
-    Of one that failed, `remedy` says what lets it go on: retry, retry_later or replay (of the execution `replay`). `undone`
-    is whether it has undone anything.
-    """
-
-    kind = "put_aside"
-    status: str
-    reason: str = ""
-    node: str = ""
-    remedy: Verb | None = None
-    replay: str = ""
-    undone: bool = False
-
-    def __str__(self) -> str:
-        why = f" ({self.reason})" if self.reason else ""
-        if self.status == "paused":
-            return f"The execution is paused{why}; resume it to go on."
-        if self.status == "cancelled":
-            return f"The execution was cancelled{why}{' and has compensated' if self.undone else ''}."
-        if self.status == "cancelling":
-            return f"The execution is being cancelled{why}; what runs comes to its end, and nothing new starts."
-        of = f"because of {self.node!r}" if self.node else f"because it was cancelled{why}"
-        if self.reason == DEADLINE and not self.node:
-            of = f"because {DEADLINE}"
-        if self.status == "failing":
-            return f"The execution is failing {of}; what runs comes to its end, and nothing new starts."
-        if self.status == "compensating":
-            return f"The execution is compensating {of}; nothing but undos and its handler runs, and then it has ended."
-        if self.status == "failed":
-            return f"The execution failed {of}{' and has compensated' if self.undone else ''}; {self._remedy()}."
-        return f"The execution is {self.status}; it is queued as soon as a worker fetches again."
-
-    def _remedy(self) -> str:
-        if self.remedy == "retry":
-            return "a retry of its dead letter lets it go on"
-        if self.remedy == "retry_later":
-            return "a retry of its dead letter lets it go on, once the execution that runs it has ended"
-        return f"replay execution {self.replay} to run it again"
-
-
-@dataclass(frozen=True, slots=True)
-class Compensating(Cause):
-    """The execution undoes what it did, and then ends as `fate` says: `left` nodes are undone after the one that is now."""
-
-    kind = "compensating"
-    fate: str
-    reason: str
-    node: str
-    left: int
-
-    def __str__(self) -> str:
-        why = (
-            f"failed because {f'of {self.node!r}' if self.node else self.reason}"
-            if self.fate == "failed"
-            else "was cancelled"
-        )
-        reason = f" ({self.reason})" if self.reason and self.fate != "failed" else ""
-        behind = f"; {self.left:,} more to undo" if self.left else ""
-        return f"The execution {why}{reason}, and undoes what it did{behind}."
-
-
-@dataclass(frozen=True, slots=True)
-class Scheduled(Cause):
-    """The execution begins at a later time."""
-
-    kind = "scheduled"
-    due_ms: int
-
-    def __str__(self) -> str:
-        return f"The execution begins at {moment(self.due_ms)}."
-
-
-@dataclass(frozen=True, slots=True)
-class PlanMissing(Cause):
-    """The plan of the execution is not in the store."""
-
-    kind = "plan_missing"
-    plan: str
-
-    def __str__(self) -> str:
-        return f"Plan {self.plan} is not in the store, which has lost data: start its workflow again to put it there."
+        return f"{counted(count, 'waits', 'wait')} at circuit breaker {self.breaker!r}, which is {self.state}{until}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -454,33 +364,11 @@ class Dead(Cause):
         return (self.error.type if self.error else None, self.remedy)
 
 
-def moment(ms: int) -> str:
-    """Return a time of the store's clock as people write it, in UTC."""
-    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-
-
-def _names(names: Sequence[str]) -> str:
-    shown = [repr(name) for name in names[:_SHOWN]]
-    if len(names) > _SHOWN:
-        shown.append(f"{len(names) - _SHOWN} others")
-    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
-
-
-def _like_the_first(cause: Cause, count: int, first: str) -> str:
-    more = f" and {count - 1:,} more" if count > 1 else ""
-    return f"{first!r}{more}: {str(cause).rstrip('.')}"
-
-
-def _counted(count: int, one: str, many: str) -> str:
-    return f"{count:,} {one if count == 1 else many}"
-
-
 def _plain(value: Any) -> Any:
     if isinstance(value, Cause):
         return value.as_json()
     if isinstance(value, Group):
         return {"count": value.count, "first": value.first, "cause": value.cause.as_json(), "sentence": str(value)}
     if isinstance(value, Worker | NodeError):
-        names = value.__dataclass_fields__
-        return {name: _plain(getattr(value, name)) for name in names if name != "traceback"}
+        return {name: _plain(getattr(value, name)) for name in value.__dataclass_fields__ if name != "traceback"}
     return [_plain(each) for each in value] if isinstance(value, tuple) else value

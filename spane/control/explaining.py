@@ -1,6 +1,6 @@
 """Why an execution waits: for each of its nodes that is not done, the cause.
 
-Each cause has one place: what it says stands in `causes`, how it is found is a function here that `_FINDERS` names for
+Each cause has one place: what it says stands in `causes`, or `execution_causes`, how it is found is a function here that `_FINDERS` names for
 the state of a node in Redis. Looking writes nothing; a node that moves on meanwhile may be shown where it just was.
 """
 
@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from spane.control import causes
+from spane.control import causes, execution_causes
 from spane.control.causes import Cause, Group
 from spane.control.standing import NodeField, Standing, fields_of
 from spane.errors import PlanGone, UnknownExecution
@@ -61,7 +61,7 @@ def explain(store: Store, execution: str) -> Explanation:
         fields = fields_of(store, execution)
         status = ExecutionState(fields["@st"])
         return Explanation(
-            execution, fields["@wf"], status, None if status.ended else causes.PlanMissing(fields["@pl"])
+            execution, fields["@wf"], status, None if status.ended else execution_causes.PlanMissing(fields["@pl"])
         )
     found: dict[str, Cause] = {}
     if look.status not in (ExecutionState.COMPLETED, ExecutionState.CANCELLED):
@@ -101,8 +101,8 @@ def _of_execution(look: Standing) -> Cause | None:
     if look.status is ExecutionState.COMPENSATING:
         fate, left = look.fields.get("@fate", ""), len(aftermath.to_be_undone(look.store, look.execution))
         late = "@late" in look.fields and not look.fields.get("@bad")
-        reason = causes.DEADLINE if late else look.fields.get("@why", "")
-        return causes.Compensating(fate, reason, look.fields.get("@bad", ""), left)
+        reason = execution_causes.DEADLINE if late else look.fields.get("@why", "")
+        return execution_causes.Compensating(fate, reason, look.fields.get("@bad", ""), left)
     return _put_aside(look)
 
 
@@ -110,7 +110,7 @@ def _of_scheduled(look: Standing, execution: str, fields: Mapping[str, str]) -> 
     limit = fields.get("@lim")
     if limit is not None and pools.waits(look.store, limit, execution):
         return _of_limit(look, limit)
-    return causes.Scheduled(int(fields.get("@due", fields["@t0"])))
+    return execution_causes.Scheduled(int(fields.get("@due", fields["@t0"])))
 
 
 def _put_aside(look: Standing, *_: Any) -> Cause:
@@ -120,11 +120,11 @@ def _put_aside(look: Standing, *_: Any) -> Cause:
     undone = "@undone" in fields
     reason = fields.get("@pause", "") if status is ExecutionState.PAUSED else fields.get("@why", "")
     if not node and "@late" in fields:
-        reason = causes.DEADLINE
+        reason = execution_causes.DEADLINE
     if status is not ExecutionState.FAILED:
-        return causes.PutAside(str(status), reason, node, undone=undone)
+        return execution_causes.PutAside(str(status), reason, node, undone=undone)
     remedy = look.remedy(node)
-    return causes.PutAside(str(status), reason, node, remedy.verb, remedy.execution, undone)
+    return execution_causes.PutAside(str(status), reason, node, remedy.verb, remedy.execution, undone)
 
 
 def _waiting(look: Standing, node: PlanNode, _state: NodeField) -> Cause:
@@ -193,7 +193,7 @@ def _groups(look: Standing, items: Sequence[PlanNode]) -> tuple[Group, ...]:
 
 
 def _due(item: tuple[str, Cause]) -> int:
-    return item[1].due_ms if isinstance(item[1], causes.Timer | causes.Scheduled) else 0
+    return item[1].due_ms if isinstance(item[1], causes.Timer | execution_causes.Scheduled) else 0
 
 
 def _child(look: Standing, note: str) -> Cause:

@@ -14,11 +14,12 @@ from spane.control import reading, replaying
 from spane.errors import InputError, StoreError, UnknownExecution
 from spane.graph.spelling import hint
 from spane.model.draft import Call, Draft
+from spane.model.expressions import Input, Output
 from spane.model.ids import new_execution_id
 from spane.model.items import MARK
 from spane.model.node_type import MISSING, Parameter, ParameterKind
 from spane.model.paths import shorten
-from spane.model.plan import UNDO, Input, Output, Plan, PlanInput, PlanNode
+from spane.model.plan import UNDO, Plan, PlanInput, PlanNode
 from spane.runtime.store import Start, Store
 
 #: What a node takes as an input of its own; everything else is filled in by the worker.

@@ -15,8 +15,8 @@ from spane.graph.spelling import hint
 from spane.graph.steps import steps
 from spane.graph.wiring import Wiring, bound
 from spane.model.draft import Call, Draft
+from spane.model.expressions import Constant, Input, Output, Source, leaves
 from spane.model.node_type import MISSING, NodeType, Parameter, ParameterKind
-from spane.model.plan import Constant, Input, Output, Source, leaves
 
 #: Sources nest by the lists and dicts that somebody wrote around references; deeper than this is a mistake.
 DEEPEST = 100

@@ -17,9 +17,10 @@ from spane.graph.steps import undo_of
 from spane.graph.wiring import Wiring, bound
 from spane.model.conditions import tips
 from spane.model.draft import Call, Draft
+from spane.model.expressions import Constant, Input, Output, Source
 from spane.model.ids import NAME_RULE, is_name
 from spane.model.node_type import MISSING, Parameter
-from spane.model.plan import Branch, Constant, Gate, Input, Output, Source
+from spane.model.plan import Branch, Gate
 
 
 def decided(wiring: Wiring) -> Iterator[Fault]:

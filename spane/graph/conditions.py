@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 from spane.graph.paths import spelled
 from spane.graph.spelling import listing
-from spane.model.plan import (
+from spane.model.expressions import (
     All,
     AnyOf,
     Compare,

@@ -9,7 +9,7 @@ from typing import Any
 
 from spane.graph import forms
 from spane.graph.annotations import members
-from spane.model.plan import Compare, Condition, Constant, IsNone, Not, OneOf, Source
+from spane.model.expressions import Compare, Condition, Constant, IsNone, Not, OneOf, Source
 
 #: Stands for a JSON value in sets: as JSON compares, `true` is not 1 and 1.0 is.
 Key = tuple[str, Any]

@@ -8,7 +8,8 @@ from pydantic import ValidationError
 
 from spane.graph.conditions import replaced, said
 from spane.model.draft import Call
-from spane.model.plan import Branch, Compare, Condition, Constant, Gate, Input, Not, Output, Source
+from spane.model.expressions import Compare, Condition, Constant, Input, Not, Output, Source
+from spane.model.plan import Branch, Gate
 
 #: The type whose output tells whether the condition in its config holds.
 WHEN = "spane.when"

@@ -18,25 +18,11 @@ from spane.graph.conditions import replaced
 from spane.graph.steps import handler_of, undo_of
 from spane.graph.wiring import Wiring, references, wire
 from spane.model.draft import Call, Draft
+from spane.model.expressions import All, AnyOf, Condition, Constant, Fields, First, Items, Not, OneOf, Source
 from spane.model.freezing import canonical, freeze
 from spane.model.node_type import MISSING, Parameter
-from spane.model.plan import (
-    All,
-    AnyOf,
-    Branch,
-    BreakerRule,
-    Condition,
-    Constant,
-    Fields,
-    First,
-    Items,
-    Not,
-    OneOf,
-    Plan,
-    PlanInput,
-    PlanNode,
-    Source,
-)
+from spane.model.plan import Branch, Plan, PlanInput, PlanNode
+from spane.model.rules import BreakerRule
 
 S = TypeVar("S", bound=msgspec.Struct)
 

@@ -7,7 +7,7 @@ from typing import Any
 from spane.graph.annotations import members, render, union
 from spane.graph.forms import Array, Fieldwise, Mapping, form
 from spane.graph.spelling import hint
-from spane.model.plan import Path
+from spane.model.expressions import Path
 
 
 class NoSuchPart(LookupError):

@@ -16,7 +16,8 @@ from spane.graph.gates import WHEN
 from spane.graph.shapes import Shapes
 from spane.graph.wiring import Wiring, bound
 from spane.model.draft import Call
-from spane.model.plan import Condition, Constant, Fields, First, Gate, Input, Items, Output, Source, leaves
+from spane.model.expressions import Condition, Constant, Fields, First, Input, Items, Output, Source, leaves
+from spane.model.plan import Gate
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from spane.graph.spelling import nearest
 from spane.model.draft import Draft
 from spane.model.ids import NAME_RULE, is_name
 from spane.model.node_type import NodeOptions, ParameterKind
-from spane.model.plan import OnFailure, RetryPolicy
+from spane.model.rules import OnFailure, RetryPolicy
 
 _BACKOFFS = ("exponential", "fixed")
 

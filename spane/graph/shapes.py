@@ -12,10 +12,10 @@ from spane.graph.forms import Array, Fieldwise, of_values
 from spane.graph.paths import NoSuchPart, follow, spelled
 from spane.graph.records import Field, Record
 from spane.model.draft import Call
+from spane.model.expressions import Constant, Fields, First, Input, Items, Output, Path, Source
 from spane.model.freezing import canonical
 from spane.model.items import MARK
 from spane.model.node_type import MISSING, Parameter
-from spane.model.plan import Constant, Fields, First, Input, Items, Output, Path, Source
 
 #: A constant with more parts than this is not compared part by part.
 _COMPARED_PARTS = 1_000

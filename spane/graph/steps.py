@@ -14,9 +14,10 @@ from spane.errors import Fault
 from spane.graph.spelling import listing
 from spane.model import items
 from spane.model.draft import Call, Draft
+from spane.model.expressions import Input, Output
 from spane.model.node_type import NodeType, Parameter, ParameterKind
 from spane.model.outcome import Failure
-from spane.model.plan import FAILED, UNDO, Input, Output
+from spane.model.plan import FAILED, UNDO
 
 _OUTPUT = "output"
 

@@ -14,10 +14,10 @@ from spane.graph.writing import without_text_keys
 from spane.model.codec import Reader, dump, writer
 from spane.model.conditions import tips
 from spane.model.draft import Draft
+from spane.model.expressions import Input, leaves
 from spane.model.freezing import freeze
 from spane.model.ids import NAME_RULE, is_name
 from spane.model.node_type import MISSING, NodeType, ParameterKind
-from spane.model.plan import Input, leaves
 
 #: A cycle longer than this is named by its first nodes.
 _NAMED_IN_CYCLE = 30

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from spane.model.draft import Call, Draft
+from spane.model.expressions import All, Condition, Output, Path, Source, leaves
 from spane.model.node_type import ParameterKind
-from spane.model.plan import All, Condition, Output, Path, Source, leaves
 
 
 @dataclass(slots=True)

@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 
 from spane.errors import ValueMismatch
+from spane.model.expressions import All, AnyOf, Compare, Condition, Constant, Input, IsNone, Not, OneOf, Output, leaves
 from spane.model.paths import shorten
-from spane.model.plan import All, AnyOf, Compare, Condition, Constant, Input, IsNone, Not, OneOf, Output, leaves
 from spane.model.sources import compile_source
 
 #: Takes the outputs by node id and the inputs object, both raw; tells whether the condition holds.

@@ -9,9 +9,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from spane.errors import Fault
+from spane.model.expressions import Source
 from spane.model.node_type import MISSING, Location, NodeOptions, NodeType, Parameter, ParameterKind
 from spane.model.outcome import NodeError
-from spane.model.plan import Branch, Each, Gate, LimitRule, Plan, Source
+from spane.model.plan import Branch, Gate, Plan
+from spane.model.rules import Each, LimitRule
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import msgspec
 
-from spane.model.plan import Output, PlanNode, RetryPolicy, Source, is_step, leaves
+from spane.model.expressions import Output, Source, leaves
+from spane.model.plan import PlanNode, is_step
+from spane.model.rules import RetryPolicy
 
 MARK = "#"
 

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from spane.model.plan import LimitRule
+from spane.model.rules import LimitRule
 
 _LONGEST = 100
 

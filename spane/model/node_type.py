@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
-from spane.model.plan import BreakerRule, LimitRule, OnFailure, RetryPolicy
+from spane.model.rules import BreakerRule, LimitRule, OnFailure, RetryPolicy
 
 #: Stands for "no default" and "no annotation".
 MISSING: Any = inspect.Parameter.empty

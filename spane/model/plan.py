@@ -1,33 +1,17 @@
 """The plan: a workflow compiled to frozen data, named by the hash of its content.
 
-A plan is the only form of a workflow that the runtime knows. Every argument of every node is a
-*source*, an expression over JSON that the worker evaluates on raw bytes:
-
-    Constant(raw)            a JSON value known when the plan was made
-    Input(name, path)        an input of the workflow (name None: all inputs as one object)
-    Output(node, path)       the output of another node, or a part of it
-    Items(items)             a JSON array of sources
-    Fields(items)            a JSON object of sources
-    First(items)             the first of several sources that is there
-
-`path` walks into JSON objects by key and into arrays by index.
+A plan is the only form of a workflow that the runtime knows.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from typing import Literal
 
 import msgspec
 
-Path = tuple[str | int, ...]
-OnFailure = Literal["fail", "continue", "skip"]
-WhenOpen = Literal["fail", "wait"]
-OnItemFailure = Literal["fail", "collect", "skip"]
-
-#: How many items of a map are queued or running at a time unless it says otherwise.
-ITEMS_IN_FLIGHT = 1_000
+from spane.model.expressions import Condition, Input, Source, leaves
+from spane.model.rules import BreakerRule, Each, LimitRule, OnFailure, RetryPolicy
 
 #: A step of a plan is what follows a failure: the undo of a node, `<node>~undo`, or the handler, `<type>~on_failure`.
 #: No name holds a `~`.
@@ -36,93 +20,12 @@ ON_FAILURE = "~on_failure"
 #: Stands for what failed, as a node that feeds the handler.
 FAILED = "@failed"
 
+_encode = msgspec.json.Encoder().encode
+
 
 def is_step(node: str) -> bool:
     """Tell whether this is the id of what follows a failure, and not of a node that a workflow calls."""
     return "~" in node
-
-
-class Constant(msgspec.Struct, frozen=True, tag="c", array_like=True):
-    """A JSON value fixed in the plan."""
-
-    raw: msgspec.Raw
-
-
-class Input(msgspec.Struct, frozen=True, tag="i", array_like=True):
-    """An input of the workflow, or a part of it; `name` None stands for the whole object."""
-
-    name: str | None
-    path: Path = ()
-
-
-class Output(msgspec.Struct, frozen=True, tag="o", array_like=True):
-    """What another node of the same execution returned, or a part of it."""
-
-    node: str
-    path: Path = ()
-
-
-class Items(msgspec.Struct, frozen=True, tag="l", array_like=True):
-    """A JSON array made of sources."""
-
-    items: tuple[Constant | Input | Output | Items | Fields | First, ...]
-
-
-class Fields(msgspec.Struct, frozen=True, tag="d", array_like=True):
-    """A JSON object made of sources."""
-
-    items: tuple[tuple[str, Constant | Input | Output | Items | Fields | First], ...]
-
-
-class First(msgspec.Struct, frozen=True, tag="f", array_like=True):
-    """The first of several sources that is there: what was skipped is not, `null` is."""
-
-    items: tuple[Constant | Input | Output | Items | Fields | First, ...]
-
-
-Source = Constant | Input | Output | Items | Fields | First
-
-
-class Compare(msgspec.Struct, frozen=True, tag="cmp", array_like=True):
-    """Two values compared as JSON. Ordering is for two numbers or two texts only."""
-
-    operator: Literal["==", "!=", "<", "<=", ">", ">="]
-    left: Source
-    right: Source
-
-
-class OneOf(msgspec.Struct, frozen=True, tag="in", array_like=True):
-    """Whether a value is equal to one of some constants."""
-
-    source: Source
-    values: tuple[msgspec.Raw, ...]
-
-
-class IsNone(msgspec.Struct, frozen=True, tag="none", array_like=True):
-    """Whether a value is `null`."""
-
-    source: Source
-
-
-class All(msgspec.Struct, frozen=True, tag="and", array_like=True):
-    """Whether all conditions hold."""
-
-    items: tuple[Compare | OneOf | IsNone | All | AnyOf | Not, ...]
-
-
-class AnyOf(msgspec.Struct, frozen=True, tag="or", array_like=True):
-    """Whether one of some conditions holds."""
-
-    items: tuple[Compare | OneOf | IsNone | All | AnyOf | Not, ...]
-
-
-class Not(msgspec.Struct, frozen=True, tag="not", array_like=True):
-    """Whether a condition does not hold."""
-
-    item: Compare | OneOf | IsNone | All | AnyOf | Not
-
-
-Condition = Compare | OneOf | IsNone | All | AnyOf | Not
 
 
 class Branch(msgspec.Struct, frozen=True, array_like=True):
@@ -140,83 +43,6 @@ class Gate(msgspec.Struct, frozen=True, array_like=True):
 
     node: str
     branch: str
-
-
-def leaves(source: Source) -> Iterator[Constant | Input | Output]:
-    """Yield the sources at the tips of `source`, left to right, however deep it nests."""
-    pending: list[Source] = [source]
-    while pending:
-        item = pending.pop()
-        if isinstance(item, Items | First):
-            pending.extend(reversed(item.items))
-        elif isinstance(item, Fields):
-            pending.extend(part for _, part in reversed(item.items))
-        else:
-            yield item
-
-
-class Each(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What makes a node a map: its type runs once for each item of the list that `parameter` is bound to.
-
-    No more than `max_in_flight` items are queued or running at a time, None for `ITEMS_IN_FLIGHT`. `on_item_failure` says
-    what becomes of the map where an item used up its attempts: it fails with it, its error stands in the list in its
-    place, or the item is left out.
-    """
-
-    parameter: str
-    max_in_flight: int | None = None
-    on_item_failure: OnItemFailure = "fail"
-
-
-class RetryPolicy(msgspec.Struct, frozen=True, omit_defaults=True):
-    """How often and when a node is tried again.
-
-    The wait before attempt n+1 (n counts from 1) is `base_s` when fixed, else `base_s * factor ** (n - 1)`,
-    never more than `max_s`; `jitter` (0 to 1) takes off a random share of up to that size. `retry_on` and
-    `give_up_on` name exception classes as `module:qualname`, matched against the classes of the exception
-    and its bases; `give_up_on` wins.
-    """
-
-    attempts: int = 3
-    backoff: Literal["exponential", "fixed"] = "exponential"
-    base_s: float = 1.0
-    factor: float = 2.0
-    max_s: float = 3600.0
-    jitter: float = 0.0
-    retry_on: tuple[str, ...] = ("builtins:Exception",)
-    give_up_on: tuple[str, ...] = ()
-
-
-class LimitRule(msgspec.Struct, frozen=True, omit_defaults=True):
-    """How many may run at once, and how many may start in a period; each None where that is not limited.
-
-    Without `burst`, no period, wherever it begins, has more than `rate` starts. With it, up to `burst` start at once after
-    a quiet time, and `rate` in each period from then on. With `key` all of this holds for each value of the parameter of
-    that name, or of a part of it (`order.customer`).
-    """
-
-    concurrency: int | None = None
-    rate: int | None = None
-    period_ms: int = 1_000
-    burst: int | None = None
-    key: str | None = None
-
-
-class BreakerRule(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A circuit breaker: `failures` within `window_ms` open it for `timeout_ms`; then one attempt at a time tries, and `successes` close it.
-
-    `name` is shared by all nodes that name it, '' for one of the node's type. With `keyed`, each value of the key
-    that the node's code gives has a breaker of its own. `counts` name exception classes as `RetryPolicy` does.
-    """
-
-    name: str = ""
-    failures: int = 5
-    successes: int = 2
-    timeout_ms: int = 60_000
-    window_ms: int = 120_000
-    when_open: WhenOpen = "fail"
-    keyed: bool = False
-    counts: tuple[str, ...] = ("builtins:Exception",)
 
 
 class PlanNode(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -326,7 +152,7 @@ class Plan(msgspec.Struct, frozen=True):
 
     def encode(self) -> bytes:
         """Return the canonical JSON of this plan, the text that is hashed."""
-        return _encoder.encode(self)
+        return _encode(self)
 
     @property
     def hash(self) -> str:
@@ -342,12 +168,3 @@ class Plan(msgspec.Struct, frozen=True):
         """Return the ids of the nodes that no other node depends on, in plan order."""
         inner = {parent for node in self.nodes for parent in node.awaited}
         return tuple(node.id for node in self.nodes if node.id not in inner)
-
-
-_encoder = msgspec.json.Encoder()
-_decoder = msgspec.json.Decoder(Plan)
-
-
-def decode_plan(raw: bytes) -> Plan:
-    """Read a plan back from its canonical JSON."""
-    return _decoder.decode(raw)

@@ -12,8 +12,8 @@ import msgspec
 from pydantic_core import to_json
 
 from spane.errors import ValueMismatch
+from spane.model.expressions import Constant, Fields, First, Input, Items, Output, Path, Source
 from spane.model.paths import shorten, spell
-from spane.model.plan import Constant, Fields, First, Input, Items, Output, Path, Source
 
 #: Takes the outputs by node id and the inputs object, both raw; gives the raw value, or None when absent.
 Evaluator = Callable[[Mapping[str, bytes], bytes | None], bytes | None]

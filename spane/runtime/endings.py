@@ -6,8 +6,8 @@ import msgspec
 
 from spane.errors import DeadlineExceeded, ExecutionCancelled, ExecutionFailed, UnknownExecution
 from spane.model.codec import evaluate
+from spane.model.expressions import Fields, Input, Output, Source, leaves
 from spane.model.outcome import NodeError, decode_error
-from spane.model.plan import Fields, Input, Output, Source, leaves
 from spane.model.state import ExecutionState, NodeState
 from spane.runtime import aftermath
 from spane.runtime.layout import PlanHead

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from spane.model.node_type import MISSING, NodeType
 from spane.model.outcome import Failed, Outcome, RetryAt, Skipped, Succeeded
-from spane.model.plan import BreakerRule
+from spane.model.rules import BreakerRule
 from spane.runtime.retry import names_of
 
 _LONGEST_KEY = 200

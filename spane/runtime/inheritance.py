@@ -12,8 +12,8 @@ from spane.authoring.registry import Registry
 from spane.errors import DefinitionError
 from spane.graph.paths import NoSuchPart, follow
 from spane.model.draft import Draft
+from spane.model.expressions import Input, Output, Source
 from spane.model.node_type import MISSING
-from spane.model.plan import Input, Output, Source
 
 #: Plans come and go; past this many all are dropped and looked up again.
 _PLANS_KEPT = 5_000

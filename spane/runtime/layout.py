@@ -31,7 +31,9 @@ from typing import TypeVar
 import msgspec
 
 from spane.model import items
-from spane.model.plan import UNDO, LimitRule, Plan, PlanInput, PlanNode, Source
+from spane.model.expressions import Source
+from spane.model.plan import UNDO, Plan, PlanInput, PlanNode
+from spane.model.rules import LimitRule
 from spane.model.waits import event_of
 
 #: Targets in one chunk; together with one join group's first chunk a transition stays near 500 children.

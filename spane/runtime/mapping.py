@@ -15,7 +15,8 @@ from spane.model import items
 from spane.model.codec import compile_source
 from spane.model.outcome import Expanded, Failed, Outcome, decode_error
 from spane.model.paths import shorten
-from spane.model.plan import ITEMS_IN_FLIGHT, Each, PlanNode
+from spane.model.plan import PlanNode
+from spane.model.rules import ITEMS_IN_FLIGHT, Each
 from spane.runtime.choices import Choices
 from spane.runtime.claim import Claim
 from spane.runtime.layout import came_field, merged_fields, parts

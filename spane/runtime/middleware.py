@@ -8,7 +8,7 @@ from dramatiq import MessageProxy, Worker
 from dramatiq.middleware import Middleware
 
 from spane.errors import StoreError
-from spane.model.plan import RetryPolicy
+from spane.model.rules import RetryPolicy
 from spane.runtime.claim import Claim
 from spane.runtime.programs import DoesNotFit
 from spane.runtime.retry import AttemptRetried, classify

@@ -17,8 +17,9 @@ from spane.errors import DefinitionError
 from spane.graph.annotations import takes_none
 from spane.model import items
 from spane.model.codec import Reader, compile_source
+from spane.model.expressions import Constant, First, Source
 from spane.model.node_type import MISSING, NodeType, ParameterKind
-from spane.model.plan import Constant, First, PlanNode, Source
+from spane.model.plan import PlanNode
 from spane.model.waits import WAIT_FOR_EVENT
 from spane.runtime.choices import Choices
 from spane.runtime.guard import Guard

@@ -17,7 +17,7 @@ from spane.errors import (
     ValueTooLarge,
 )
 from spane.model.outcome import Failed, RetryAt, describe
-from spane.model.plan import RetryPolicy
+from spane.model.rules import RetryPolicy
 
 #: Trying these again cannot help.
 NEVER_RETRIED = (

@@ -15,6 +15,7 @@ from spane.authoring import (
     coalescing,
     conditions,
     context,
+    decorating,
     limits,
     node,
     parents,
@@ -37,8 +38,8 @@ ROOMS: dict[str, dict[str, Any]] = {
     "authoring": {
         "@node": node.node,
         "Node": node.Node,
-        "@workflow": workflow.workflow.__call__,
-        "workflow.of": workflow.workflow.of,
+        "@workflow": decorating.workflow.__call__,
+        "workflow.of": decorating.workflow.of,
         "when": branches.when,
         "When": branches.When,
         "switch": branches.switch,
@@ -90,7 +91,7 @@ ROOMS: dict[str, dict[str, Any]] = {
         "Crash": crashing.Crash,
     },
 }
-_DOCSTRINGS = {"@workflow": type(workflow.workflow)}
+_DOCSTRINGS = {"@workflow": type(decorating.workflow)}
 #: What a caller does not make: it is got from an engine, a node or the fixture.
 _GIVEN = {
     "DeadLetter",
@@ -178,9 +179,7 @@ def _event_kinds() -> str:
 
 
 def _members(cls: type) -> Iterator[tuple[str, Any]]:
-    # An engine takes its verbs on many executions from a room of their own.
-    named = vars(cls) | (vars(many.ManyExecutions) if cls is Engine else {})
-    for name, member in named.items():
+    for name, member in vars(cls).items():
         called = member.__func__ if isinstance(member, (classmethod, staticmethod)) else member
         documented = isinstance(member, property) or inspect.isfunction(called)
         if documented and inspect.getdoc(member) and (not name.startswith("_") or name == "__call__"):

@@ -7,7 +7,7 @@ import os
 import socket
 import uuid
 
-from spane.control import causes
+from spane.control import causes, execution_causes, wording
 from tests.flows import app, mapped
 from tests.flows.conftest import until
 
@@ -49,7 +49,7 @@ def test_a_retry_has_its_time_and_a_pause_its_reason(place):
     late = until("the delay", lambda: _timer(execution, "late"))
     assert ("delay", execution.nodes()["late"].until_ms) == (late.why, late.due_ms)
     execution.pause("lunch")
-    assert causes.PutAside("paused", "lunch") == execution.explain().cause
+    assert execution_causes.PutAside("paused", "lunch") == execution.explain().cause
     execution.resume()
     assert 1 == execution.result(timeout_s=20)
 
@@ -135,7 +135,7 @@ def test_items_that_wait_for_their_retry_say_when_the_first_is_due(place):
     [group] = found.groups
     states = place.engine.store.fields(execution.id, *(f"much_later#{index}" for index in range(3)))
     assert ("retry", min(int(state.split("|")[4]) for state in states)) == (group.cause.why, group.cause.due_ms)
-    assert f"0 of 3 have ended; 3 are tried again from {causes.moment(group.cause.due_ms)} on." in str(found)
+    assert f"0 of 3 have ended; 3 are tried again from {wording.moment(group.cause.due_ms)} on." in str(found)
     execution.cancel()
 
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from spane.model import items
-from spane.model.plan import ITEMS_IN_FLIGHT, Each, Plan, PlanNode
+from spane.model.plan import Plan, PlanNode
+from spane.model.rules import ITEMS_IN_FLIGHT, Each
 from spane.runtime.claim import Claim
 from spane.runtime.layout import came_field
 from tests.property.limits import RULES, key_of, pool_of_child

@@ -8,7 +8,8 @@ from typing import Any
 
 import msgspec
 
-from spane.model.plan import LimitRule, Plan, PlanNode
+from spane.model.plan import Plan, PlanNode
+from spane.model.rules import LimitRule
 from spane.runtime.store import Store
 
 #: The rules by node type; every plan has the same for a type.

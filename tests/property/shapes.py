@@ -9,7 +9,9 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from spane.model import items
-from spane.model.plan import FAILED, ON_FAILURE, UNDO, BreakerRule, Each, Gate, Output, Plan, PlanNode, RetryPolicy
+from spane.model.expressions import Output
+from spane.model.plan import FAILED, ON_FAILURE, UNDO, Gate, Plan, PlanNode
+from spane.model.rules import BreakerRule, Each, RetryPolicy
 from spane.model.waits import WAIT_FOR_EVENT
 from tests.property.limits import OF_CHILDREN, strewn
 

@@ -10,8 +10,9 @@ import msgspec
 import pytest
 
 from spane.errors import StoreError
+from spane.model.expressions import Input, Output
 from spane.model.outcome import NodeError, encode_error
-from spane.model.plan import Input, Output, Plan, PlanNode
+from spane.model.plan import Plan, PlanNode
 from spane.runtime import overview
 from spane.runtime.clock import VirtualClock
 from spane.runtime.keys import Keys

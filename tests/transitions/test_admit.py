@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from spane.model.plan import LimitRule
+from spane.model.rules import LimitRule
 from tests.transitions.conftest import node, plan
 
 KEYED = plan(*(node(f"n{i}", limit=LimitRule(concurrency=1, key="customer")) for i in range(4)))

@@ -7,8 +7,9 @@ import json
 import pytest
 
 from spane.model.event import EventKind
+from spane.model.expressions import Input, Output
 from spane.model.items import OWN
-from spane.model.plan import FAILED, Input, Output, Plan, PlanNode
+from spane.model.plan import FAILED, Plan, PlanNode
 from spane.runtime import stream
 from spane.runtime.steering import Reply
 from tests.transitions.conftest import LIMITS, node, plan

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from spane.model.plan import LimitRule
+from spane.model.rules import LimitRule
 from tests.transitions.conftest import CHAIN, ONE, PAIR, node, plan, with_deadline
 from tests.transitions.test_descend import CHILD, calling, descend
 

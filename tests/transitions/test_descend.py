@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from spane.model.plan import LimitRule
+from spane.model.rules import LimitRule
 from tests.transitions import breaking
 from tests.transitions.conftest import LIMITS, Stage, node, plan
 from tests.transitions.test_heal import heal

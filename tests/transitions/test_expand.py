@@ -5,7 +5,8 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from spane.model.plan import Each, Input, Output
+from spane.model.expressions import Input, Output
+from spane.model.rules import Each
 from tests.transitions.conftest import LIMITS, node, plan
 
 

@@ -181,18 +181,29 @@ def test_illegal_while_all_of_it_is_to_stop_and_after_a_cancel(stage):
     assert ["illegal", "cancelled"] == heal(stage, "one")
 
 
-def test_a_deadline_that_came_while_it_was_failing_counts_as_soon_as_it_goes_on(stage):
+def test_a_deadline_still_counts_for_one_that_was_failing_and_goes_on(stage):
+    stage.start(with_deadline(PAIR))
+    one, two = stage.fetch()
+    stage.fail(one)
+    stage.client.delete(stage.keys.timers)
+    assert ["ok", 1] == heal(stage, "one")
+    stage.clock.advance(1_001)
+    stage.fetch()
+    assert ("failing", "1", "") == (stage.status(), stage.field("@late"), stage.field("@bad"))
+    stage.commit(two)
+    assert "failed" == stage.status()
+
+
+def test_one_that_was_stopped_at_its_deadline_while_it_was_failing_has_its_time_anew(stage):
     stage.start(with_deadline(PAIR))
     one, two = stage.fetch()
     stage.fail(one)
     stage.clock.advance(1_001)
     stage.fetch()
-    assert ("failing", None) == (stage.status(), stage.field("@late"))
-    assert ["ok", 1] == heal(stage, "one")
-    stage.fetch()
-    assert ("failing", "1") == (stage.status(), stage.field("@late"))
+    assert ["illegal", "failing"] == heal(stage, "one")
     stage.commit(two)
-    assert "failed" == stage.status()
+    assert ["ok", 2] == heal(stage, "one")
+    assert ("running", None, str(stage.now_ms + 1_000)) == (stage.status(), stage.field("@late"), stage.field("@end"))
 
 
 def test_illegal_while_what_runs_past_its_deadline_comes_to_its_end(stage):

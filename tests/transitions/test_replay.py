@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from spane.model.plan import LimitRule
+from spane.model.rules import LimitRule
 from tests.transitions.conftest import CHAIN, DIAMOND, ONE
 from tests.transitions.test_copy import copy
 from tests.transitions.test_resume import drain

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from spane.model.plan import LimitRule
+from spane.model.rules import LimitRule
 from spane.runtime.store import Start, StartReply
 from tests.transitions.conftest import CHAIN, ONE, PAIR, node, plan
 

@@ -10,8 +10,8 @@ from spane.errors import DefinitionError, Fault
 from spane.graph.definition import plain
 from spane.graph.spelling import hint
 from spane.model.draft import Call, Child, Draft
+from spane.model.expressions import Input, Output
 from spane.model.node_type import NodeOptions, NodeType, Parameter
-from spane.model.plan import Input, Output
 
 #: The built-in type that runs a workflow once, and what definitions may call it besides.
 TYPE = "spane.workflow"

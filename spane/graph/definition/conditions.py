@@ -11,7 +11,7 @@ from spane.graph.definition import terms
 from spane.graph.definition.plain import constant
 from spane.graph.definition.sources import as_json as source_as_json
 from spane.graph.definition.sources import source_of
-from spane.model.plan import All, AnyOf, Compare, Condition, IsNone, Not, OneOf
+from spane.model.expressions import All, AnyOf, Compare, Condition, IsNone, Not, OneOf
 
 _shaped: TypeAdapter[Any] = TypeAdapter(terms.Condition)
 

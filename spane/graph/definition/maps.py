@@ -6,7 +6,7 @@ from typing import Any
 
 from spane.graph.definition import shape
 from spane.model.node_type import NodeType, ParameterKind
-from spane.model.plan import Each
+from spane.model.rules import Each
 
 
 def each_of(shaped: shape.Each, node_type: NodeType | None) -> Each:

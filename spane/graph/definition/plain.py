@@ -24,8 +24,8 @@ import msgspec
 
 from spane.graph import forms
 from spane.graph.annotations import members
+from spane.model.expressions import Constant, Fields, Input, Output, Source
 from spane.model.node_type import NodeType, Parameter, ParameterKind
-from spane.model.plan import Constant, Fields, Input, Output, Source
 
 
 @dataclass(slots=True)

@@ -13,7 +13,8 @@ from spane.graph.spelling import nearest
 from spane.graph.wiring import references
 from spane.model.draft import Call, Draft
 from spane.model.node_type import Location, NodeOptions, NodeType
-from spane.model.plan import ON_FAILURE, Branch, Gate, LimitRule
+from spane.model.plan import ON_FAILURE, Branch, Gate
+from spane.model.rules import LimitRule
 
 #: Finds a node type by its name; None when it is not registered.
 Lookup = Callable[[str], NodeType | None]

@@ -14,7 +14,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from spane.graph.definition.terms import Condition, Constant, Extra, Source
-from spane.model.plan import OnFailure
+from spane.model.rules import OnFailure
 
 Milliseconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 

@@ -10,8 +10,9 @@ import msgspec
 
 from spane.graph.definition import shape, terms
 from spane.graph.definition.plain import constant
+from spane.model.expressions import Constant, Fields, First, Input, Items, Output, Source
 from spane.model.node_type import NodeOptions
-from spane.model.plan import Constant, Fields, First, Input, Items, Output, RetryPolicy, Source
+from spane.model.rules import RetryPolicy
 
 
 def source_of(shaped: Any) -> Source:

@@ -12,8 +12,9 @@ from spane.graph.definition.sources import as_json, options_as_json
 from spane.graph.lowering import spelled_one_way
 from spane.graph.wiring import Wiring, references, wire
 from spane.model.draft import Call, Draft
+from spane.model.expressions import Source
 from spane.model.node_type import NodeOptions
-from spane.model.plan import LimitRule, Source
+from spane.model.rules import LimitRule
 
 
 def write(draft: Draft) -> dict[str, Any]:

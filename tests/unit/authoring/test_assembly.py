@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from spane import DefinitionError, node, workflow
+from spane.model.expressions import Fields, Input, Items, Output
 from spane.model.node_type import MISSING
-from spane.model.plan import Fields, Input, Items, Output
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pydantic
 import pytest
 
 from spane import Context, DefinitionError, current, node, workflow
-from spane.model.plan import Constant, Fields, Input, Items, Output
+from spane.model.expressions import Constant, Fields, Input, Items, Output
 
 
 def plain(source):

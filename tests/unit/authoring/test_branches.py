@@ -12,7 +12,8 @@ from spane.authoring import builtin, context
 from spane.authoring.registry import Registry
 from spane.graph.conditions import said
 from spane.graph.gates import said_of_gate
-from spane.model.plan import Gate, Input, Output
+from spane.model.expressions import Input, Output
+from spane.model.plan import Gate
 
 
 @node(name="branches.assess")

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from spane import DefinitionError, Parents, ReferenceMisuse, coalesce, node, one_of, switch, when, workflow
-from spane.model.plan import Constant, First, Output
+from spane.model.expressions import Constant, First, Output
 
 
 @node(name="coalesce.assess")

@@ -6,7 +6,7 @@ import pytest
 
 from spane import DefinitionError, Limit, Workflow, node, workflow
 from spane.model.limit_keys import key_of
-from spane.model.plan import LimitRule
+from spane.model.rules import LimitRule
 
 WRITTEN = "'20/second', '5/minute', '100/hour' or '20/second burst 40'"
 

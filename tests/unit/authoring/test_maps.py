@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from spane import Context, DefinitionError, NodeError, ReferenceMisuse, Route, Skip, current, node, workflow
-from spane.model.plan import Constant, Each, Input, Output
+from spane.model.expressions import Constant, Input, Output
+from spane.model.rules import Each
 
 
 @node

@@ -9,8 +9,8 @@ import pytest
 
 from spane import DefinitionError, Retry, node, workflow
 from spane.authoring import registry
+from spane.model.expressions import Output
 from spane.model.node_type import MISSING, NodeOptions, ParameterKind
-from spane.model.plan import Output
 
 
 def refusal(target, **options):

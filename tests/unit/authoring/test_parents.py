@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from spane import Parents, node, workflow
+from spane.model.expressions import Output
 from spane.model.node_type import ParameterKind
-from spane.model.plan import Output
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ from typing_extensions import TypedDict
 
 from spane import ReferenceMisuse, node, workflow
 from spane.authoring.references import point
+from spane.model.expressions import Input, Output
 from spane.model.node_type import MISSING
-from spane.model.plan import Input, Output
 
 T = TypeVar("T")
 

@@ -7,7 +7,7 @@ import pytest
 from spane import Workflow, node, repeat_until, workflow
 from spane.authoring import registry
 from spane.errors import DefinitionError, ReferenceMisuse
-from spane.model.plan import Input
+from spane.model.expressions import Input
 
 
 @node

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from spane import DefinitionError, Retry
-from spane.model.plan import RetryPolicy
+from spane.model.rules import RetryPolicy
 
 
 class Local(Exception): ...

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from spane import Context, DefinitionError, Failure, Node, Retry, Route, current, node, workflow
+from spane.model.expressions import Input, Output
 from spane.model.items import OWN
-from spane.model.plan import FAILED, Input, Output, Plan
+from spane.model.plan import FAILED, Plan
 from spane.runtime.layout import fields_of
 
 

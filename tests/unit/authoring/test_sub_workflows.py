@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from msgspec import Raw
+from msgspec import Raw, json
 
 from spane import Retry, node, workflow
 from spane.errors import DefinitionError, UnknownOption
-from spane.model.plan import Constant, Input, Output, decode_plan
+from spane.model.expressions import Constant, Input, Output
+from spane.model.plan import Plan
 
 
 @node
@@ -46,7 +47,7 @@ def test_a_call_becomes_a_node_that_pins_the_plan_of_the_workflow():
     assert {"number": Input("number"), "times": Constant(Raw(b"3"))} == dict(call.arguments)
     assert {"number": Output("inner")} == dict(last.arguments)
     assert (inner.plan,) == outer.kids
-    assert outer.plan == decode_plan(outer.plan.encode())
+    assert outer.plan == json.decode(outer.plan.encode(), type=Plan)
 
 
 def test_its_result_is_taken_apart_and_checked_as_that_of_a_node():

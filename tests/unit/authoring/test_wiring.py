@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from spane import Failure, node, when, workflow
-from spane.model.plan import Input, Output
+from spane.model.expressions import Input, Output
 
 
 def test_a_required_parameter_left_out_takes_the_node_or_input_of_its_name():

@@ -8,7 +8,7 @@ import fakeredis
 import msgspec
 import pytest
 
-from spane.control import causes
+from spane.control import causes, execution_causes, wording
 from spane.control.explaining import explain
 from spane.errors import UnknownExecution
 from spane.model.waits import WAIT_FOR_EVENT
@@ -18,8 +18,9 @@ from tests.transitions.conftest import CHAIN, DIAMOND, ONE, PAIR, Stage, node, p
 
 
 def kinds_of_causes(sort=causes.Cause):
-    """Return the kind of every cause there is."""
-    return {found for one in sort.__subclasses__() for found in ({one.kind} | kinds_of_causes(one))}
+    """Return the kind of every cause there is; what several have in common is none itself."""
+    sorts = sort.__subclasses__()
+    return {one.kind for one in sorts if hasattr(one, "kind")}.union(*map(kinds_of_causes, sorts))
 
 
 def test_the_documentation_has_every_kind_of_cause():
@@ -145,7 +146,7 @@ def test_a_leased_node_has_its_worker_and_its_lease(stage):
     found = cause(stage)
     assert ("leased", "w1", stage.now_ms, 1) == (found.kind, found.session, found.since_ms, found.attempt)
     assert stage.now_ms + 5_000 == found.worker.lease_until_ms
-    at, until = causes.moment(stage.now_ms), causes.moment(stage.now_ms + 5_000)
+    at, until = wording.moment(stage.now_ms), wording.moment(stage.now_ms + 5_000)
     assert (
         f"Since {at} worker w1 (app-1, process 4711) has it (attempt 1); its lease, which it renews, goes to {until}."
     ) == str(found)
@@ -158,18 +159,18 @@ def test_a_retry_and_a_delay_have_their_time(stage):
     stage.retry(*stage.fetch(), 1000)
     due = stage.now_ms + 1000
     assert causes.Timer("retry", due, 1) == cause(stage)
-    assert f"It is tried again at {causes.moment(due)} after 1 failed attempt." == str(cause(stage))
+    assert f"It is tried again at {wording.moment(due)} after 1 failed attempt." == str(cause(stage))
     stage.clock.advance(1001)
     stage.commit(*stage.fetch())
     due = stage.now_ms + 700
     assert causes.Timer("delay", due, 0) == cause(stage, "late")
-    assert f"Its delay ends at {causes.moment(due)}." == str(cause(stage, "late"))
+    assert f"Its delay ends at {wording.moment(due)}." == str(cause(stage, "late"))
 
 
 def test_one_that_is_put_off_has_cost_no_attempt(stage):
     stage.start()
     stage.retry(*stage.fetch(), 1000, spends=0)
-    assert f"It is tried again at {causes.moment(stage.now_ms + 1000)}." == str(cause(stage))
+    assert f"It is tried again at {wording.moment(stage.now_ms + 1000)}." == str(cause(stage))
 
 
 def test_a_pause_is_the_cause_of_all_that_it_holds_up(stage):
@@ -177,7 +178,7 @@ def test_a_pause_is_the_cause_of_all_that_it_holds_up(stage):
     [claim] = stage.fetch()
     stage.call("pause", stage.now_ms, "x1", "lunch")
     stage.commit(claim)
-    paused = causes.PutAside("paused", "lunch")
+    paused = execution_causes.PutAside("paused", "lunch")
     assert (paused, {"second": paused}) == (whole(stage), explain(stage.store, "x1").nodes)
     assert "The execution is paused (lunch); resume it to go on." == str(paused)
 
@@ -185,7 +186,7 @@ def test_a_pause_is_the_cause_of_all_that_it_holds_up(stage):
 def test_what_was_queued_when_the_pause_came_is_held_up_by_it_as_well(stage):
     stage.start()
     stage.call("pause", stage.now_ms, "x1", "")
-    assert causes.PutAside("paused") == cause(stage)
+    assert execution_causes.PutAside("paused") == cause(stage)
     stage.fetch()
     assert "P" == stage.state("only")
     assert "The execution is paused; resume it to go on." == str(cause(stage))
@@ -197,7 +198,7 @@ def test_a_failure_holds_up_the_others_and_leaves_a_dead_letter(stage):
     stage.store.give_back("w1", [("x1", "two", two.token)])
     [two] = stage.fetch()
     stage.fail(one)
-    failing = causes.PutAside("failing", "", "one")
+    failing = execution_causes.PutAside("failing", "", "one")
     assert failing == whole(stage)
     assert "is failing because of 'one'" in str(failing)
     assert "leased" == cause(stage, "two").kind
@@ -211,7 +212,7 @@ def test_a_failure_holds_up_the_others_and_leaves_a_dead_letter(stage):
     stage.store.give_back("w1", [("x1", "two", two.token)])
     assert "failed" == stage.status()
     assert str(cause(stage, "one")).endswith("Retry dead letter x1:one to let the execution go on.")
-    assert causes.PutAside("failed", "", "one", "retry", "x1") == cause(stage, "two")
+    assert execution_causes.PutAside("failed", "", "one", "retry", "x1") == cause(stage, "two")
     assert "a retry of its dead letter lets it go on" in str(whole(stage))
     stage.call("discard", stage.now_ms, "x1", "one", 60_000)
     assert "Its dead letter is gone; replay execution x1." in str(cause(stage, "one"))
@@ -262,7 +263,7 @@ def test_a_node_that_awaits_something_says_until_when(stage):
     stage.call("await", stage.now_ms, "w1", "x1", "only", claim.token, "rain", 1000, 60_000, 600_000)
     due = stage.now_ms + 1000
     assert causes.Awaiting(None, due) == cause(stage)
-    assert f"It sleeps until {causes.moment(due)}." == str(cause(stage))
+    assert f"It sleeps until {wording.moment(due)}." == str(cause(stage))
 
 
 def test_a_node_that_waits_for_an_event_names_it(stage):
@@ -276,19 +277,19 @@ def test_a_node_that_waits_for_an_event_names_it(stage):
 
 def test_a_scheduled_execution_has_its_time_also_when_it_is_paused(stage):
     stage.start(CHAIN, delay_ms=1000)
-    begins = causes.Scheduled(stage.now_ms + 1000)
+    begins = execution_causes.Scheduled(stage.now_ms + 1000)
     assert begins == whole(stage) == cause(stage, "first")
     assert causes.Parents(("first",)) == cause(stage, "second")
-    assert f"The execution begins at {causes.moment(begins.due_ms)}." == str(begins)
+    assert f"The execution begins at {wording.moment(begins.due_ms)}." == str(begins)
     stage.call("pause", stage.now_ms, "x1", "")
-    assert causes.PutAside("paused") == whole(stage) == cause(stage, "first")
+    assert execution_causes.PutAside("paused") == whole(stage) == cause(stage, "first")
 
 
 def test_a_plan_that_is_gone_is_the_cause(stage):
     stage.start()
     stage.client.delete(stage.keys.plan(ONE.hash))
     found = explain(stage.store, "x1")
-    assert (causes.PlanMissing(ONE.hash), {}) == (found.cause, found.nodes)
+    assert (execution_causes.PlanMissing(ONE.hash), {}) == (found.cause, found.nodes)
     assert f"Plan {ONE.hash} is not in the store" in str(found)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fakeredis
 import pytest
 
-from spane.control import causes
+from spane.control import causes, execution_causes
 from spane.control.dead_letters import DeadLetters
 from spane.control.explaining import explain
 from spane.control.reading import nodes
@@ -172,7 +172,7 @@ def test_what_was_to_be_tried_again_is_put_aside_by_a_failure(stage):
     one, two = stage.fetch()
     stage.retry(two)
     stage.fail(one)
-    assert causes.PutAside("failed", "", "one", "retry", "x1") == cause(stage, "two")
+    assert execution_causes.PutAside("failed", "", "one", "retry", "x1") == cause(stage, "two")
 
 
 def test_looking_at_a_failure_writes_nothing(stage):

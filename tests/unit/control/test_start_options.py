@@ -11,8 +11,8 @@ from spane import Engine, InputError, Workflow, node, workflow
 from spane.control.options import StartOptions
 from spane.control.starting import Starter
 from spane.errors import UnknownExecution
+from spane.model.expressions import Output
 from spane.model.outcome import Failed, NodeError
-from spane.model.plan import Output
 from spane.model.state import ExecutionState
 from spane.runtime.claim import Claim
 from spane.runtime.inheritance import Inheritance

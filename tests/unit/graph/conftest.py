@@ -12,8 +12,8 @@ import pytest
 
 from spane.errors import Fault
 from spane.model.draft import Call, Draft
+from spane.model.expressions import Constant, Fields, Input, Items, Output
 from spane.model.node_type import MISSING, Location, NodeOptions, NodeType, Parameter, ParameterKind
-from spane.model.plan import Constant, Fields, Input, Items, Output
 
 _KINDS = {
     inspect.Parameter.VAR_POSITIONAL: ParameterKind.VARIADIC,

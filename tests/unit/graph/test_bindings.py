@@ -9,8 +9,8 @@ import pytest
 from pydantic import BaseModel, Field
 
 from spane import graph
+from spane.model.expressions import Input, Output
 from spane.model.node_type import Parameter, ParameterKind
-from spane.model.plan import Input, Output
 
 
 class Item(BaseModel):

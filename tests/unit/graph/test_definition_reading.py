@@ -11,7 +11,8 @@ from pydantic import BaseModel
 
 from spane import graph
 from spane.graph import definition
-from spane.model.plan import Constant, Fields, Input, Output, RetryPolicy
+from spane.model.expressions import Constant, Fields, Input, Output
+from spane.model.rules import RetryPolicy
 
 ORDERS = {
     "id": "orders",

@@ -15,8 +15,9 @@ from pydantic import BaseModel
 from spane import graph
 from spane.graph import definition
 from spane.model.draft import Call, Draft
+from spane.model.expressions import Constant, Fields, Input, Items, Output
 from spane.model.node_type import NodeOptions, NodeType, Parameter, ParameterKind
-from spane.model.plan import Constant, Fields, Input, Items, Output, RetryPolicy
+from spane.model.rules import RetryPolicy
 
 
 class Order(BaseModel):

@@ -7,7 +7,7 @@ import pytest
 from spane import Workflow, node, workflow
 from spane.authoring import registry
 from spane.errors import DefinitionError
-from spane.model.plan import Input, Output
+from spane.model.expressions import Input, Output
 
 
 @pytest.fixture(autouse=True)

@@ -8,8 +8,8 @@ import pytest
 
 from spane import node, repeat_until, workflow
 from spane.graph import draw
+from spane.model.expressions import Input, Output
 from spane.model.node_type import Parameter
-from spane.model.plan import Input, Output
 
 SVG = "{http://www.w3.org/2000/svg}"
 

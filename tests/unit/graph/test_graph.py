@@ -5,7 +5,7 @@ from __future__ import annotations
 import networkx as nx
 
 from spane import graph
-from spane.model.plan import Input, Output
+from spane.model.expressions import Input, Output
 
 
 def step(value: int, other: int = 0) -> int:

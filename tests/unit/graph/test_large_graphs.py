@@ -8,7 +8,8 @@ import pytest
 
 from spane import graph
 from spane.graph import definition, draw
-from spane.model.plan import Output, Plan, PlanNode
+from spane.model.expressions import Output
+from spane.model.plan import Plan, PlanNode
 from spane.runtime import layout
 
 MANY = 10_000

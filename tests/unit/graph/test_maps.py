@@ -9,7 +9,8 @@ import pytest
 from spane.graph import check, draw, lower
 from spane.graph.definition import read, write
 from spane.model import items
-from spane.model.plan import Each, Output
+from spane.model.expressions import Output
+from spane.model.rules import Each
 from spane.runtime.layout import fields_of
 
 

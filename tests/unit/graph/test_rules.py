@@ -6,7 +6,7 @@ import pytest
 
 from spane import graph
 from spane.model.node_type import NodeOptions
-from spane.model.plan import RetryPolicy
+from spane.model.rules import RetryPolicy
 
 
 def load() -> int:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, PlainSerializer
 from spane import graph
 from spane.errors import DefinitionError
 from spane.graph.annotations import render
-from spane.model.plan import Input, Output
+from spane.model.expressions import Input, Output
 
 
 def load(folder: str = "here") -> int:

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 import pytest
 import redis
 
+from spane.model.expressions import Input, Output
 from spane.model.outcome import Succeeded
-from spane.model.plan import Input, Output, Plan, PlanInput, PlanNode
+from spane.model.plan import Plan, PlanInput, PlanNode
 from spane.runtime.keys import Keys
 from spane.runtime.pump import Pump
 from spane.runtime.store import Start, Store

@@ -8,7 +8,7 @@ import pytest
 
 from spane import RetryLater
 from spane.errors import RateLimited
-from spane.model.plan import RetryPolicy
+from spane.model.rules import RetryPolicy
 from spane.runtime.retry import classify, wait_ms
 
 

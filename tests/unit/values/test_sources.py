@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from spane.errors import ValueMismatch
 from spane.model.codec import compile_source, dump, evaluate
-from spane.model.plan import Constant, Fields, Input, Items, Output
+from spane.model.expressions import Constant, Fields, Input, Items, Output
 
 OUTPUTS = {"load": b'{"items":[{"price":1.50},{"price":2}],"odd key":null}', "text": b'"x"', "broken": b"{"}
 INPUTS = b'{"order_id":7,"where":{"city":"Oslo"},"nothing":null}'
