@@ -93,10 +93,12 @@ def _view(node: str, states: Mapping[str, str], error: NodeError | None, left: N
     text = states.get(node)
     if text is None:
         return NodeView(node, NodeState.CANCELLED if left is NodeState.CANCELLED else NodeState.WAITING)
-    letter, _, failures, crashes, since, flag = text.split("|")
+    letter, token, failures, crashes, since, flag = text.split("|")
     counts = states.get(f"@m:{node}")
     # While its items run, so does a map, though it holds no worker of its own.
     state = NodeState.RUNNING if letter == "A" and counts is not None else NODE_STATE_OF[letter]
+    if letter == "Q" and token:  # of the worker that it did not fit: it waits for one with other code
+        state = NodeState.PARKED
     # Of its tries that failed, one more has begun.
     attempt = int(failures) + (letter in "RDSC" or state is NodeState.RUNNING)
     total, _, done, *_ = (int(count) for count in counts.split("|")) if counts is not None else (None, None, None)

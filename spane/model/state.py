@@ -64,7 +64,7 @@ _LETTERS = {
     NodeState.CANCELLED: "C",
 }
 
-#: A parked node has A while it awaits something that will rouse it, L while it waits for a limit,
+#: A parked node has A while it awaits something that will rouse it, L while it waits for a limit, Q where no worker fits,
 #: and P where its execution was paused or failed.
 NODE_STATE_OF = {letter: state for state, letter in _LETTERS.items()} | dict.fromkeys("AL", NodeState.PARKED)
 

@@ -71,3 +71,13 @@ def test_one_that_was_healed_is_told_to_its_new_end(stage):
     assert EventKind.DEAD_LETTER_RETRIED == kinds(stage)[-1]
     stage.commit(stage.fetch()[0])
     assert EventKind.EXECUTION_COMPLETED == kinds(stage)[-1]
+
+
+def test_a_node_that_no_worker_fitted_is_parked_until_one_takes_it(stage):
+    stage.start(ONE)
+    (claim,) = stage.fetch()
+    stage.commit(claim, "u", b"work.1", extra="why", spends=0)
+    view = reading.nodes(stage.store, "x1")["only"]
+    assert ("parked", 0) == (view.state, view.attempt)
+    stage.fetch("w2", queues="default@work.1")
+    assert "running" == reading.nodes(stage.store, "x1")["only"].state
