@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from spane import Engine
+from spane import Engine, Execution
 from spane.authoring import registry
 from spane.settings import Settings
 from tests.flows import app
@@ -27,6 +27,11 @@ _WITHIN_S = 20.0
 #: Short enough that a takeover is quick, long enough for a machine that is busy.
 PACE = {"lease_s": 1.5, "renew_s": 0.3, "sweep_s": 0.1}
 SIZES = {"max_value_bytes": 12 * 1024 * 1024}
+
+
+def without_code(engine: Engine, execution: Execution[Any]) -> Execution[Any]:
+    """Return the handle that a process has which does not know the execution's workflow."""
+    return Execution(engine.store, engine._waiter, registry.Registry(), execution.id)
 
 
 def until(what: str, happened: Callable[[], Any], within_s: float = _WITHIN_S) -> Any:

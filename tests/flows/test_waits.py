@@ -10,7 +10,7 @@ from spane import DefinitionError, ExecutionFailed, InputError, SpaneError, Work
 from spane.errors import DeadlineExceeded, IllegalTransition, SignalRefused, UnknownEvent, UnknownExecution
 from spane.runtime import stream
 from tests.flows import waits
-from tests.flows.conftest import until
+from tests.flows.conftest import until, without_code
 from tests.invariants import assert_holds
 
 
@@ -237,7 +237,7 @@ def test_a_replay_waits_for_an_event_of_its_own(place):
 
 def test_data_that_is_not_of_the_type_fails_the_wait_by_the_name_of_its_event(place):
     execution = place.start(waits.approving, {"order": 6})
-    execution.workflow = None  # A process that does not know the workflow's code can only send.
+    execution = without_code(place.engine, execution)  # A process that does not know its code can only send.
     waiting(execution, "approved")
     assert True is execution.signal("approved", {"by": 3})
     assert "failed" == execution.wait(timeout_s=20)
