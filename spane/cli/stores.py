@@ -45,9 +45,9 @@ class Opened:
         return self.engine.work(threads)
 
     @property
-    def folder(self) -> str:
-        """The folder of an embedded store, as it was written."""
-        return str(self.engine.settings.embedded_path)
+    def folder(self) -> str | None:
+        """The folder of an embedded store, as it was written; None for another store."""
+        return str(self.engine.settings.embedded_path) if self.kind == "embedded" else None
 
     @property
     def alone(self) -> bool:
@@ -67,6 +67,10 @@ class Opened:
         metadata = json.loads(self.engine.store.fields(execution_id, "@meta")[0] or "{}")
         target = metadata.get(TARGET)
         return target if isinstance(target, str) else None
+
+    def target_or_name(self, execution_id: str) -> str:
+        """Return the `FILE:WORKFLOW` of an execution, with the word `FILE` where nobody noted it."""
+        return self.target(execution_id) or f"FILE:{self.runs(execution_id)}"
 
     def used_before(self, workflow: Workflow[..., Any], key: str | None) -> str | None:
         """Return the execution that a start key belongs to already."""
