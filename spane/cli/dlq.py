@@ -71,10 +71,13 @@ def retry(
     ids: _Letters = None, every: _Every = False, store: steering.Store = None, as_json: steering.Json = False
 ) -> None:
     """Run dead letters again, with all their attempts: their executions go on, and may complete."""
-    with steering.engine_on(store) as engine:
-        named = _named(engine, ids, every=every, verb="retry")
-        answers = dict(zip(named, engine.dead_letters.retry_many(named), strict=True))
-    steering.conclude(answers, "runs again", "", as_json=as_json)
+    with steering.store_on(store) as opened:
+        letters = opened.engine.dead_letters
+        named = _named(opened.engine, ids, every=every, verb="retry")
+        answers = dict(zip(named, letters.retry_many(named), strict=True))
+        again = [letter.partition(":")[0] for letter, refused in answers.items() if refused is None]
+        hint = steering.idle(opened, again, store=store)
+    steering.conclude(answers, "runs again", "", as_json=as_json, hint=hint)
 
 
 @dlq.command()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,6 +13,7 @@ from spane.cli import exits
 from spane.errors import SpaneError
 
 if TYPE_CHECKING:
+    from spane.cli.stores import Opened
     from spane.engine import Engine
 
 Store = Annotated[
@@ -31,6 +32,9 @@ Status = Annotated[
     list[str] | None, typer.Option("--status", metavar="STATUS", help="Only those that stand so; may be repeated.")
 ]
 Tenant = Annotated[str | None, typer.Option("--tenant", metavar="TENANT", help="Only those of this tenant.")]
+
+#: Of executions that nothing runs yet, so many are told with the command that does.
+_MOST_FOLLOWED = 5
 
 
 def _moment(text: str) -> datetime:
@@ -54,12 +58,39 @@ Before = Annotated[
 
 
 @contextmanager
-def engine_on(store: str | None) -> Iterator[Engine]:
-    """Open the engine of a store; nothing is run by it."""
+def store_on(store: str | None) -> Iterator[Opened]:
+    """Open a store; nothing is run on it."""
     from spane.cli import stores
 
     with stores.opened(store, stores.settings_for(store)) as opened:
+        yield opened
+
+
+@contextmanager
+def engine_on(store: str | None) -> Iterator[Engine]:
+    """Open the engine of a store; nothing is run by it."""
+    with store_on(store) as opened:
         yield opened.engine
+
+
+def idle(opened: Opened, executions: Iterable[str], *, store: str | None, target: str | None = None) -> str:
+    """Return that nothing runs these executions yet and what does; nothing where workers are there, or may be.
+
+    On Redis workers come and go by themselves; an embedded store has those that a command starts for as long as it lasts.
+    """
+    from spane.cli import commands
+
+    if opened.kind != "embedded" or opened.workers():
+        return ""
+    asked = list(dict.fromkeys(opened.outermost(execution) for execution in executions))
+    told = [commands.follow(target or opened.target_or_name(one), one, store=store) for one in asked[:_MOST_FOLLOWED]]
+    if len(asked) > _MOST_FOLLOWED:
+        told.append(f"... and {len(asked) - _MOST_FOLLOWED} more.")
+    return (
+        "\n".join(["Nothing runs them yet:", *told])
+        if told[1:]
+        else "".join(f"Nothing runs it yet: {one}" for one in told)
+    )
 
 
 def named(ids: Sequence[str] | None, which: Mapping[str, Any]) -> Sequence[str] | None:
@@ -89,10 +120,10 @@ def chosen(
     return {name: value for name, value in given.items() if value is not None}
 
 
-def conclude(results: Mapping[str, Any], said: str, field: str, *, as_json: bool) -> None:
+def conclude(results: Mapping[str, Any], said: str, field: str, *, as_json: bool, hint: str = "") -> None:
     """Print what became of each, and exit with the code of the first that was refused.
 
-    `said` is what is told of one that was done, with its result; `field` is the result's name in JSON.
+    `said` is what is told of one that was done, with its result; `field` is the result's name in JSON. `hint` is for people, on stderr.
     """
     from spane.cli import reporting
 
@@ -112,5 +143,7 @@ def conclude(results: Mapping[str, Any], said: str, field: str, *, as_json: bool
             exits.complain(str(result))
         elif not as_json:
             typer.echo(f"{each} {said.format(result)}".rstrip())
+    if hint and not as_json:
+        reporting.say(hint)
     for error in refused.values():
         raise typer.Exit(exits.code_of(error) if isinstance(error, SpaneError) else exits.Exit.USAGE)

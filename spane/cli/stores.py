@@ -72,6 +72,18 @@ class Opened:
         """Return the `FILE:WORKFLOW` of an execution, with the word `FILE` where nobody noted it."""
         return self.target(execution_id) or f"FILE:{self.runs(execution_id)}"
 
+    def outermost(self, execution_id: str) -> str:
+        """Return the execution that a child execution is a part of, through all that run each other; itself where nothing runs it."""
+        while up := self.engine.store.fields(execution_id, "@up")[0]:
+            execution_id = up.partition("|")[0]
+        return execution_id
+
+    def workers(self) -> bool:
+        """Tell whether anybody works on the store."""
+        from spane.runtime.looking import workers
+
+        return bool(workers(self.engine.store))
+
     def used_before(self, workflow: Workflow[..., Any], key: str | None) -> str | None:
         """Return the execution that a start key belongs to already."""
         if key is None:

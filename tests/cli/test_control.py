@@ -64,6 +64,14 @@ def spane(request, run, folder):
 
 
 @pytest.fixture
+def to_run(request):
+    """What an embedded store is told about an execution that goes on: nobody works there by himself."""
+    if request.node.callspec.params["spane"] == "redis":
+        return lambda execution, target: ""
+    return lambda execution, target: f"Nothing runs it yet: spane run {target} --follow {execution}\n"
+
+
+@pytest.fixture
 def failed(spane):
     """The id of an execution that failed."""
     code, out, _ = spane("run", "flows.py", "n=1", "--json")
@@ -71,7 +79,7 @@ def failed(spane):
     return json.loads(out)["execution"]
 
 
-def test_a_dead_letter_is_listed_shown_retried_and_its_execution_completes(spane, failed, folder):
+def test_a_dead_letter_is_listed_shown_retried_and_its_execution_completes(spane, failed, folder, to_run):
     letter = f"{failed}:risky"
     _, out, _ = spane("dlq", "ls")
     assert [letter, "adding", "failed"] == out.splitlines()[1].split()[:3]
@@ -82,7 +90,7 @@ def test_a_dead_letter_is_listed_shown_retried_and_its_execution_completes(spane
     assert "ValueError: not mended yet" in shown
     assert fields == json.loads(spane("dlq", "show", letter, "--json")[1])
     (folder / "mended").touch()
-    assert (0, f"{letter} runs again\n", "") == spane("dlq", "retry", letter)
+    assert (0, f"{letter} runs again\n", to_run(failed, "flows.py:adding")) == spane("dlq", "retry", letter)
     code, out, told = spane("run", "flows.py", "--follow", failed)
     assert (0, "2\n") == (code, out), told
     code, out, told = spane("dlq", "retry", letter, "--json")
@@ -127,7 +135,14 @@ def test_an_execution_is_shown_with_its_nodes(spane, failed):
     assert "Execution 'nobody' is not known here" in told
 
 
-def test_children_are_shown_with_their_execution_and_listed_with_their_parent(spane, folder):
+def test_one_that_is_resumed_is_told_with_what_runs_it(spane, failed, to_run):
+    spane("dlq", "retry", "--all")
+    spane("pause", failed)
+    assert (0, f"{failed} resumed; it is running\n", to_run(failed, "flows.py:adding")) == spane("resume", failed)
+    spane("cancel", failed)
+
+
+def test_children_are_shown_with_their_execution_and_listed_with_their_parent(spane, folder, to_run):
     (folder / "flows.py").write_text(
         f"{FLOWS}\n\n@workflow\ndef around(n: int) -> int:\n    return adding(prepared(n))\n"
     )
@@ -137,16 +152,22 @@ def test_children_are_shown_with_their_execution_and_listed_with_their_parent(sp
     assert ("adding", "adding", "failed") == (child["node"], child["workflow"], child["status"])
     assert child["execution"] in spane("show", execution)[1]
     assert f"parent: {execution}" in spane("show", child["execution"])[1]
+    # What runs a child is the command that runs its parent.
+    retried = spane("dlq", "retry", f"{child['execution']}:risky")
+    assert to_run(execution, "flows.py:around") == retried[2]
     listed = {one["execution"]: one["parent"] for one in json.loads(spane("ls", "--all", "--json")[1])["executions"]}
     assert {execution: None, child["execution"]: execution} == listed
 
 
-def test_an_execution_that_waits_is_explained(spane, failed):
+def test_an_execution_that_waits_is_explained(spane, failed, to_run):
     code, out, _ = spane("explain", failed)
     assert 0 == code
     assert f"{failed} of adding is failed." == out.splitlines()[0]
     assert "risky dead_letter It failed after 1 attempt with ValueError: not mended yet." in " ".join(out.split())
     spane("dlq", "retry", f"{failed}:risky")
+    command = to_run(failed, "flows.py:adding").rpartition(": ")[2].rstrip()
+    who = f"run it: {command}" if command else "start one that does."
+    assert f"No worker serves queue 'default': {who}\n" in spane("explain", failed)[1]
     spane("pause", failed, "--reason", "lunch")
     told = json.loads(spane("explain", failed, "--json")[1])
     assert ("paused", "lunch") == (told["status"], told["cause"]["reason"])
@@ -257,7 +278,7 @@ if __name__ == "__main__":
 """
 
 
-def test_a_signal_reaches_the_node_that_waits_for_it(spane, folder, request):
+def test_a_signal_reaches_the_node_that_waits_for_it(spane, folder, request, to_run):
     (folder / "asking.py").write_text(ASKING)
     on_redis = request.node.callspec.params["spane"] == "redis"
     env = environment(**({"SPANE_REDIS_URL": request.getfixturevalue("redis_url")} if on_redis else {}))
@@ -272,7 +293,7 @@ def test_a_signal_reaches_the_node_that_waits_for_it(spane, folder, request):
     code, _, told = spane("signal", execution, "said", "5", "--target", "flows.py")
     assert (2, True) == (code, f"--target flows.py is not the workflow of execution '{execution}'" in told), told
     kept = "said is kept for whoever will wait for it\n"
-    assert (0, kept, "") == spane("signal", execution, "said", "hello", "--key", "one")
+    assert (0, kept, to_run(execution, "FILE:asking")) == spane("signal", execution, "said", "hello", "--key", "one")
     again = json.loads(spane("signal", execution, "said", "hello", "--key", "one", "--json")[1])
     assert {"execution": execution, "event": "said", "taken": False} == again
     code, out, told = spane("run", "asking.py", "--follow", execution)
