@@ -31,4 +31,6 @@ def explain(
     if opened.kind == "embedded":
         # Nobody leaves a worker running there: what works on the store is the command that watches an execution.
         whys = {name: why.replace("start one that does.", f"run it: {follow}") for name, why in whys.items()}
-    tables.show(("NODE", "CAUSE", "WHY"), ((name, one.kind, whys[name]) for name, one in explanation.nodes.items()))
+    tables.show(
+        ("NODE", "CAUSE", "WHY"), ((name, one.kind, whys[name]) for name, one in explanation.nodes.items()), whole=True
+    )
