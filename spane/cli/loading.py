@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 _HERE = str(Path(__file__).parents[1]) + "/"
 
 
-def workflow(target: str, verb: str) -> Workflow[..., Any]:
-    """Return the workflow that `FILE[:WORKFLOW]` names; `verb` is for the message that says what to write."""
+def workflow(target: str, written_after: str) -> Workflow[..., Any]:
+    """Return the workflow that `FILE[:WORKFLOW]` names; what it is `written_after` is for the message that says what to write."""
     source, name = split(target)
-    return choose(module(source), source, name, verb)
+    return choose(module(source), source, name, written_after)
 
 
 def split(target: str) -> tuple[str, str | None]:
@@ -43,7 +43,7 @@ def workflows(loaded: ModuleType) -> dict[str, Workflow[..., Any]]:
     return own or found
 
 
-def choose(loaded: ModuleType, source: str, name: str | None, verb: str) -> Workflow[..., Any]:
+def choose(loaded: ModuleType, source: str, name: str | None, written_after: str) -> Workflow[..., Any]:
     """Return the module's workflow of that name, or its only one."""
     from spane.authoring.node import Node
     from spane.authoring.workflow import Workflow
@@ -68,7 +68,7 @@ def choose(loaded: ModuleType, source: str, name: str | None, verb: str) -> Work
         raise _fault(
             source,
             "several-workflows",
-            f"{source} has {len(there)} workflows: {listed}. Say which: spane {verb} {source}:{next(iter(there))}",
+            f"{source} has {len(there)} workflows: {listed}. Say which: {written_after} {source}:{next(iter(there))}",
         )
     return next(iter(there.values()))
 

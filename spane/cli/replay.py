@@ -44,10 +44,12 @@ def replay(
 
     with steering.store_on(store) as opened:
         execution = opened.engine.get(execution_id)
+        workflow = steering.workflow_of(opened, execution_id, target) if target else None
         target = target or opened.target(execution_id)
         changed = None
         if values or document is not None:
-            workflow = loading.workflow(target, "replay") if target else execution.workflow
+            if workflow is None:
+                workflow = loading.workflow(target, "--target") if target else execution.workflow
             if workflow is None:
                 raise typer.BadParameter(
                     "Say by --target FILE:WORKFLOW where the workflow stands that the inputs are for."

@@ -140,7 +140,7 @@ def opened(store: str | None, settings: Settings) -> Iterator[Opened]:
 
     if store == "memory":
         engine, kind = Engine.in_memory(settings=settings), "memory"
-    elif store == "embedded" or (store is None and not settings.redis_named):
+    elif is_embedded(store, settings):
         engine, kind = Engine.embedded(settings.embedded_path, settings=settings), "embedded"
     else:
         engine, kind = Engine(settings=settings), "redis"
@@ -148,6 +148,11 @@ def opened(store: str | None, settings: Settings) -> Iterator[Opened]:
         yield Opened(engine, kind)  # type: ignore[arg-type]
     finally:
         engine.close()
+
+
+def is_embedded(store: str | None, settings: Settings) -> bool:
+    """Tell whether a verb's store is the embedded one."""
+    return store == "embedded" or (store is None and not settings.redis_named)
 
 
 def settings_for(store: str | None) -> Settings:

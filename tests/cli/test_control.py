@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -10,6 +11,7 @@ from datetime import UTC, datetime
 import pytest
 
 from spane import Engine, node, workflow
+from spane.cli.tables import Moment
 from tests.cli.conftest import ROOT, environment
 
 
@@ -196,6 +198,29 @@ def test_a_breaker_is_listed_and_reset(spane, folder):
     assert "Circuit breaker 'nobody' is not known here" in told
 
 
+def test_one_that_failed_refuses_controls_and_says_what_lets_it_go_on(spane, failed):
+    code, _, told = spane("pause", failed)
+    assert 2 == code
+    assert (
+        "it is failed. A failed execution refuses controls: retry its dead letter (`spane explain ID` names it)" in told
+    )
+    _, _, told = spane("run", "flows.py", "--follow", failed)
+    assert told.endswith(f"Once the fault is mended, let the execution go on: spane dlq retry {failed}:risky\n")
+    spane("dlq", "discard", "--all")
+    assert "spane dlq retry" not in spane("run", "flows.py", "--follow", failed)[2]
+
+
+def test_a_target_of_another_workflow_is_refused(spane, failed, folder):
+    (folder / "asking.py").write_text(ASKING + "\n\n@workflow\ndef telling(n: int) -> str:\n    return told(n)\n")
+    code, _, told = spane("replay", failed, "n=2", "--target", "asking.py")
+    assert (2, True) == (code, "2 workflows: asking, telling. Say which: --target asking.py:asking" in told), told
+    for values in ([], ["n=2"]):
+        code, _, told = spane("replay", failed, *values, "--target", "asking.py:telling")
+        assert 2 == code
+        assert f"is workflow 'telling', and execution '{failed}' is one of 'adding'" in " ".join(told.split())
+    assert [failed] == [one["execution"] for one in json.loads(spane("ls", "--all", "--json")[1])["executions"]]
+
+
 def test_one_that_goes_on_is_paused_resumed_and_cancelled(spane, failed):
     spane("dlq", "retry", f"{failed}:risky")
     assert (0, f"{failed} paused; attempts that may still end: 0\n", "") == spane("pause", failed, "--reason", "lunch")
@@ -250,6 +275,7 @@ def test_a_replay_keeps_results_and_takes_other_inputs(spane, failed, folder):
 
 def test_stats_count(spane, failed):
     assert "dead letters: 1" in spane("stats")[1]
+    assert "workers: 0" in spane("stats")[1]
     spane("dlq", "retry", "--all")
     stats = json.loads(spane("stats", "--json")[1])
     assert (1, 0, {"default": {"5": 1}}) == (stats["executions"], stats["dead_letters"], stats["queues"])
@@ -291,7 +317,10 @@ def test_a_signal_reaches_the_node_that_waits_for_it(spane, folder, request, to_
     assert (2, True) == (code, "data: expected a valid string, got 5" in told), told
     (folder / "flows.py").write_text(FLOWS)
     code, _, told = spane("signal", execution, "said", "5", "--target", "flows.py")
-    assert (2, True) == (code, f"--target flows.py is not the workflow of execution '{execution}'" in told), told
+    assert (2, True) == (
+        code,
+        f"workflow 'adding', and execution '{execution}' is one of 'asking'" in " ".join(told.split()),
+    ), told
     kept = "said is kept for whoever will wait for it\n"
     assert (0, kept, to_run(execution, "FILE:asking")) == spane("signal", execution, "said", "hello", "--key", "one")
     again = json.loads(spane("signal", execution, "said", "hello", "--key", "one", "--json")[1])
@@ -307,14 +336,60 @@ def test_executions_are_chosen_by_the_time_of_their_start(spane, failed):
     assert failed in spane("ls", "--status", "failed", "--started-before", "2100-01-01T00:00+02:00")[1]
     assert (0, "", "There are no such executions.\n") == spane("ls", "--all", "--started-after", "2100-01-01")
     code, out, told = spane("cancel", "--started-after", "2100-01-01")
-    assert (0, "", "Nothing is meant by that, so nothing was done.\n") == (code, out, told)
+    assert (0, "", "No execution fits these options.\n") == (code, out, told)
     code, _, told = spane("cancel", "--started-after", "yesterday")
     assert (2, True) == (code, "'yesterday' is no time. Write 2026-07-31T18:00" in told)
 
 
-def test_a_list_of_nothing_says_so(spane):
+def test_a_list_of_nothing_says_so(spane, failed):
+    spane("dlq", "discard", "--all")
     assert (0, "", "There are none that have not ended; --all lists others.\n") == spane("ls")
     assert (0, "", "There are no dead letters.\n") == spane("dlq", "ls")
+
+
+def test_where_nothing_was_run_nothing_is_made_and_that_is_said(run, folder):
+    said = f"There is no store in {folder / '.spane'}; nothing was run here yet.\n"
+    for verb in (["ls"], ["stats"], ["dlq", "ls"], ["breakers", "ls"]):
+        done = run(*verb)
+        assert (0, True) == (done.returncode, done.stderr.startswith(said)), done.stderr
+    assert {"executions": []} == json.loads(run("ls", "--json").stdout)
+    for verb in (["show", "an-id"], ["explain", "an-id"], ["dlq", "show", "an-id:node"], ["cancel", "an-id"]):
+        done = run(*verb)
+        assert (2, "", f"spane: {said}") == (done.returncode, done.stdout, done.stderr)
+    assert not (folder / ".spane").exists()
+    done = run("ls", "--store", "memory")
+    assert (2, True) == (done.returncode, "--store memory is kept in the process of one" in done.stderr)
+
+
+def test_all_dead_letters_but_those_that_can_never_be_retried_run_again(spane, failed):
+    code, out, _ = spane("run", "shop.py:mixed", "why=no", "--json")
+    passed = json.loads(out)["execution"]
+    code, out, told = spane("dlq", "retry", "--all")
+    assert (0, f"{failed}:risky runs again\n") == (code, out)
+    assert "1 dead letter passed over that can never be retried; `spane explain`" in told
+    code, _, told = spane("dlq", "retry", f"{passed}:sulk")
+    assert (2, True) == (code, "went on without it" in told)
+    spane("cancel", failed)
+
+
+def test_tables_fit_a_terminal(run, on_terminal, folder):
+    (folder / "flows.py").write_text(FLOWS.replace("not mended yet", "not mended yet, and that for long" * 4))
+    failed = json.loads(run("run", "flows.py", "n=1", "--json").stdout)["execution"]
+    lines = on_terminal("ls", "--all", COLUMNS="80")[1].splitlines()
+    assert ["EXECUTION", "WORKFLOW", "STATUS", "STARTED", "ENDED"] == lines[0].split()
+    assert re.fullmatch(rf"{failed}  adding    failed  \d\d:\d\d:\d\dZ  \d\d:\d\d:\d\dZ", lines[1])
+    lines = on_terminal("dlq", "ls", COLUMNS="80")[1].splitlines()
+    assert re.match(rf"{failed}:risky  adding +failed", lines[2])
+    assert re.fullmatch(r"  ValueError: not mended yet, and.*…", lines[3])
+    assert 80 == len(lines[3]) == max(map(len, lines))
+    assert re.search(r"ERROR\n.* ValueError: (not mended yet, and that for long){4}\n", run("dlq", "ls").stdout)
+
+
+def test_times_are_as_short_as_their_day_allows():
+    now = datetime.now(UTC)
+    before = now.replace(year=now.year - 1, day=1)
+    assert ("", "") == (Moment.of(None), Moment.of(None).short)
+    assert f"{before:%Y-%m-%d}" == Moment.of(int(before.timestamp() * 1000)).short
 
 
 def test_inputs_of_a_replay_need_to_know_the_workflow(run, folder, redis_url):
