@@ -6,13 +6,13 @@ twice. Only the standard library reads the files; unreadable ones are reported, 
 
 Run it here, on the embedded store in `.spane/` (a run that was killed goes on at the next start):
 
-    spane run examples/census.py:census path=src
+    spane run examples/census.py:census path=.
 
 Run it on Redis, with any number of workers on machines that see the same files:
 
     export SPANE_REDIS_URL=redis://localhost:6379/0
     dramatiq spane.worker examples.census
-    spane run examples/census.py:census path=$PWD/src
+    spane run examples/census.py:census path=$PWD
 
 The result is a table; a chart is written to `chart` (default: census.svg in the working folder).
 """
@@ -34,7 +34,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from spane import Context, Unrecoverable, current, node, workflow
+from spane import Context, Engine, Unrecoverable, current, node, workflow
 
 IGNORED = {"__pycache__", "node_modules", "vendor", "venv", "site-packages", "build", "dist", "target"}
 PARSED_BYTES = 2_000_000  # a larger text is generated or data: it is weighed, not read
@@ -412,3 +412,8 @@ def census(path: str, chart: str = "census.svg") -> str:
     """Walk once, count five times side by side, join."""
     tree = walk(path)
     return report(tree, lines(tree), symbols(tree), imports(tree), sizes(tree), duplicates(tree), chart)
+
+
+if __name__ == "__main__":
+    with Engine.embedded() as engine, engine.work():
+        print(engine.start(census, {"path": str(Path(__file__).parents[1])}).result(timeout_s=300))

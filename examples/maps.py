@@ -22,7 +22,7 @@ import hashlib
 
 from pydantic import BaseModel
 
-from spane import Context, NodeError, Retry, Skip, current, node, workflow
+from spane import Context, Engine, NodeError, Retry, Skip, current, node, workflow
 
 
 class Book(BaseModel):
@@ -95,3 +95,9 @@ def total(sizes: list[int]) -> int:
 def thumbnails(count: int = 100) -> int:
     """The second map takes the list that the first one gives; no more than eight uploads stand open at a time."""
     return total(upload.map(shrink.map(pictures(count)), max_in_flight=8))
+
+
+if __name__ == "__main__":
+    with Engine.embedded() as engine, engine.work():
+        print(engine.start(appraise, {"shelf": "A"}).result(timeout_s=30))
+        print(engine.start(thumbnails).result(timeout_s=30))

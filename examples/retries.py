@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from spane import Context, Retry, RetryLater, Unrecoverable, current, node, use, workflow
+from spane import Context, Engine, ExecutionFailed, Retry, RetryLater, Unrecoverable, current, node, use, workflow
 
 
 class Courier:
@@ -84,3 +84,12 @@ def lose(parcel: str) -> str:
 @workflow
 def hopeless(parcel: str) -> str:
     return lose(parcel)
+
+
+if __name__ == "__main__":
+    with Engine.embedded() as engine, engine.work():
+        print(engine.start(shipment, {"parcel": "A-17"}).result(timeout_s=30))
+        try:
+            engine.start(hopeless, {"parcel": "A-17"}).result(timeout_s=30)
+        except ExecutionFailed as error:
+            print(error)

@@ -140,13 +140,17 @@ class UnknownExecution(ExecutionError):
     def __init__(self, execution: str) -> None:
         super().__init__(
             f"Execution {execution!r} is not known here: it was never started on this store, or it ended longer ago "
-            "than the retention keeps it. Check the id, the Redis URL and SPANE_RETENTION_S.",
+            "than the retention keeps it. Check the id, the store (which Redis, or the folder of which embedded one) and "
+            "SPANE_RETENTION_S.",
             execution=execution,
         )
 
 
 class IllegalTransition(ExecutionError):
     """The verb does not apply now; `verb` and `status` are attributes."""
+
+    verb: str
+    status: str
 
     def __init__(self, execution: str, verb: str, status: str) -> None:
         super().__init__(
@@ -164,6 +168,8 @@ def _advice(verb: str, status: str) -> str:
         return "Resume or cancel it."
     if verb == "resume" and status in ("running", "scheduled"):
         return "Only a paused execution is resumed."
+    if status == "failed" and not verb.startswith("retry"):
+        return "A failed execution refuses controls: retry its dead letter (`spane explain ID` names it), or replay it."
     return "A finished execution refuses controls; replay it, or start it again."
 
 

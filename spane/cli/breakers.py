@@ -23,7 +23,7 @@ def ls(store: steering.Store = None, as_json: steering.Json = False) -> None:
 
     from spane.cli import reporting, tables
 
-    with steering.engine_on(store) as engine:
+    with steering.engine_on(store, lists=True) as engine:
         found = engine.breakers.list()
     if as_json:
         reporting.print_document({"breakers": [dataclasses.asdict(one) for one in found]}, line=False)

@@ -62,12 +62,11 @@ class _Report:
         from spane.model.urls import masked
         from spane.runtime.suitability import examine
 
-        embedded = store == "embedded" or (store is None and not settings.redis_named)
         name = (
             store
             if store == "memory"
             else f"embedded in {settings.embedded_path}"
-            if embedded
+            if stores.is_embedded(store, settings)
             else masked(settings.redis_url)
         )
         faults: list[Fault] = []
@@ -89,7 +88,9 @@ class _Report:
         try:
             loaded = loading.module(source)
             found = (
-                [loading.choose(loaded, source, name, "check")] if name else list(loading.workflows(loaded).values())
+                [loading.choose(loaded, source, name, "spane check")]
+                if name
+                else list(loading.workflows(loaded).values())
             )
         except SpaneError as error:
             self._add("file", target, list(_faults_of(error)), [])

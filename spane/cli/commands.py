@@ -8,6 +8,8 @@ from spane.model.urls import masked
 
 #: What stands in a command in place of a secret that must not reach a log.
 _MASK = "***"
+#: Where an embedded store is if nobody says otherwise.
+_FOLDER = ".spane"
 
 
 def follow(target: str, execution: str, *, store: str | None, work: bool = False) -> str:
@@ -25,12 +27,26 @@ def worker(module: str, *, store: str | None) -> str:
     return _with_secret(f"SPANE_REDIS_URL={shlex.quote(masked(store))} {command}")
 
 
-def cancel(execution: str, *, folder: str) -> str:
-    """Return the command that cancels an execution of an embedded store."""
-    where = "" if folder == ".spane" else repr(folder)
-    code = f"from spane import Engine; Engine.embedded({where}).get('{execution}').cancel()"
-    quoted = shlex.quote(code) if set(code) & set('"$`!\\') else f'"{code}"'
-    return f"python -c {quoted}"
+def cancel(execution: str, *, folder: str | None, store: str | None) -> str:
+    """Return the command that cancels an execution; `folder` is that of an embedded store."""
+    return _on_store("cancel", execution, folder=folder, store=store)
+
+
+def signal(execution: str, event: str, *, folder: str | None, store: str | None) -> str:
+    """Return the command that sends an event to an execution, with a word in place of its data."""
+    return _on_store("signal", execution, event, "DATA", folder=folder, store=store)
+
+
+def retry(letter: str, *, folder: str | None, store: str | None) -> str:
+    """Return the command that retries a dead letter."""
+    return _on_store("dlq", "retry", letter, folder=folder, store=store)
+
+
+def _on_store(*words: str, folder: str | None, store: str | None) -> str:
+    named = ["--store", masked(store)] if store is not None else []
+    command = shlex.join(["spane", *words, *named])
+    where = "" if folder in (None, _FOLDER) else f"SPANE_EMBEDDED_PATH={shlex.quote(folder)} "
+    return _with_secret(where + command)
 
 
 def _with_secret(command: str) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from spane.cli import steering
+from spane.model.state import ExecutionState
 
 if TYPE_CHECKING:
     from spane.control.dead_letters import DeadLetter
@@ -33,7 +34,7 @@ def ls(
     """List dead letters, the oldest first."""
     from spane.cli import reporting, tables
 
-    with steering.engine_on(store) as engine:
+    with steering.engine_on(store, lists=True) as engine:
         found = engine.dead_letters.list(limit)
     if as_json:
         reporting.print_document({"dead_letters": [_fields(letter) for letter in found]}, line=False)
@@ -70,11 +71,25 @@ def show(letter_id: _Letter, store: steering.Store = None, as_json: steering.Jso
 def retry(
     ids: _Letters = None, every: _Every = False, store: steering.Store = None, as_json: steering.Json = False
 ) -> None:
-    """Run dead letters again, with all their attempts: their executions go on, and may complete."""
-    with steering.engine_on(store) as engine:
-        named = _named(engine, ids, every=every, verb="retry")
-        answers = dict(zip(named, engine.dead_letters.retry_many(named), strict=True))
-    steering.conclude(answers, "runs again", "", as_json=as_json)
+    """Run dead letters again, with all their attempts: their executions go on, and may complete.
+
+    --all passes over those that can never be retried.
+    """
+    from spane.cli import reporting
+
+    with steering.store_on(store) as opened:
+        letters = opened.engine.dead_letters
+        named = _named(opened.engine, ids, every=every, verb="retry")
+        answers = dict(zip(named, letters.retry_many(named), strict=True))
+        never = [letter for letter, refused in answers.items() if every and _for_good(refused)]
+        again = [letter.partition(":")[0] for letter, refused in answers.items() if refused is None]
+        hint = steering.idle(opened, again, store=store)
+    steering.conclude(answers, "runs again", "", as_json=as_json, hint=hint, passed_over=never)
+    if never:
+        reporting.say(
+            f"{len(never)} {'dead letter' if len(never) == 1 else 'dead letters'} passed over that can never be retried; "
+            "`spane explain` of an execution says what helps, `spane dlq discard` forgets one."
+        )
 
 
 @dlq.command()
@@ -92,6 +107,15 @@ def _named(engine: Engine, ids: list[str] | None, *, every: bool, verb: str) -> 
     if every == bool(ids):
         raise typer.BadParameter(f"Name the dead letters to {verb}, or all of them by --all.")
     return list(dict.fromkeys(ids or (letter.id for letter in engine.dead_letters)))
+
+
+def _for_good(refused: Exception | None) -> bool:
+    """Tell whether a dead letter is refused now and at any later time."""
+    from spane.errors import DeadLetterPassed, DeadLetterUndone, IllegalTransition, UnknownDeadLetter
+
+    if isinstance(refused, IllegalTransition):
+        return ExecutionState(refused.status).ended
+    return isinstance(refused, DeadLetterPassed | DeadLetterUndone | UnknownDeadLetter)
 
 
 def _fields(letter: DeadLetter) -> dict[str, Any]:

@@ -25,6 +25,7 @@ class Exit(IntEnum):
     USAGE = 2
     CANCELLED = 3
     STORE = 4
+    OUTPUT = 5
     INTERRUPTED = 130
 
     @property
@@ -39,6 +40,7 @@ _MEANINGS = {
     Exit.USAGE: "usage, settings, a workflow, inputs or an id are at fault, or a verb does not apply; nothing was started",
     Exit.CANCELLED: "the execution was cancelled",
     Exit.STORE: "the store cannot be used: it is away, would lose what it is given, or has lost the execution",
+    Exit.OUTPUT: "what was to be printed could not be written, to a full disk say; what the verb did is done",
     Exit.INTERRUPTED: "interrupted by Ctrl-C or SIGTERM",
 }
 

@@ -30,7 +30,7 @@ def graph(
 
     from spane.errors import DefinitionError
 
-    workflow = loading.workflow(target, "graph")
+    workflow = loading.workflow(target, "spane graph")
     drawn = json.dumps(workflow.to_definition(), indent=2) if as_json else workflow.draw(picture.value)
     typer.echo(drawn.rstrip("\n"))
     for warning in workflow.warnings:

@@ -10,6 +10,7 @@ from spane.cli import commands
 from spane.cli.watching import Watch
 from spane.model.event import Event, EventKind
 from spane.model.state import NodeState
+from spane.model.waits import event_of
 
 if TYPE_CHECKING:
     from spane.cli.stores import Opened
@@ -53,6 +54,8 @@ class Hints:
         for event in events:
             if event.kind is EventKind.NODE_PARKED and event.node in self._watch.rows:
                 self._parked(event.node, (event.data or {}).get("reason", ""))
+            elif event.kind is EventKind.NODE_WAITING and event.node in self._watch.rows:
+                self._awaiting(event.node)
         if events or any(row.state in _MOVING for row in self._watch.rows.values()):
             self._still_since, self._asked = time.monotonic(), False
         elif self._elsewhere and not self._asked and time.monotonic() > self._still_since + _PATIENCE_S:
@@ -81,6 +84,16 @@ class Hints:
             f"Node {node!r} is parked: {reason}. It goes on as soon as a worker of queue {planned.queue!r} has node type "
             f"{planned.type!r}{version}; start one with the module that defines it: {self._worker(planned)}",
         )
+
+    def _awaiting(self, node: str) -> None:
+        """Say how to signal the event that a node waits for; what is in memory only, nobody else can signal."""
+        if self._watch.rows[node].state is not NodeState.PARKED or self._opened.kind == "memory":
+            return
+        planned = self._opened.planned(self._watch.execution.id, node)
+        event = None if planned is None else event_of(planned)
+        if event is not None:
+            command = commands.signal(self._watch.execution.id, event, folder=self._opened.folder, store=self._store)
+            self._tell(("event", event), f"Node {node!r} waits for event {event!r}: {command}")
 
     def _untaken(self) -> None:
         """Say which nodes no worker takes out of which queue."""

@@ -39,7 +39,9 @@ class Leftovers:
             )
             lines.append(f"  {self._told(execution)} {fate}.")
             lines.append(f"    finish it: {self._follow(execution)}")
-            lines.append(f"    cancel it: {commands.cancel(execution.id, folder=self._opened.folder)}")
+            lines.append(
+                f"    cancel it: {commands.cancel(execution.id, folder=self._opened.folder, store=self._store)}"
+            )
         if count > _MOST:
             lines.append(f"  ... and {count - _MOST} more.")
         say("\n".join(lines))
@@ -61,8 +63,7 @@ class Leftovers:
         return f"{execution.id} of {self._opened.runs(execution.id)} ({done} of {len(nodes)} nodes done)"
 
     def _follow(self, execution: Execution[Any]) -> str:
-        target = self._opened.target(execution.id) or f"FILE:{self._opened.runs(execution.id)}"
-        return commands.follow(target, execution.id, store=self._store)
+        return commands.follow(self._opened.target_or_name(execution.id), execution.id, store=self._store)
 
 
 _ENDS = {"completed": "completed", "failed": "failed", "cancelled": "been cancelled"}

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 _HERE = str(Path(__file__).parents[1]) + "/"
 
 
-def workflow(target: str, verb: str) -> Workflow[..., Any]:
-    """Return the workflow that `FILE[:WORKFLOW]` names; `verb` is for the message that says what to write."""
+def workflow(target: str, written_after: str) -> Workflow[..., Any]:
+    """Return the workflow that `FILE[:WORKFLOW]` names; what it is `written_after` is for the message that says what to write."""
     source, name = split(target)
-    return choose(module(source), source, name, verb)
+    return choose(module(source), source, name, written_after)
 
 
 def split(target: str) -> tuple[str, str | None]:
@@ -43,7 +43,7 @@ def workflows(loaded: ModuleType) -> dict[str, Workflow[..., Any]]:
     return own or found
 
 
-def choose(loaded: ModuleType, source: str, name: str | None, verb: str) -> Workflow[..., Any]:
+def choose(loaded: ModuleType, source: str, name: str | None, written_after: str) -> Workflow[..., Any]:
     """Return the module's workflow of that name, or its only one."""
     from spane.authoring.node import Node
     from spane.authoring.workflow import Workflow
@@ -68,7 +68,7 @@ def choose(loaded: ModuleType, source: str, name: str | None, verb: str) -> Work
         raise _fault(
             source,
             "several-workflows",
-            f"{source} has {len(there)} workflows: {listed}. Say which: spane {verb} {source}:{next(iter(there))}",
+            f"{source} has {len(there)} workflows: {listed}. Say which: {written_after} {source}:{next(iter(there))}",
         )
     return next(iter(there.values()))
 
@@ -113,7 +113,7 @@ def as_module(part: str) -> str:
     if path.suffix != ".py":
         _put_on_path(str(Path.cwd()))
         if _find(part.partition(":")[0]) is None:
-            raise _no_module(part)
+            raise _no_python(part) if path.is_file() else _no_module(part)
         return part
     if not path.is_file():
         raise _fault(part, "no-file", f"there is no file {part!r} in {Path.cwd()}.")
@@ -152,12 +152,7 @@ def _from_file(path: Path, source: str) -> ModuleType:
     """Load a file whose name another module has, `json.py` say, or which cannot be a module's."""
     spec = importlib.util.spec_from_file_location(f"spane_file_{path.stem}", path)
     if spec is None or spec.loader is None:
-        raise _fault(
-            source,
-            "no-python",
-            f"{source} is no Python file. Name a file that defines workflows; one that is kept as JSON becomes a workflow "
-            "in such a file by Workflow.from_definition(...).",
-        )
+        raise _no_python(source)
     loaded = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = loaded  # hints of nodes are resolved through it
     try:
@@ -167,6 +162,15 @@ def _from_file(path: Path, source: str) -> ModuleType:
     except (Exception, SystemExit) as error:  # noqa: BLE001 - the user's module may raise anything
         raise _broken(source, error) from None
     return loaded
+
+
+def _no_python(source: str) -> DefinitionError:
+    return _fault(
+        source,
+        "no-python",
+        f"{source} is no Python file. Name a file that defines workflows; one that is kept as JSON becomes a workflow "
+        "in such a file by Workflow.from_definition(...).",
+    )
 
 
 def _no_module(source: str) -> DefinitionError:

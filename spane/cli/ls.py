@@ -29,7 +29,7 @@ def ls(
 
     given = steering.chosen(workflow, status, tenant, after, before)
     which = Filter(**{"status": list(ExecutionState) if every else None, **given})
-    with steering.engine_on(store) as engine:
+    with steering.engine_on(store, lists=True) as engine:
         found = find(engine.store, which, limit)
     if as_json:
         fields = ("execution", "workflow", "status", "started_at_ms", "ended_at_ms", "tenant", "replay_of", "parent")

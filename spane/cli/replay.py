@@ -39,15 +39,17 @@ def replay(
     as_json: steering.Json = False,
 ) -> None:
     """Start an execution again: the same plan and inputs, or changed ones, from its beginning or from a node on."""
-    from spane.cli import commands, loading, reporting, stores
+    from spane.cli import loading, reporting
     from spane.cli import values as inputs
 
-    with stores.opened(store, stores.settings_for(store)) as opened:
+    with steering.store_on(store) as opened:
         execution = opened.engine.get(execution_id)
+        workflow = steering.workflow_of(opened, execution_id, target) if target else None
         target = target or opened.target(execution_id)
         changed = None
         if values or document is not None:
-            workflow = loading.workflow(target, "replay") if target else execution.workflow
+            if workflow is None:
+                workflow = loading.workflow(target, "--target") if target else execution.workflow
             if workflow is None:
                 raise typer.BadParameter(
                     "Say by --target FILE:WORKFLOW where the workflow stands that the inputs are for."
@@ -56,10 +58,10 @@ def replay(
             changed = inputs.read(workflow, values or [], document)
             execution = opened.engine.get(execution_id)
         again: Execution[Any] = execution.replay(from_node, changed, deadline_s=deadline)
-        embedded = opened.kind == "embedded"
+        hint = steering.idle(opened, [again.id], store=store, target=target)
     if as_json:
         reporting.print_document({"execution": again.id, "replay_of": execution_id}, line=False)
         return
     typer.echo(f"{again.id} replays {execution_id}")
-    if embedded:
-        reporting.say(f"Nothing runs it yet: {commands.follow(target or 'FILE:WORKFLOW', again.id, store=store)}")
+    if hint:
+        reporting.say(hint)

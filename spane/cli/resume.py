@@ -21,6 +21,8 @@ def resume(
     """
     which = steering.chosen(workflow, status, tenant, after, before)
     named = steering.named(ids, which)
-    with steering.engine_on(store) as engine:
-        results = engine.resume_many(named, **which)
-    steering.conclude(results, "resumed; it is {}", "status", as_json=as_json)
+    with steering.store_on(store) as opened:
+        results = opened.engine.resume_many(named, **which)
+        going = [each for each, status in results.items() if not isinstance(status, Exception) and not status.ended]
+        hint = steering.idle(opened, going, store=store)
+    steering.conclude(results, "resumed; it is {}", "status", as_json=as_json, hint=hint)

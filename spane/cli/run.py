@@ -72,7 +72,7 @@ def run(
     console = reporting.terminal(quiet=options.machine)
     with reporting.results_alone(console) as out:
         try:
-            workflow = loading.workflow(target, "run")
+            workflow = loading.workflow(target, "spane run")
             code = running.carry_out(workflow, values or [], document, options, running.Screen(console, out))
         except SpaneError as error:
             if options.machine:

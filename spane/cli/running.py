@@ -13,8 +13,9 @@ from spane.cli.hints import Hints
 from spane.cli.interruption import Interruption
 from spane.cli.leftovers import Leftovers
 from spane.cli.watching import End, Watch
+from spane.control.causes import Dead
 from spane.control.options import StartOptions
-from spane.errors import InputError, StoreError
+from spane.errors import InputError, StoreError, SubWorkflowFailed
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -30,6 +31,7 @@ _MEANS = {
     "redis": "Execution {0} goes on with its workers; watch it again: {1}",
     "memory": "Execution {0} was in memory only and is gone.",
 }
+_SUB_WORKFLOW_FAILED = f"{SubWorkflowFailed.__module__}:{SubWorkflowFailed.__name__}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,7 +224,19 @@ class _Run:
             reporting.print_result(end.result, self._results)
         else:
             exits.complain(str(end.failure))
+            self._tell_what_heals()
         return Exit.OK if end.failure is None else exits.code_of(end.failure)
+
+    def _tell_what_heals(self) -> None:
+        """Say how each dead letter is retried that lets the execution go on; what is in memory is gone with the process."""
+        if self._opened.kind == "memory":
+            return
+        for cause in self._execution.explain().nodes.values():
+            # The failure of a sub-workflow names the dead letter below itself.
+            below = isinstance(cause, Dead) and cause.error is not None and cause.error.type == _SUB_WORKFLOW_FAILED
+            if isinstance(cause, Dead) and cause.letter is not None and cause.remedy == "retry" and not below:
+                command = commands.retry(cause.letter, folder=self._opened.folder, store=self._options.store)
+                reporting.say(f"Once the fault is mended, let the execution go on: {command}")
 
     def _stop(self) -> None:
         """Tell what the user's wish to stop leads to."""

@@ -27,20 +27,20 @@ def signal(
     as_json: steering.Json = False,
 ) -> None:
     """Send an event to an execution, for the node that waits for it."""
-    from spane.cli import loading, reporting
+    from spane.cli import reporting
 
-    with steering.engine_on(store) as engine:
+    with steering.store_on(store) as opened:
+        engine = opened.engine
         if target is not None:
-            engine.registry.add_workflow(loading.workflow(target, "signal"))
-            if engine.get(execution_id).workflow is None:
-                raise typer.BadParameter(
-                    f"--target {target} is not the workflow of execution {execution_id!r}. Name that one."
-                )
+            engine.registry.add_workflow(steering.workflow_of(opened, execution_id, target))
         taken = engine.signal(execution_id, name, _value(data), key=key)
+        hint = steering.idle(opened, [execution_id], store=store)
     if as_json:
         reporting.print_document({"execution": execution_id, "event": name, "taken": taken}, line=False)
-    else:
-        typer.echo(f"{name} is {'taken' if taken else 'kept for whoever will wait for it'}")
+        return
+    typer.echo(f"{name} is {'taken' if taken else 'kept for whoever will wait for it'}")
+    if hint:
+        reporting.say(hint)
 
 
 def _value(text: str) -> Any:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import typer
 
 from spane.cli import steering
@@ -13,19 +15,24 @@ def stats(store: steering.Store = None, as_json: steering.Json = False) -> None:
 
     from spane.cli import reporting, tables
 
-    with steering.engine_on(store) as engine:
+    with steering.engine_on(store, lists=True) as engine:
         found = engine.stats()
     if as_json:
         reporting.print_document(dataclasses.asdict(found), line=False)
         return
-    for name in ("executions", "running", "timers", "dead_letters", "sessions"):
+    for name in ("executions", "running", "timers", "dead_letters"):
         typer.echo(f"{name.replace('_', ' ')}: {getattr(found, name)}")
-    rows: list[tuple[str, object, int]] = [
+    typer.echo(f"workers: {found.sessions}")
+    rows = [
         (queue, priority, length)
         for queue, lengths in sorted(found.queues.items())
         for priority, length in sorted(lengths.items(), reverse=True)
     ]
-    rows += [(lane, "", length) for lane, length in sorted(found.unfit.items())]
     tables.show(("QUEUE", "PRIORITY", "READY"), rows)
+    unfit: Counter[tuple[str, str]] = Counter()
+    for lane, length in found.unfit.items():
+        queue, _, needed = lane.partition("@")
+        unfit[needed.rpartition(".")[0], queue] += length
+    tables.show(("NO WORKER FITS", "QUEUE", "READY"), ((*which, length) for which, length in sorted(unfit.items())))
     limits = [(one.name, one.held, one.concurrency or "", one.waiting) for one in found.limits.values()]
     tables.show(("LIMIT", "HELD", "OF", "WAITING"), limits)

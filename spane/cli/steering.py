@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,6 +13,8 @@ from spane.cli import exits
 from spane.errors import SpaneError
 
 if TYPE_CHECKING:
+    from spane.authoring.workflow import Workflow as WorkflowOf
+    from spane.cli.stores import Opened
     from spane.engine import Engine
 
 Store = Annotated[
@@ -31,6 +33,9 @@ Status = Annotated[
     list[str] | None, typer.Option("--status", metavar="STATUS", help="Only those that stand so; may be repeated.")
 ]
 Tenant = Annotated[str | None, typer.Option("--tenant", metavar="TENANT", help="Only those of this tenant.")]
+
+#: Of executions that nothing runs yet, so many are told with the command that does.
+_MOST_FOLLOWED = 5
 
 
 def _moment(text: str) -> datetime:
@@ -54,12 +59,70 @@ Before = Annotated[
 
 
 @contextmanager
-def engine_on(store: str | None) -> Iterator[Engine]:
-    """Open the engine of a store; nothing is run by it."""
-    from spane.cli import stores
+def store_on(store: str | None, *, lists: bool = False) -> Iterator[Opened]:
+    """Open a store that is there; nothing is run on it.
 
-    with stores.opened(store, stores.settings_for(store)) as opened:
+    Where there is none that is said, and no folder is made for it: a verb that `lists` finds nothing, any other ends.
+    """
+    from spane.cli import reporting, stores
+
+    if store == "memory":
+        raise typer.BadParameter(
+            "--store memory is kept in the process of one `spane run` and gone with it: there is nothing to look at."
+        )
+    settings = stores.settings_for(store)
+    if stores.is_embedded(store, settings) and not settings.embedded_path.is_dir():
+        told = f"There is no store in {settings.embedded_path.absolute()}; nothing was run here yet."
+        if not lists:
+            exits.complain(told)
+            raise typer.Exit(exits.Exit.USAGE)
+        reporting.say(told)
+        store = "memory"
+    with stores.opened(store, settings) as opened:
+        yield opened
+
+
+@contextmanager
+def engine_on(store: str | None, *, lists: bool = False) -> Iterator[Engine]:
+    """Open the engine of a store; nothing is run by it."""
+    with store_on(store, lists=lists) as opened:
         yield opened.engine
+
+
+def idle(opened: Opened, executions: Iterable[str], *, store: str | None, target: str | None = None) -> str:
+    """Return that nothing runs these executions yet and what does; nothing where workers are there, or may be.
+
+    On Redis workers come and go by themselves; an embedded store has those that a command starts for as long as it lasts.
+    """
+    from spane.cli import commands
+
+    if opened.kind != "embedded" or opened.workers():
+        return ""
+    asked = list(dict.fromkeys(opened.outermost(execution) for execution in executions))
+    told = [commands.follow(target or opened.target_or_name(one), one, store=store) for one in asked[:_MOST_FOLLOWED]]
+    if len(asked) > _MOST_FOLLOWED:
+        told.append(f"... and {len(asked) - _MOST_FOLLOWED} more.")
+    return (
+        "\n".join(["Nothing runs them yet:", *told])
+        if told[1:]
+        else "".join(f"Nothing runs it yet: {one}" for one in told)
+    )
+
+
+def workflow_of(opened: Opened, execution_id: str, target: str) -> WorkflowOf[..., Any]:
+    """Return the workflow that `--target` names, which has to be the one of the execution."""
+    from spane.cli import loading
+    from spane.errors import UnknownExecution
+
+    workflow = loading.workflow(target, "--target")
+    name = opened.runs(execution_id)
+    if name is None:
+        raise UnknownExecution(execution_id)
+    if name != workflow.name:
+        raise typer.BadParameter(
+            f"--target {target} is workflow {workflow.name!r}, and execution {execution_id!r} is one of {name!r}. Name that one."
+        )
+    return workflow
 
 
 def named(ids: Sequence[str] | None, which: Mapping[str, Any]) -> Sequence[str] | None:
@@ -89,10 +152,19 @@ def chosen(
     return {name: value for name, value in given.items() if value is not None}
 
 
-def conclude(results: Mapping[str, Any], said: str, field: str, *, as_json: bool) -> None:
+def conclude(
+    results: Mapping[str, Any],
+    said: str,
+    field: str,
+    *,
+    as_json: bool,
+    hint: str = "",
+    passed_over: Collection[str] = (),
+) -> None:
     """Print what became of each, and exit with the code of the first that was refused.
 
-    `said` is what is told of one that was done, with its result; `field` is the result's name in JSON.
+    `said` is what is told of one that was done, with its result; `field` is the result's name in JSON. `hint` is for people, on stderr.
+    Those that are `passed_over` are no reason to complain.
     """
     from spane.cli import reporting
 
@@ -106,11 +178,17 @@ def conclude(results: Mapping[str, Any], said: str, field: str, *, as_json: bool
         ]
         reporting.print_document({"results": told}, line=False)
     if not results:
-        reporting.say("Nothing is meant by that, so nothing was done.")
+        reporting.say("No execution fits these options.")
     for each, result in results.items():
+        if each in passed_over:
+            continue
         if each in refused:
             exits.complain(str(result))
         elif not as_json:
             typer.echo(f"{each} {said.format(result)}".rstrip())
-    for error in refused.values():
+    if hint and not as_json:
+        reporting.say(hint)
+    for each, error in refused.items():
+        if each in passed_over:
+            continue
         raise typer.Exit(exits.code_of(error) if isinstance(error, SpaneError) else exits.Exit.USAGE)

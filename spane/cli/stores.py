@@ -45,9 +45,9 @@ class Opened:
         return self.engine.work(threads)
 
     @property
-    def folder(self) -> str:
-        """The folder of an embedded store, as it was written."""
-        return str(self.engine.settings.embedded_path)
+    def folder(self) -> str | None:
+        """The folder of an embedded store, as it was written; None for another store."""
+        return str(self.engine.settings.embedded_path) if self.kind == "embedded" else None
 
     @property
     def alone(self) -> bool:
@@ -67,6 +67,22 @@ class Opened:
         metadata = json.loads(self.engine.store.fields(execution_id, "@meta")[0] or "{}")
         target = metadata.get(TARGET)
         return target if isinstance(target, str) else None
+
+    def target_or_name(self, execution_id: str) -> str:
+        """Return the `FILE:WORKFLOW` of an execution, with the word `FILE` where nobody noted it."""
+        return self.target(execution_id) or f"FILE:{self.runs(execution_id)}"
+
+    def outermost(self, execution_id: str) -> str:
+        """Return the execution that a child execution is a part of, through all that run each other; itself where nothing runs it."""
+        while up := self.engine.store.fields(execution_id, "@up")[0]:
+            execution_id = up.partition("|")[0]
+        return execution_id
+
+    def workers(self) -> bool:
+        """Tell whether anybody works on the store."""
+        from spane.runtime.looking import workers
+
+        return bool(workers(self.engine.store))
 
     def used_before(self, workflow: Workflow[..., Any], key: str | None) -> str | None:
         """Return the execution that a start key belongs to already."""
@@ -124,7 +140,7 @@ def opened(store: str | None, settings: Settings) -> Iterator[Opened]:
 
     if store == "memory":
         engine, kind = Engine.in_memory(settings=settings), "memory"
-    elif store == "embedded" or (store is None and not settings.redis_named):
+    elif is_embedded(store, settings):
         engine, kind = Engine.embedded(settings.embedded_path, settings=settings), "embedded"
     else:
         engine, kind = Engine(settings=settings), "redis"
@@ -132,6 +148,11 @@ def opened(store: str | None, settings: Settings) -> Iterator[Opened]:
         yield Opened(engine, kind)  # type: ignore[arg-type]
     finally:
         engine.close()
+
+
+def is_embedded(store: str | None, settings: Settings) -> bool:
+    """Tell whether a verb's store is the embedded one."""
+    return store == "embedded" or (store is None and not settings.redis_named)
 
 
 def settings_for(store: str | None) -> Settings:

@@ -8,17 +8,23 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
+import dramatiq
+from dramatiq.brokers.stub import StubBroker
+
 from spane.cli import exits, loading
 from spane.errors import SpaneError
 
 
-def imports(modules: Sequence[str]) -> exits.Exit:
-    """Import modules as a worker will; what fails is said by the child, with the user's own lines of the traceback."""
+def imports(modules: Sequence[str], *, store: bool = True) -> exits.Exit:
+    """Import modules as a worker will; what fails is said by the child, with the user's own lines of the traceback.
+
+    Without a `store` that can be used, actors of the user's are declared on a broker that does nothing.
+    """
     sys.stdout.flush()
     sys.stderr.flush()
     child = os.fork()
     if not child:
-        _import(modules)
+        _import(modules, store=store)
     _, status = os.waitpid(child, 0)
     code = os.waitstatus_to_exitcode(status)
     known = next((exit_code for exit_code in exits.Exit if exit_code == code), None)
@@ -27,10 +33,14 @@ def imports(modules: Sequence[str]) -> exits.Exit:
     return exits.Exit.USAGE if known is None else known
 
 
-def _import(modules: Sequence[str]) -> NoReturn:
+def _import(modules: Sequence[str], *, store: bool) -> NoReturn:
     code = exits.Exit.OK
     try:
-        importlib.import_module("spane.worker")  # sets the broker that actors of the user's are declared on
+        # Either sets the broker that actors of the user's are declared on.
+        if store:
+            importlib.import_module("spane.worker")
+        else:
+            dramatiq.set_broker(StubBroker())
         for module in modules:
             loading.module(module)
     except SpaneError as error:

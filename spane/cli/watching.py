@@ -186,6 +186,10 @@ def _move(row: Row, event: Event, data: dict[str, Any]) -> None:
             row.state, row.note = NodeState.RETRYING, f"{again}: {event.error}"
         case EventKind.NODE_PARKED:
             row.state, row.note = NodeState.PARKED, data.get("reason", "")
+        case EventKind.NODE_WAITING:
+            row.state, row.note = NodeState.PARKED, data.get("awaits", "")
+        case EventKind.EXECUTION_SIGNALLED:
+            row.state, row.note = NodeState.QUEUED, ""
         case EventKind.NODE_LOST | EventKind.NODE_RETURNED:
             row.state, row.note = NodeState.QUEUED, _BACK[event.kind]
         case EventKind.NODE_PROGRESS:

@@ -32,13 +32,19 @@ def worker(
     second one stops them at once. SIGHUP restarts the workers.
     """
     from spane.cli import loading, stores, supervisor, trial
+    from spane.errors import StoreError
     from spane.settings import Settings
 
     settings = Settings()
-    with stores.opened(settings.redis_url, settings) as opened:
-        opened.require_suitable()
     named = list(takewhile(lambda part: not part.startswith("-"), modules))
     names = [loading.as_module(part) for part in named]
+    try:
+        with stores.opened(settings.redis_url, settings) as opened:
+            opened.require_suitable()
+    except StoreError:
+        # What is wrong with the modules as well is told beside it.
+        trial.imports(names, store=False)
+        raise
     code = trial.imports(names)
     if code is not exits.Exit.OK:
         raise typer.Exit(code)

@@ -137,15 +137,15 @@ def fingerprint(node: PlanNode) -> str:
 def check_fit(node: PlanNode, node_type: NodeType | None) -> NodeType:
     """Return the node type if it can run the node, else raise `DoesNotFit`."""
     if node_type is None:
-        raise DoesNotFit(fingerprint(node), f"no node type {node.type!r} is registered in this worker")
+        raise DoesNotFit(fingerprint(node), f"no node type {node.type!r} is registered where it was fetched")
     if node.version != node_type.options.version:
         raise DoesNotFit(
             fingerprint(node),
-            f"the plan wants version {node.version!r} of {node.type!r}, this worker has {node_type.options.version!r}",
+            f"the plan wants version {node.version!r} of {node.type!r}, and where it was fetched there is {node_type.options.version!r}",
         )
     for name, _ in node.arguments:
         if node_type.parameter(name) is None and node_type.keywords is None:
-            raise DoesNotFit(fingerprint(node), f"{node.type!r} has no parameter {name!r} in this worker")
+            raise DoesNotFit(fingerprint(node), f"{node.type!r} has no parameter {name!r} where it was fetched")
     return node_type
 
 

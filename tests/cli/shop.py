@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from spane import Context, Retry, Unrecoverable, current, node, workflow
+from spane import Context, Retry, Unrecoverable, current, node, wait_for_event, workflow
 
 
 class Order(BaseModel):
@@ -130,3 +130,13 @@ def shrug(why: str = "so be it") -> str:
 @workflow
 def mixed(why: str) -> str:
     return shrug(sulk(why))
+
+
+@node
+def settle(approved: str, attempt: int) -> str:
+    return f"{approved} at try {attempt}"
+
+
+@workflow
+def approval() -> str:
+    return settle(wait_for_event("approved", str), wobble())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -10,6 +11,7 @@ from datetime import UTC, datetime
 import pytest
 
 from spane import Engine, node, workflow
+from spane.cli.tables import Moment
 from tests.cli.conftest import ROOT, environment
 
 
@@ -64,6 +66,14 @@ def spane(request, run, folder):
 
 
 @pytest.fixture
+def to_run(request):
+    """What an embedded store is told about an execution that goes on: nobody works there by himself."""
+    if request.node.callspec.params["spane"] == "redis":
+        return lambda execution, target: ""
+    return lambda execution, target: f"Nothing runs it yet: spane run {target} --follow {execution}\n"
+
+
+@pytest.fixture
 def failed(spane):
     """The id of an execution that failed."""
     code, out, _ = spane("run", "flows.py", "n=1", "--json")
@@ -71,7 +81,7 @@ def failed(spane):
     return json.loads(out)["execution"]
 
 
-def test_a_dead_letter_is_listed_shown_retried_and_its_execution_completes(spane, failed, folder):
+def test_a_dead_letter_is_listed_shown_retried_and_its_execution_completes(spane, failed, folder, to_run):
     letter = f"{failed}:risky"
     _, out, _ = spane("dlq", "ls")
     assert [letter, "adding", "failed"] == out.splitlines()[1].split()[:3]
@@ -82,7 +92,7 @@ def test_a_dead_letter_is_listed_shown_retried_and_its_execution_completes(spane
     assert "ValueError: not mended yet" in shown
     assert fields == json.loads(spane("dlq", "show", letter, "--json")[1])
     (folder / "mended").touch()
-    assert (0, f"{letter} runs again\n", "") == spane("dlq", "retry", letter)
+    assert (0, f"{letter} runs again\n", to_run(failed, "flows.py:adding")) == spane("dlq", "retry", letter)
     code, out, told = spane("run", "flows.py", "--follow", failed)
     assert (0, "2\n") == (code, out), told
     code, out, told = spane("dlq", "retry", letter, "--json")
@@ -127,7 +137,14 @@ def test_an_execution_is_shown_with_its_nodes(spane, failed):
     assert "Execution 'nobody' is not known here" in told
 
 
-def test_children_are_shown_with_their_execution_and_listed_with_their_parent(spane, folder):
+def test_one_that_is_resumed_is_told_with_what_runs_it(spane, failed, to_run):
+    spane("dlq", "retry", "--all")
+    spane("pause", failed)
+    assert (0, f"{failed} resumed; it is running\n", to_run(failed, "flows.py:adding")) == spane("resume", failed)
+    spane("cancel", failed)
+
+
+def test_children_are_shown_with_their_execution_and_listed_with_their_parent(spane, folder, to_run):
     (folder / "flows.py").write_text(
         f"{FLOWS}\n\n@workflow\ndef around(n: int) -> int:\n    return adding(prepared(n))\n"
     )
@@ -137,16 +154,22 @@ def test_children_are_shown_with_their_execution_and_listed_with_their_parent(sp
     assert ("adding", "adding", "failed") == (child["node"], child["workflow"], child["status"])
     assert child["execution"] in spane("show", execution)[1]
     assert f"parent: {execution}" in spane("show", child["execution"])[1]
+    # What runs a child is the command that runs its parent.
+    retried = spane("dlq", "retry", f"{child['execution']}:risky")
+    assert to_run(execution, "flows.py:around") == retried[2]
     listed = {one["execution"]: one["parent"] for one in json.loads(spane("ls", "--all", "--json")[1])["executions"]}
     assert {execution: None, child["execution"]: execution} == listed
 
 
-def test_an_execution_that_waits_is_explained(spane, failed):
+def test_an_execution_that_waits_is_explained(spane, failed, to_run):
     code, out, _ = spane("explain", failed)
     assert 0 == code
     assert f"{failed} of adding is failed." == out.splitlines()[0]
     assert "risky dead_letter It failed after 1 attempt with ValueError: not mended yet." in " ".join(out.split())
     spane("dlq", "retry", f"{failed}:risky")
+    command = to_run(failed, "flows.py:adding").rpartition(": ")[2].rstrip()
+    who = f"run it: {command}" if command else "start one that does."
+    assert f"No worker serves queue 'default': {who}\n" in spane("explain", failed)[1]
     spane("pause", failed, "--reason", "lunch")
     told = json.loads(spane("explain", failed, "--json")[1])
     assert ("paused", "lunch") == (told["status"], told["cause"]["reason"])
@@ -173,6 +196,29 @@ def test_a_breaker_is_listed_and_reset(spane, folder):
     code, _, told = spane("breakers", "reset", "nobody")
     assert 2 == code
     assert "Circuit breaker 'nobody' is not known here" in told
+
+
+def test_one_that_failed_refuses_controls_and_says_what_lets_it_go_on(spane, failed):
+    code, _, told = spane("pause", failed)
+    assert 2 == code
+    assert (
+        "it is failed. A failed execution refuses controls: retry its dead letter (`spane explain ID` names it)" in told
+    )
+    _, _, told = spane("run", "flows.py", "--follow", failed)
+    assert told.endswith(f"Once the fault is mended, let the execution go on: spane dlq retry {failed}:risky\n")
+    spane("dlq", "discard", "--all")
+    assert "spane dlq retry" not in spane("run", "flows.py", "--follow", failed)[2]
+
+
+def test_a_target_of_another_workflow_is_refused(spane, failed, folder):
+    (folder / "asking.py").write_text(ASKING + "\n\n@workflow\ndef telling(n: int) -> str:\n    return told(n)\n")
+    code, _, told = spane("replay", failed, "n=2", "--target", "asking.py")
+    assert (2, True) == (code, "2 workflows: asking, telling. Say which: --target asking.py:asking" in told), told
+    for values in ([], ["n=2"]):
+        code, _, told = spane("replay", failed, *values, "--target", "asking.py:telling")
+        assert 2 == code
+        assert f"is workflow 'telling', and execution '{failed}' is one of 'adding'" in " ".join(told.split())
+    assert [failed] == [one["execution"] for one in json.loads(spane("ls", "--all", "--json")[1])["executions"]]
 
 
 def test_one_that_goes_on_is_paused_resumed_and_cancelled(spane, failed):
@@ -229,6 +275,7 @@ def test_a_replay_keeps_results_and_takes_other_inputs(spane, failed, folder):
 
 def test_stats_count(spane, failed):
     assert "dead letters: 1" in spane("stats")[1]
+    assert "workers: 0" in spane("stats")[1]
     spane("dlq", "retry", "--all")
     stats = json.loads(spane("stats", "--json")[1])
     assert (1, 0, {"default": {"5": 1}}) == (stats["executions"], stats["dead_letters"], stats["queues"])
@@ -257,7 +304,7 @@ if __name__ == "__main__":
 """
 
 
-def test_a_signal_reaches_the_node_that_waits_for_it(spane, folder, request):
+def test_a_signal_reaches_the_node_that_waits_for_it(spane, folder, request, to_run):
     (folder / "asking.py").write_text(ASKING)
     on_redis = request.node.callspec.params["spane"] == "redis"
     env = environment(**({"SPANE_REDIS_URL": request.getfixturevalue("redis_url")} if on_redis else {}))
@@ -273,9 +320,12 @@ def test_a_signal_reaches_the_node_that_waits_for_it(spane, folder, request):
         assert (2, True) == (code, "DATA begins like JSON, but is none" in told), told
     (folder / "flows.py").write_text(FLOWS)
     code, _, told = spane("signal", execution, "said", "5", "--target", "flows.py")
-    assert (2, True) == (code, f"--target flows.py is not the workflow of execution '{execution}'" in told), told
+    assert (2, True) == (
+        code,
+        f"workflow 'adding', and execution '{execution}' is one of 'asking'" in " ".join(told.split()),
+    ), told
     kept = "said is kept for whoever will wait for it\n"
-    assert (0, kept, "") == spane("signal", execution, "said", "hello", "--key", "one")
+    assert (0, kept, to_run(execution, "FILE:asking")) == spane("signal", execution, "said", "hello", "--key", "one")
     again = json.loads(spane("signal", execution, "said", "hello", "--key", "one", "--json")[1])
     assert {"execution": execution, "event": "said", "taken": False} == again
     code, out, told = spane("run", "asking.py", "--follow", execution)
@@ -289,14 +339,60 @@ def test_executions_are_chosen_by_the_time_of_their_start(spane, failed):
     assert failed in spane("ls", "--status", "failed", "--started-before", "2100-01-01T00:00+02:00")[1]
     assert (0, "", "There are no such executions.\n") == spane("ls", "--all", "--started-after", "2100-01-01")
     code, out, told = spane("cancel", "--started-after", "2100-01-01")
-    assert (0, "", "Nothing is meant by that, so nothing was done.\n") == (code, out, told)
+    assert (0, "", "No execution fits these options.\n") == (code, out, told)
     code, _, told = spane("cancel", "--started-after", "yesterday")
     assert (2, True) == (code, "'yesterday' is no time. Write 2026-07-31T18:00" in told)
 
 
-def test_a_list_of_nothing_says_so(spane):
+def test_a_list_of_nothing_says_so(spane, failed):
+    spane("dlq", "discard", "--all")
     assert (0, "", "There are none that have not ended; --all lists others.\n") == spane("ls")
     assert (0, "", "There are no dead letters.\n") == spane("dlq", "ls")
+
+
+def test_where_nothing_was_run_nothing_is_made_and_that_is_said(run, folder):
+    said = f"There is no store in {folder / '.spane'}; nothing was run here yet.\n"
+    for verb in (["ls"], ["stats"], ["dlq", "ls"], ["breakers", "ls"]):
+        done = run(*verb)
+        assert (0, True) == (done.returncode, done.stderr.startswith(said)), done.stderr
+    assert {"executions": []} == json.loads(run("ls", "--json").stdout)
+    for verb in (["show", "an-id"], ["explain", "an-id"], ["dlq", "show", "an-id:node"], ["cancel", "an-id"]):
+        done = run(*verb)
+        assert (2, "", f"spane: {said}") == (done.returncode, done.stdout, done.stderr)
+    assert not (folder / ".spane").exists()
+    done = run("ls", "--store", "memory")
+    assert (2, True) == (done.returncode, "--store memory is kept in the process of one" in done.stderr)
+
+
+def test_all_dead_letters_but_those_that_can_never_be_retried_run_again(spane, failed):
+    code, out, _ = spane("run", "shop.py:mixed", "why=no", "--json")
+    passed = json.loads(out)["execution"]
+    code, out, told = spane("dlq", "retry", "--all")
+    assert (0, f"{failed}:risky runs again\n") == (code, out)
+    assert "1 dead letter passed over that can never be retried; `spane explain`" in told
+    code, _, told = spane("dlq", "retry", f"{passed}:sulk")
+    assert (2, True) == (code, "went on without it" in told)
+    spane("cancel", failed)
+
+
+def test_tables_fit_a_terminal(run, on_terminal, folder):
+    (folder / "flows.py").write_text(FLOWS.replace("not mended yet", "not mended yet, and that for long" * 4))
+    failed = json.loads(run("run", "flows.py", "n=1", "--json").stdout)["execution"]
+    lines = on_terminal("ls", "--all", COLUMNS="80")[1].splitlines()
+    assert ["EXECUTION", "WORKFLOW", "STATUS", "STARTED", "ENDED"] == lines[0].split()
+    assert re.fullmatch(rf"{failed}  adding    failed  \d\d:\d\d:\d\dZ  \d\d:\d\d:\d\dZ", lines[1])
+    lines = on_terminal("dlq", "ls", COLUMNS="80")[1].splitlines()
+    assert re.match(rf"{failed}:risky  adding +failed", lines[2])
+    assert re.fullmatch(r"  ValueError: not mended yet, and.*…", lines[3])
+    assert 80 == len(lines[3]) == max(map(len, lines))
+    assert re.search(r"ERROR\n.* ValueError: (not mended yet, and that for long){4}\n", run("dlq", "ls").stdout)
+
+
+def test_times_are_as_short_as_their_day_allows():
+    now = datetime.now(UTC)
+    before = now.replace(year=now.year - 1, day=1)
+    assert ("", "") == (Moment.of(None), Moment.of(None).short)
+    assert f"{before:%Y-%m-%d}" == Moment.of(int(before.timestamp() * 1000)).short
 
 
 def test_inputs_of_a_replay_need_to_know_the_workflow(run, folder, redis_url):

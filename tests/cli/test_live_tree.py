@@ -1,3 +1,4 @@
+import json
 import re
 
 import pytest
@@ -27,6 +28,18 @@ def test_a_running_node_shows_how_far_it_is(on_terminal, pipes):
 
     code, _ = on_terminal("run", "shop.py:held", f"folder={pipes}", once={"3 of 4": go_on})
     assert 0 == code
+
+
+def test_a_node_that_waits_for_an_event_is_parked_with_that_event(on_terminal, run):
+    def approve():
+        [listed] = json.loads(run("ls", "--json").stdout)["executions"]
+        run("signal", listed["execution"], "approved", "yes")
+
+    code, drawn = on_terminal("run", "shop.py:approval", once={"event 'approved'": approve})
+    seen = CONTROL.sub("", drawn)
+    assert 0 == code
+    assert re.search(r"approved +parked +event 'approved'", seen)
+    assert re.search(r"approved +succeeded", seen[seen.rindex("approval ") :])
 
 
 def test_what_a_node_prints_stands_above_the_tree(on_terminal):

@@ -7,7 +7,7 @@ def test_several_workflows_in_a_file_are_asked_for_by_name(run):
     done = run("run", "shop.py", "n=4")
     assert 2 == done.returncode
     assert (
-        "shop.py has 8 workflows: pack, numbers, failing, wobbly, chatty, held, poison, mixed. Say which: spane run shop.py:pack"
+        "shop.py has 9 workflows: pack, numbers, failing, wobbly, chatty, held, poison, mixed, approval. Say which: spane run shop.py:pack"
         in done.stderr
     )
 
@@ -91,3 +91,17 @@ def test_a_body_that_raises_is_told_with_the_users_line(run, folder):
     assert 2 == done.returncode
     assert "raising.py:5: its body raised RuntimeError: at wiring" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_worker_of_a_file_that_is_no_python_is_told_so(run, folder):
+    (folder / "README.md").touch()
+    done = run("worker", "README.md")
+    assert (2, True) == (done.returncode, "README.md is no Python file." in done.stderr), done.stderr
+
+
+def test_what_is_wrong_with_a_workers_modules_is_told_beside_a_redis_that_is_away(run, folder):
+    (folder / "bad.py").write_text("import dramatiq\n\n@dramatiq.actor\ndef greet(): ...\n\nimport nowhere\n")
+    done = run("worker", "bad.py", SPANE_REDIS_URL="redis://localhost:1/0")
+    assert 4 == done.returncode
+    assert "spane: bad cannot be imported:\n" in done.stderr
+    assert "No module named 'nowhere'\nspane: Redis cannot be reached" in done.stderr

@@ -3,9 +3,9 @@ import re
 import shlex
 import signal
 import subprocess
-import sys
 
-from tests.cli.conftest import environment, interrupt
+from spane.cli import commands
+from tests.cli.conftest import interrupt
 
 
 def running(start, pipes, *options):
@@ -108,21 +108,14 @@ def test_what_another_file_left_is_named_with_the_commands_that_finish_or_cancel
     )
     told = run("run", "other.py").stderr
     assert "of held (1 of 2 nodes done) is left: its code is not loaded here.\n" in told
-    cancel = re.search(r"cancel it: python (.*)\n", told)[1]
+    cancel = re.search(r"cancel it: spane (.*)\n", told)[1]
     finish = re.search(r"finish it: spane (.*)\n", told)[1]
     (pipes / "free").touch()
     done = run(*shlex.split(finish))
     assert (0, "held before\n") == (done.returncode, done.stdout)
     assert "" == run("run", "other.py").stderr
-    ended = subprocess.run(
-        [sys.executable, *shlex.split(cancel)],
-        cwd=folder,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert "IllegalTransition" in ended.stderr  # it was found, and is completed by now
+    # It is found, and is completed by now.
+    assert "it is completed" in run(*shlex.split(cancel)).stderr
 
 
 def test_what_is_cancelled_by_the_command_that_was_told_is_left_over_no_more(start, run, pipes, folder):
@@ -133,8 +126,8 @@ def test_what_is_cancelled_by_the_command_that_was_told_is_left_over_no_more(sta
         "from spane import node, workflow\n\n@node\ndef one() -> int:\n    return 1\n\n"
         "@workflow\ndef other() -> int:\n    return one()\n"
     )
-    cancel = re.search(r"cancel it: python (.*)\n", run("run", "other.py").stderr)[1]
-    subprocess.run([sys.executable, *shlex.split(cancel)], cwd=folder, env=environment(), check=True)
+    cancel = re.search(r"cancel it: spane (.*)\n", run("run", "other.py").stderr)[1]
+    assert 0 == run(*shlex.split(cancel)).returncode
     assert "" == run("run", "other.py").stderr
 
 
@@ -174,3 +167,25 @@ def test_a_run_that_lives_keeps_its_nodes_when_others_come_and_go(start, run, pi
     let_go(pipes)
     out, _ = process.communicate(timeout=60)
     assert (0, 0) == (process.returncode, out.count("node_lost"))
+
+
+def test_a_run_that_waits_for_an_event_says_how_to_signal_it(start, run):
+    process = start("run", "shop.py:approval", "--json")
+    told = next(line for line in process.stderr if "waits for" in line)
+    command = re.fullmatch(r"Node 'approved' waits for event 'approved': spane (signal \S+ approved DATA)\n", told)[1]
+    signalled = run(*command.replace("DATA", "yes").split())
+    assert "approved is taken\n" == signalled.stdout
+    out, told = process.communicate(timeout=60)
+    assert (0, "yes at try 2") == (process.returncode, json.loads(out)["result"]), told
+
+
+def test_commands_name_a_folder_or_a_store_that_is_not_the_usual_one():
+    assert "spane cancel an-id" == commands.cancel("an-id", folder=".spane", store=None)
+    assert "SPANE_EMBEDDED_PATH='my store' spane cancel an-id --store embedded" == commands.cancel(
+        "an-id", folder="my store", store="embedded"
+    )
+    url = "redis://ada:secret@shop:6379/0"
+    assert (
+        "spane signal an-id decided DATA --store 'redis://***@shop:6379/0'  (with your user and password in place of ***)"
+        == commands.signal("an-id", "decided", folder=None, store=url)
+    )

@@ -1,6 +1,10 @@
 import json
+import subprocess
+from pathlib import Path
 
 import pytest
+
+from tests.cli.conftest import SPANE, environment
 
 MEMORY = ("--store", "memory")
 
@@ -255,3 +259,21 @@ def test_a_definition_says_how_its_runs_are_started(run, folder):
     events = [json.loads(line) for line in own.stdout.splitlines()]
     at_ms = {event["kind"]: event["at_ms"] for event in events if "at_ms" in event}
     assert at_ms["node_claimed"] - at_ms["execution_started"] >= 300
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full to write to")
+@pytest.mark.parametrize(
+    "arguments", [["run", "shop.py:numbers", "n=2", "--store", "memory"], ["graph", "shop.py:held"]]
+)
+def test_what_cannot_be_printed_is_one_line_and_an_exit_code(folder, arguments):
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [*SPANE, *arguments],
+            cwd=folder,
+            env=environment(),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert (5, "spane: what it prints cannot be written: No space left on device.\n") == (done.returncode, done.stderr)

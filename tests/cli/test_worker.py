@@ -208,7 +208,7 @@ def test_a_parked_node_is_said_to_need_a_worker_with_its_type(run, start, folder
     assert "of numbers" in process.stderr.readline()
     told = process.stderr.readline()
     assert (
-        "Node 'double' is parked: no node type 'double' is registered in this worker. It goes on as soon as a worker of "
+        "Node 'double' is parked: no node type 'double' is registered where it was fetched. It goes on as soon as a worker of "
         "queue 'default' has node type 'double'; start one with the module that defines it: "
         f"SPANE_REDIS_URL={redis_url} spane worker shop\n"
     ) == told

@@ -117,7 +117,7 @@ def test_35_an_unknown_node_type_is_not_retried(place):
     )
     execution = place.start(made, {"data": 1})
     (event,) = until("the parking of the node", lambda: place.events(execution, "node_parked"))
-    assert ("stranger", "no node type 'from_another_app' is registered in this worker") == (
+    assert ("stranger", "no node type 'from_another_app' is registered where it was fetched") == (
         event.node,
         event.data["reason"],
     )

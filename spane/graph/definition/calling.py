@@ -60,6 +60,19 @@ def fill(call: Call, workflows: Workflows, draft: Draft, given: Collection[str] 
     call.node_type = typed
 
 
+def maps_inputs(call: Call, draft: Draft) -> bool:
+    """Tell whether a call that is to be a map has an inputMapping, which is a fault: it says nothing of items."""
+    if call.type not in TYPES or "inputMapping" not in call.config:
+        return False
+    message = (
+        f"Node {call.id!r} is a map (each) of a workflow, and has an inputMapping: that takes all inputs out of one object, and "
+        "does not say which of them an item is. Leave the inputMapping out, and name the input that each item is given as: "
+        '"each": {"parameter": "..."}; a node before it may make the list of just these.'
+    )
+    draft.faults.append(Fault("mapped-map", message, call.where))
+    return True
+
+
 def binding(
     call: Call,
     node_type: NodeType | None,

@@ -108,7 +108,7 @@ def _call(
     )
     if type_name in calling.TYPES:
         calling.fill(call, workflows, draft, extra.arguments)
-    if "each" in extra.model_fields_set:
+    if "each" in extra.model_fields_set and not calling.maps_inputs(call, draft):
         call.each = maps.each_of(extra.each, call.node_type)
     _bind(call, node, parents, own, draft)
     return call

@@ -221,13 +221,13 @@ def test_a_failure_holds_up_the_others_and_leaves_a_dead_letter(stage):
 
 def test_a_node_that_no_worker_fits_says_why_and_who_looks_for_it(stage):
     stage.start()
-    stage.commit(*stage.fetch(), "u", b"work.0a1b", extra="'work' has no parameter 'x' in this worker", spends=0)
+    stage.commit(*stage.fetch(), "u", b"work.0a1b", extra="'work' has no parameter 'x' where it was fetched", spends=0)
     found = cause(stage)
-    assert ("unfit", "work.0a1b", "'work' has no parameter 'x' in this worker", 1) == (
+    assert ("unfit", "work.0a1b", "'work' has no parameter 'x' where it was fetched", 1) == (
         found.kind, found.fingerprint, found.reason, found.position,
     )  # fmt: skip
     assert (
-        "No worker fits it: 'work' has no parameter 'x' in this worker. "
+        "No worker fits it: 'work' has no parameter 'x' where it was fetched. "
         "Start a worker with the code that the execution was started with."
     ) == str(found)
     serve(stage, "w2", "default", "default@work.0a1b")

@@ -53,6 +53,17 @@ def test_a_node_runs_the_workflow_that_its_config_names(registered):
     assert read(call()).plan == read(call(kind="spane.workflow")).plan
 
 
+@pytest.mark.parametrize("each", [{}, {"parameter": "item"}])
+def test_a_map_with_an_input_mapping_says_that_the_two_do_not_go_together(each):
+    mapped = {**call(inputs=["load"], inputMapping={"item": "name"}), "spane": {"each": each}}
+    found = faults(LOAD, mapped)
+    assert ["mapped-map"] == list(found)
+    assert "Node 'call' is a map (each) of a workflow, and has an inputMapping" in found["mapped-map"]
+    assert '"each": {"parameter": "..."}' in found["mapped-map"]
+    _, made = read(LOAD, {**call(inputs=["load"]), "spane": {"each": each}}).plan.nodes
+    assert "item" == made.each.parameter
+
+
 def test_without_a_mapping_it_is_bound_like_any_node():
     _, made = read(LOAD, call(inputs=["load"])).plan.nodes
     assert (("item", Output("load")),) == made.arguments
