@@ -8,9 +8,6 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-import dramatiq
-from dramatiq.brokers.stub import StubBroker
-
 from spane.cli import exits, loading
 from spane.errors import SpaneError
 
@@ -18,7 +15,7 @@ from spane.errors import SpaneError
 def imports(modules: Sequence[str], *, store: bool = True) -> exits.Exit:
     """Import modules as a worker will; what fails is said by the child, with the user's own lines of the traceback.
 
-    Without a `store` that can be used, actors of the user's are declared on a broker that does nothing.
+    Without a `store` that can be used, actors of the user's are declared on Dramatiq's own broker, which connects to nothing yet.
     """
     sys.stdout.flush()
     sys.stderr.flush()
@@ -36,11 +33,8 @@ def imports(modules: Sequence[str], *, store: bool = True) -> exits.Exit:
 def _import(modules: Sequence[str], *, store: bool) -> NoReturn:
     code = exits.Exit.OK
     try:
-        # Either sets the broker that actors of the user's are declared on.
         if store:
-            importlib.import_module("spane.worker")
-        else:
-            dramatiq.set_broker(StubBroker())
+            importlib.import_module("spane.worker")  # sets the broker that actors of the user's are declared on
         for module in modules:
             loading.module(module)
     except SpaneError as error:
