@@ -212,6 +212,9 @@ def test_a_parked_node_is_said_to_need_a_worker_with_its_type(run, start, folder
         "queue 'default' has node type 'double'; start one with the module that defines it: "
         f"SPANE_REDIS_URL={redis_url} spane worker shop\n"
     ) == told
+    stats = run("stats", SPANE_REDIS_URL=redis_url).stdout
+    assert "workers: 1\n" in stats
+    assert ["NO WORKER FITS", "double"] == [re.split("  +", line)[0] for line in stats.splitlines()[-2:]]
     start("worker", "shop", "-p", "1", "-t", "1", SPANE_REDIS_URL=redis_url)
     out, rest = process.communicate(timeout=60)
     assert (0, 8, "") == (process.returncode, json.loads(out)["twice"], rest)
