@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from spane.cli import steering
+from spane.model.state import ExecutionState
 
 
 def explain(
@@ -15,22 +16,20 @@ def explain(
     as_json: steering.Json = False,
 ) -> None:
     """Say why an execution waits: the cause for each of its nodes that is not done."""
-    from spane.cli import commands, reporting, tables
+    from spane.cli import reporting, tables
 
     with steering.store_on(store) as opened:
         explanation = opened.engine.get(execution_id).explain()
-        top = opened.outermost(execution_id)
-        follow = commands.follow(opened.target_or_name(top), top, store=store)
+        moves = not explanation.status.ended and explanation.status is not ExecutionState.PAUSED
+        hint = steering.idle(opened, [execution_id], store=store) if moves else ""
     if as_json:
         reporting.print_document(explanation.as_json(), line=False)
         return
     typer.echo(f"{explanation.execution} of {explanation.workflow} is {explanation.status}.")
     if explanation.cause is not None:
         typer.echo(str(explanation.cause))
-    whys = {name: str(cause) for name, cause in explanation.nodes.items()}
-    if opened.kind == "embedded":
-        # Nobody leaves a worker running there: what works on the store is the command that watches an execution.
-        whys = {name: why.replace("start one that does.", f"run it: {follow}") for name, why in whys.items()}
     tables.show(
-        ("NODE", "CAUSE", "WHY"), ((name, one.kind, whys[name]) for name, one in explanation.nodes.items()), whole=True
+        ("NODE", "CAUSE", "WHY"), ((name, one.kind, one) for name, one in explanation.nodes.items()), whole=True
     )
+    if hint:
+        reporting.say(hint)
