@@ -226,7 +226,9 @@ MUTANTS = (
         "heal",
     ),
     Mutant("a retried node keeps its failures", "'Q', '', 0, 0, now, '')", "'Q', '', 7, 0, now, '')", "heal"),
-    Mutant("a retried node does not count", "'HINCRBY', X, '@open', 1)", "'HINCRBY', X, '@open', 0)", "heal"),
+    Mutant(
+        "a retried node does not count", "'HINCRBY', X, '@open', 1 + item", "'HINCRBY', X, '@open', 0 * item", "heal"
+    ),
     Mutant("a dead letter that is left does not matter", "if bad then return 'failed', bad end", ""),
     Mutant(
         "a cancelled attempt is cancelled in an execution that is not",

@@ -317,3 +317,39 @@ def test_items_carry_no_output_of_a_node_that_gives_only_the_list(stage):
     stage.call("put_items", "x1", "pack", claim.token, 0, b"7")
     expand(stage, claim, 1)
     assert [[b"7", b"1"]] == [item.values for item in stage.fetch()]
+
+
+@pytest.mark.parametrize("order", ["first", "last"])
+def test_items_that_failed_a_map_fail_it_again_until_the_last_of_them_is_retried(stage, order):
+    begin(stage, 3)
+    claims = stage.fetch()
+    for claim in claims[:2]:
+        stage.fail(claim)
+    stage.commit(claims[2])
+    assert "failed" == stage.status()
+    retried, left = ("pack#0", "pack#1") if order == "first" else ("pack#1", "pack#0")
+    assert ["ok", 2] == stage.call("heal", stage.now_ms, "x1", retried)
+    assert ("running", "1") == (stage.status(), stage.field("@open"))
+    stage.commit(stage.fetch()[0])
+    assert ("failed", left) == (stage.status(), stage.field("@bad"))
+    assert ["ok", 3] == stage.call("heal", stage.now_ms, "x1", left)
+    assert "2" == stage.field("@open")
+    for _ in range(3):
+        stage.commit(stage.fetch()[0])
+    assert ("completed", "0") == (stage.status(), stage.field("@open"))
+
+
+def test_an_item_that_failed_a_map_does_not_hold_up_what_runs_beside_it(stage):
+    stage.start(plan(mapping(), node("beside")))
+    claims = {claim.node: claim for claim in stage.fetch()}
+    stage.call("put_items", "x1", "pack", claims["pack"].token, 0, b"1", b"2")
+    expand(stage, claims["pack"], 2)
+    first, second = stage.fetch()
+    stage.fail(first)
+    stage.fail(second)
+    assert "failing" == stage.status()
+    assert ["ok", 1] == stage.call("heal", stage.now_ms, "x1", "pack#0")
+    stage.commit(claims["beside"])
+    assert ("running", "1") == (stage.status(), stage.field("@open"))
+    stage.commit(stage.fetch()[0])
+    assert ("failed", "pack#1") == (stage.status(), stage.field("@bad"))

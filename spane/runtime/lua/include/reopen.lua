@@ -9,6 +9,7 @@
 --@include tell_children
 --@include deadline
 --@include letters
+--@include failed_items
 local function reopen(execution, now, what_follows)
   local X = P .. 'x:' .. execution
   local h = redis.call('HMGET', X, '@pl', '@wf', '@key', '@ch', '@lim', '@within', '@tn')
@@ -56,5 +57,5 @@ local function revive(execution, node)
   local bad = redis.call('LINDEX', P .. 'd:' .. execution, 0)
   if bad then redis.call('HSET', X, '@bad', bad) else redis.call('HDEL', X, '@bad') end
   event('d', execution .. '|' .. node .. '|' .. redis.call('HGET', X, '@g'))
-  redis.call('HINCRBY', X, '@open', 1)
+  redis.call('HINCRBY', X, '@open', 1 + item_revived(X, node))
 end

@@ -11,6 +11,7 @@
 --@include release
 --@include finish
 --@include items
+--@include failed_items
 --@include limit
 
 -- While some type rests, children go by their queues, where that is seen.
@@ -46,7 +47,10 @@ local function settle(execution, node, h, own_field, came, targets, now, hand)
   local status, priority, open, run = h.status, h.priority, h.open, h.run
   local fields, out, given = {node, own_field}, found(h.skips), nil
   run = run - 1
-  if not came then redis.call('RPUSH', P .. 'd:' .. execution, node) end
+  if not came then
+    redis.call('RPUSH', P .. 'd:' .. execution, node)
+    open = open - item_failed(X, node)
+  end
   local what = came and (came.ran and 'c:' or 'y:') .. node
   local item = came and map_of(node)
   local behind = came and came.ran and '|' .. came.open .. '|' .. came.route or ''
