@@ -56,9 +56,15 @@ def key_of(node: str) -> str:
     return "odd" if node[-1] in "13579" else "even"
 
 
-#: For each pool how many hold a slot of it, were offered one, and wait, and whether its type rests or its timer is set.
+#: A child that runs under the limit of its workflow and holds no slot of it (not so others: their rule may come later); then for each pool how many hold a slot, were
+#: offered one, and wait, and whether its type rests or its timer is set.
 _LOOK = """
-local found = {}
+local found = {''}
+for _, execution in ipairs(redis.call('ZRANGE', KEYS[1] .. 'active', 0, -1)) do
+  local h = redis.call('HMGET', KEYS[1] .. 'x:' .. execution, '@st', '@lim')
+  local keyed = h[1] == 'running' and h[2] and string.find(h[2], '/', 1, true)
+  if keyed and redis.call('HEXISTS', KEYS[1] .. 'lim:' .. h[2], execution) == 0 then found[1] = execution end
+end
 for _, pool in ipairs(ARGV) do
   local stem = KEYS[1] .. 'lim:' .. pool
   for _, count in ipairs({
@@ -73,7 +79,9 @@ return found
 def wrong(store: Store, pools: Mapping[str, int], *, healed: bool) -> str | None:
     """Return what is wrong about the limits now; an execution that was healed counts, but does not wait."""
     found: Any = store.client.eval(_LOOK, 1, store.keys.prefix, *pools)
-    for (pool, most), at in zip(pools.items(), range(0, len(found), 5), strict=True):
+    if found[0]:
+        return f"{found[0].decode()} runs without a slot of its workflow's limit"
+    for (pool, most), at in zip(pools.items(), range(1, len(found), 5), strict=True):
         held, offered, waits, rests, timed = found[at : at + 5]
         if held + offered > most and not (pool.startswith("@") and healed):
             return f"{held} hold a slot of {pool} and {offered} were offered one, but there are {most}"
