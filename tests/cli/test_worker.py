@@ -12,7 +12,7 @@ import pytest
 
 from spane import Engine
 from spane.cli.exits import Exit
-from spane.cli.supervisor import _end_with_parent
+from spane.cli.supervisor import _end_with_parent, _Supervisor
 from tests.cli.conftest import environment
 
 pytestmark = pytest.mark.redis
@@ -237,3 +237,17 @@ def test_only_an_execution_of_the_named_workflow_is_followed(run, redis_url):
     other = run("run", "shop.py:pack", "--follow", execution, SPANE_REDIS_URL=redis_url)
     assert 2 == other.returncode
     assert f"Execution '{execution}' is one of workflow 'numbers', not of 'pack'." in other.stderr
+
+
+def test_a_stop_that_comes_while_a_master_is_started_reaches_it(monkeypatch):
+    start, looked_after = subprocess.Popen, _Supervisor([sys.executable, "-c", "import time; time.sleep(60)"], 1)
+
+    def stopped_meanwhile(*arguments, **options):
+        process = start(*arguments, **options)
+        looked_after._stop(signal.SIGTERM, None)
+        return process
+
+    monkeypatch.setattr(subprocess, "Popen", stopped_meanwhile)
+    [slot] = looked_after._slots
+    looked_after._look_after(slot)
+    assert -signal.SIGTERM == slot.process.wait(timeout=20)
