@@ -442,7 +442,11 @@ def test_a_sub_workflow_that_passes_its_own_deadline_says_so_to_its_caller(place
 
 
 def test_what_runs_of_an_execution_that_is_failing_is_stopped_at_its_deadline(place):
-    execution = place.fail(waits.failing_beside_what_naps, value=1)
+    gate = place.gate()
+    execution = place.start(waits.failing_beside_what_naps, {"gate": gate})
+    until("both run beside it", lambda: execution.children() and place.saw(execution, "held"))
+    place.open(gate)
+    assert "failed" == execution.wait(timeout_s=20)
     with pytest.raises(ExecutionFailed, match="node 'breaks' failed") as failed:
         execution.result()
     assert not isinstance(failed.value, DeadlineExceeded)

@@ -167,9 +167,15 @@ def held_up() -> None:
     return relay(forever())
 
 
+@node(retry=Retry(attempts=1))
+def break_at(gate: str) -> None:
+    wait_for(folder() / gate)
+    raise ValueError("the gate is open")
+
+
 @workflow(deadline_s=3.0)
-def failing_beside_what_naps(value: Any) -> list[Any]:
-    return [napping(value), forever.named("held")(), broken.named("breaks")("never")]
+def failing_beside_what_naps(gate: str) -> list[Any]:
+    return [napping(1), forever.named("held")(), break_at.named("breaks")(gate)]
 
 
 @workflow
