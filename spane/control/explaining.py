@@ -151,7 +151,7 @@ def _queued(look: Standing, node: PlanNode, state: NodeField) -> Cause:
         workers = tuple(worker for worker in look.workers.values() if lane in worker.fitting)
         return causes.Unfit(queue, priority, *at, workers, lane.partition("@")[2], look.lanes[lane])
     workers = tuple(worker for worker in look.workers.values() if queue in worker.queues)
-    if state.flag:
+    if state.flag not in ("", "h", "y"):
         return causes.Suspect(queue, priority, *at, workers, state.flag != "s")
     return causes.Queued(queue, priority, *at, workers)
 

@@ -71,8 +71,8 @@ def stats(store: Store) -> Stats:
         if "@" in lane:
             unfit[lane] = sum(lengths.values())
         else:
-            # One that runs on the event loop or lost its worker waits for the same workers.
-            queues.setdefault(lane.rstrip("~!"), Counter()).update(lengths)
+            # One that runs on the event loop, lost its worker or has a limit waits for the same workers.
+            queues.setdefault(lane.rstrip("~!?+"), Counter()).update(lengths)
     return Stats(
         {name: dict(lengths) for name, lengths in queues.items()},
         unfit,

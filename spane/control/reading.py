@@ -89,11 +89,22 @@ def states_of(store: Store, execution: str, nodes: Iterable[PlanNode]) -> dict[s
     return found
 
 
+def entry(text: str) -> tuple[str, str, str, str, str, str]:
+    """Return the parts of a node's field (lua/include/state.lua): letter, token, failures, crashes, since, flag.
+
+    One that a worker holds only to work out the key of its limit has not begun: it is queued.
+    """
+    letter, token, failures, crashes, since, flag = text.split("|")
+    if letter == "R" and flag == "y":
+        letter, token = "Q", ""
+    return letter, token, failures, crashes, since, flag
+
+
 def _view(node: str, states: Mapping[str, str], error: NodeError | None, left: NodeState | None) -> NodeView:
     text = states.get(node)
     if text is None:
         return NodeView(node, NodeState.CANCELLED if left is NodeState.CANCELLED else NodeState.WAITING)
-    letter, token, failures, crashes, since, flag = text.split("|")
+    letter, token, failures, crashes, since, flag = entry(text)
     counts = states.get(f"@m:{node}")
     # While its items run, so does a map, though it holds no worker of its own.
     state = NodeState.RUNNING if letter == "A" and counts is not None else NODE_STATE_OF[letter]

@@ -39,7 +39,7 @@ class NodeField:
     @classmethod
     def of(cls, text: str) -> NodeField:
         """Read the field as it is stored."""
-        letter, token, failures, _crashes, since, flag = text.split("|")
+        letter, token, failures, _crashes, since, flag = reading.entry(text)
         return cls(letter, token, int(failures), int(since), flag)
 
 
@@ -198,4 +198,4 @@ class Standing:
         queue = queue_of(node)
         if state.token:
             return [lane for lane in self.lanes if lane.partition("@")[0] == queue]
-        return [queue + {"": "", "s": "!"}.get(state.flag, "!!")]
+        return [queue + {"": "", "h": "+", "y": "?", "s": "!"}.get(state.flag, "!!")]

@@ -193,8 +193,10 @@ class Undoes:
 
 
 @dataclass(slots=True)
-class Parked:
-    """The node did not start: it waits for a slot under its key, and the store has it already."""
+class Sorts:
+    """The node did not start: it was held to find out under which `key` its limit counts it, and waits for a slot there."""
+
+    key: str
 
 
 @dataclass(slots=True)
@@ -212,7 +214,7 @@ class Cancelled:
     error: NodeError
 
 
-Outcome = Succeeded | Skipped | Failed | RetryAt | Unfit | Awaits | Descends | Undoes | Expanded | Cancelled
+Outcome = Succeeded | Skipped | Failed | RetryAt | Unfit | Awaits | Descends | Undoes | Expanded | Cancelled | Sorts
 
 __all__ = [
     "Awaits",
@@ -222,9 +224,9 @@ __all__ = [
     "Failed",
     "NodeError",
     "Outcome",
-    "Parked",
     "RetryAt",
     "Skipped",
+    "Sorts",
     "Succeeded",
     "Undoes",
     "Unfit",

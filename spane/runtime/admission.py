@@ -1,6 +1,6 @@
-"""Whether an attempt may begin: the start mark of a suspect, a slot of its limit, the breaker before its node.
+"""Whether an attempt may begin: the start mark of a suspect, the key of its limit, the breaker before its node.
 
-Where it may not, its outcome says what becomes of it, and its function is not called. All of it asks Redis.
+Where it may not, its outcome says what becomes of it, and its function is not called.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import msgspec
 
 from spane.errors import BreakerOpen, StoreError, StoreUnavailable
 from spane.model.limit_keys import key_of
-from spane.model.outcome import Awaits, Parked
+from spane.model.outcome import Awaits, Sorts
 from spane.runtime import breakers, inputs
 from spane.runtime.guard import Guard, Passed
 from spane.runtime.mishaps import put_off
@@ -34,36 +34,21 @@ def admit(store: Store, claim: Claim) -> bool:
     return False
 
 
-def pass_gates(
-    store: Store, claim: Claim, program: Program, args: list[Any], kwargs: dict[str, Any]
+def sort(claim: Claim, program: Program) -> Sorts:
+    """Work out the key of the claim's limit from its values, which are all there."""
+    evaluate, path = program.key or (lambda *_: None, "")
+    raw = evaluate(*inputs.merged(claim, program))
+    return Sorts(key_of(None if raw is None else msgspec.json.decode(raw), path))
+
+
+def pass_breaker(
+    store: Store, claim: Claim, guard: Guard, args: list[Any], kwargs: dict[str, Any]
 ) -> Callable[..., Any] | None:
-    """Take a slot and ask the breaker, where the node has them; returns what to call, None where the attempt ends here.
+    """Ask the breaker before the node; returns what to call, None where the attempt ends here.
 
     Raises:
         BreakerOpen: it is open, and the node neither waits nor has a fallback.
     """
-    if program.key is not None and not _has_slot(store, claim, program):
-        return None
-    return program.fn if program.guard is None else _let_through(store, claim, program.guard, args, kwargs)
-
-
-def _has_slot(store: Store, claim: Claim, program: Program) -> bool:
-    """Take a slot under the key of the claim's limit; without one its node is parked, and must not run."""
-    evaluate, path = program.key or (lambda *_: None, "")
-    raw = evaluate(*inputs.merged(claim, program))
-    key = key_of(None if raw is None else msgspec.json.decode(raw), path)
-    try:
-        if store.admit(claim.execution, claim.node, claim.token, key):
-            return True
-        claim.outcome = Parked()
-    except StoreError as error:
-        claim.outcome = put_off(claim, error)
-    return False
-
-
-def _let_through(
-    store: Store, claim: Claim, guard: Guard, args: list[Any], kwargs: dict[str, Any]
-) -> Callable[..., Any] | None:
     name = guard.name(args, kwargs)
     try:
         stands, left_ms = breakers.ask(store, claim.execution, claim.node, claim.token, name)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from spane.model.outcome import Outcome, Parked
+from spane.model.outcome import Outcome
 from spane.model.plan import is_step
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class Claim:
         self.fetched_at = time.monotonic()
         self.started_at = 0.0
         self.duration_us = 0
-        self.outcome: Outcome | Parked | None = None
+        self.outcome: Outcome | None = None
         self.exception: BaseException | None = None
         self.interrupted = self.handed_back = False
         #: Why it is to stop, once this process has heard that its execution is cancelled; and whether it asks for that.
@@ -65,6 +65,11 @@ class Claim:
         self.breaker: Passed | None = None
         self.seat: Seat | None = None
         self.program: Any = None
+
+    @property
+    def is_unsorted(self) -> bool:
+        """Whether it is held only to work out the key of its node's limit (`Sorts`), and must not run."""
+        return self.flag == b"y"
 
     @property
     def is_step(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Collection, Iterable
 from typing import Any
 
@@ -13,19 +14,21 @@ from spane.model.outcome import (
     Outcome,
     RetryAt,
     Skipped,
+    Sorts,
     Succeeded,
     Undoes,
     Unfit,
     encode_error,
 )
 from spane.runtime.claim import Claim
-from spane.runtime.layout import ASYNC_SUFFIX
+from spane.runtime.layout import ASYNC_SUFFIX, HANDED_SUFFIX, UNSORTED_SUFFIX
 from spane.runtime.store import BLOB_MARK, Store
 
 Command = tuple[Any, ...]
 
 #: Few enough that a fetch stays below some 5 ms, enough that 100,000 timers of one instant are queued within a second.
 _TIMERS_A_FETCH = 500
+_TURNS = ((HANDED_SUFFIX, ""), ("", HANDED_SUFFIX))
 
 
 class Commands:
@@ -43,6 +46,8 @@ class Commands:
     def commit(self, claim: Claim, outcome: Outcome, hand: str) -> list[Command]:
         """Commit an outcome, the last command; a large value, and what is told to a breaker, goes ahead of it. `hand` lists queues for `commit.lua`."""
         store, limits = self._store, self._store.limits
+        if isinstance(outcome, Sorts):
+            return [self._sort(claim, outcome)]
         if isinstance(outcome, Awaits):
             return [self._await(claim, outcome)]
         if isinstance(outcome, Descends):
@@ -93,6 +98,13 @@ class Commands:
             )
         ]  # fmt: skip
 
+    def _sort(self, claim: Claim, outcome: Sorts) -> Command:
+        store = self._store
+        return store.command(
+            "sort", store.clock.injected, self._session, claim.execution, claim.node, claim.token, outcome.key,
+            *store.kept_ms,
+        )  # fmt: skip
+
     def _await(self, claim: Claim, outcome: Awaits) -> Command:
         store, delay_ms = self._store, outcome.delay_ms
         return store.command(
@@ -129,23 +141,29 @@ class Commands:
         *,
         suspects: bool = True,
         alone: bool = False,
+        unsorted: int = 0,
     ) -> Command:
         """Fetch for threads and event loop.
 
         `fitting` are lanes `queue@fingerprint` whose nodes this process can run. `suspects` asks for nodes whose worker
-        died, before others, and `alone` for one that a second worker died with.
+        died, before others, and `alone` for one that a second worker died with; `unsorted` for so many whose limit goes by
+        a key that this process is to work out. What waited for a limit, or what did not, goes first as chance has it, so that
+        neither holds up the other.
         """
-        lost = ("!",) if suspects else ()
-        threads = [queue + suffix for queue in queues for suffix in (*lost, "")]
-        loop = [queue + ASYNC_SUFFIX + suffix for queue in queues for suffix in (*lost, "")]
+        turns = random.choice(_TURNS)
+        suffixes = ("!", *turns) if suspects else turns
+        threads = [queue + suffix for queue in queues for suffix in suffixes]
+        loop = [queue + ASYNC_SUFFIX + suffix for queue in queues for suffix in suffixes]
         for lane in fitting:
             (loop if ASYNC_SUFFIX + "@" in lane else threads).append(lane)
-        lone = [f"{queue}{lane}!!" for queue in queues for lane in ("", ASYNC_SUFFIX)] if alone else []
+        lanes = [queue + lane for queue in queues for lane in ("", ASYNC_SUFFIX)]
+        lone = [f"{lane}!!" for lane in lanes] if alone else []
+        keyless = [lane + UNSORTED_SUFFIX for lane in lanes]
         store = self._store
         return store.command(
             "fetch", store.clock.injected, self._session, store.limits.lease_ms, self._token() + ".",
             ",".join(threads), room, ",".join(loop), loop_room, ",".join(lone), 1, _TIMERS_A_FETCH,
-            *store.kept_ms, store.limits.ageing_ms,
+            *store.kept_ms, store.limits.ageing_ms, ",".join(keyless), unsorted,
         )  # fmt: skip
 
     def resync(self, tokens: Iterable[str]) -> Command:

@@ -63,6 +63,30 @@ class Executor:
         """Let go of the threads beside the event loop."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
+    def sort_soon(self, claim: Claim, finish: Callable[[Claim], None]) -> None:
+        """Work out the key of a claim's limit, and call `finish` then: on a thread of our own where that may block."""
+        program = self._programs.known(claim.plan, claim.node)
+        if program is not None and inputs.carried(claim, program):
+            self._sort_and(finish, claim)
+        else:
+            self._threads.submit(self._sort_and, finish, claim)
+
+    def _sort_and(self, finish: Callable[[Claim], None], claim: Claim) -> None:
+        self.sort(claim)
+        finish(claim)
+
+    def sort(self, claim: Claim) -> None:
+        """Work out the key of a claim's limit and leave it in the claim as its outcome, or what is wrong; never raises."""
+        program = self._prepare(claim)
+        if not isinstance(program, Program):
+            return
+        try:
+            claim.outcome = admission.sort(claim, program)
+        except Exception as error:
+            claim.outcome = classify(program.node.retry, error, node=claim.node, attempt=claim.attempt)
+            if not self.quiet:
+                _logger.exception("The key of the limit of %r cannot be worked out.", claim)
+
     def run(self, claim: Claim) -> None:
         """Run a claimed node on this thread and leave its outcome in the claim.
 
@@ -79,7 +103,9 @@ class Executor:
         token = None
         try:
             args, kwargs = inputs.bind(claim, program)
-            fn = admission.pass_gates(self._store, claim, program, args, kwargs) if program.gated else program.fn
+            fn: Callable[..., Any] | None = program.fn
+            if program.guard is not None:
+                fn = admission.pass_breaker(self._store, claim, program.guard, args, kwargs)
             if fn is None:
                 return
             if program.context is not None or program.resources:
@@ -129,8 +155,8 @@ class Executor:
         try:
             args, kwargs = await self._bound(claim, program)
             fn: Callable[..., Any] | None = program.fn
-            if program.gated:
-                fn = await self._beside(admission.pass_gates, self._store, claim, program, args, kwargs)
+            if program.guard is not None:
+                fn = await self._beside(admission.pass_breaker, self._store, claim, program.guard, args, kwargs)
             if fn is None:
                 return
             for _, use in program.resources:

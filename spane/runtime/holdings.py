@@ -29,6 +29,8 @@ class Holdings:
         #: How many of the claims are suspects that run alone.
         self.alone = 0
         self._unstarted: dict[str, Claim] = {}
+        #: Claims that are held to work out the keys of their limits; they take no room, since they do not run.
+        self._unsorted: dict[str, Claim] = {}
         self._running: dict[str, Claim] = {}
         self._loop_claims = 0
         #: Tokens of claims that went back before the event loop came to them: until it does, something blocks it.
@@ -39,6 +41,9 @@ class Holdings:
     def add(self, claim: Claim) -> None:
         """Take in a claim that was leased to this process."""
         self.tokens.add(claim.token)
+        if claim.is_unsorted:
+            self._unsorted[claim.token] = claim
+            return
         self._loop_claims += claim.on_loop
         self.alone += claim.alone
         self._unstarted[claim.token] = claim
@@ -55,6 +60,8 @@ class Holdings:
 
     def end(self, claim: Claim) -> bool:
         """Make room again; False if something ended the claim before. It stays leased until it is committed."""
+        if claim.is_unsorted:
+            return self._unsorted.pop(claim.token, None) is not None
         if self._running.pop(claim.token, None) is None and self._unstarted.pop(claim.token, None) is None:
             return False
         self._loop_claims -= claim.on_loop
@@ -76,11 +83,14 @@ class Holdings:
         mine = [claim for claim in claims if self._withdraw(claim)]
         for claim in mine:
             self.tokens.discard(claim.token)
-            self._loop_claims -= claim.on_loop
-            self.alone -= claim.alone
+            if not claim.is_unsorted:
+                self._loop_claims -= claim.on_loop
+                self.alone -= claim.alone
         return mine
 
     def _withdraw(self, claim: Claim) -> bool:
+        if claim.is_unsorted:
+            return self.end(claim)
         # Noted first: the event loop may come to the claim between the two steps.
         if claim.on_loop:
             self._missed.add(claim.token)
@@ -96,8 +106,13 @@ class Holdings:
 
     @property
     def unstarted(self) -> list[Claim]:
-        """The claims that wait for a thread or for the event loop."""
-        return list(self._unstarted.values())
+        """The claims that do not run yet."""
+        return [*self._unstarted.values(), *self._unsorted.values()]
+
+    @property
+    def unsorted(self) -> int:
+        """How many claims are held to work out the keys of their limits."""
+        return len(self._unsorted)
 
     @property
     def stale(self) -> list[Claim]:
@@ -110,7 +125,8 @@ class Holdings:
         now = time.monotonic()
         for_threads = now - UNSTARTED_S if self._on_threads >= self.threads else 0.0
         for_loop = now - max(UNSTARTED_S, 2 * self._loop_took_s)
-        return [claim for claim in self.unstarted if claim.fetched_at < (for_loop if claim.on_loop else for_threads)]
+        waiting = list(self._unstarted.values())
+        return [claim for claim in waiting if claim.fetched_at < (for_loop if claim.on_loop else for_threads)]
 
     @property
     def _loop_blocked(self) -> bool:
@@ -118,7 +134,7 @@ class Holdings:
         if self._missed:
             return True
         horizon = time.monotonic() - UNSTARTED_S
-        return any(claim.on_loop and claim.fetched_at < horizon for claim in self.unstarted)
+        return any(claim.on_loop and claim.fetched_at < horizon for claim in list(self._unstarted.values()))
 
     @property
     def _on_threads(self) -> int:
@@ -140,4 +156,4 @@ class Holdings:
         return self.threads + recent - held, loop_room
 
     def __len__(self) -> int:
-        return len(self._unstarted) + len(self._running)
+        return len(self._unstarted) + len(self._unsorted) + len(self._running)

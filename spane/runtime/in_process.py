@@ -68,14 +68,17 @@ class InProcessBroker(NodeBroker, StubBroker):
         """Tell whether no node is queued, leased, due or waiting to be committed."""
         if self.process is None:
             return pending.nothing_queued(self.store)
-        # The looks below are several; that no event came meanwhile says that no commit and no claim fell between them.
-        last = stream.last_id(self.store)
+        # The looks below are several; that no event came meanwhile, and no exchange, says that nothing fell between them.
+        pump, last = self.process.pump, stream.last_id(self.store)
+        exchanges = pump.exchanges
         due_ms = pending.next_due_ms(self.store)
         return (
-            self.process.pump.in_flight == 0
+            exchanges is not None
+            and pump.in_flight == 0
             and pending.nothing_queued(self.store)
             and (due_ms is None or due_ms > 0)
             and stream.last_id(self.store) == last
+            and pump.exchanges == exchanges
         )
 
     def at_rest(self) -> bool:

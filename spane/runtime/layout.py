@@ -42,6 +42,10 @@ PAGE = 64
 #: A claim carries the outputs of at most this many parents; above that the worker reads them itself.
 CARRIED_PARENTS = 500
 ASYNC_SUFFIX = "~"
+#: Behind the queue of a node whose limit goes by a key that nobody has worked out yet.
+UNSORTED_SUFFIX = "?"
+#: Behind the queue of a node that waited for its limit, and has a slot now.
+HANDED_SUFFIX = "+"
 
 T = TypeVar("T")
 
@@ -168,7 +172,10 @@ def _rule(limit: LimitRule, queue: str) -> str:
 
 
 def _target(node: PlanNode, how: str = "d") -> str:
-    return f"{node.id},{queue_of(node)},{node.priority or ''},{node.delay_ms},{how};"
+    lane = queue_of(node)
+    if node.each is None and node.limit is not None and node.limit.key is not None:
+        lane += UNSORTED_SUFFIX
+    return f"{node.id},{lane},{node.priority or ''},{node.delay_ms},{how};"
 
 
 def _ways(node: PlanNode) -> dict[str, str]:

@@ -46,7 +46,7 @@ def fields(store: Store, executions: Sequence[str], *names: str) -> Iterator[tup
 
 
 def queues(store: Store) -> dict[str, dict[int, int]]:
-    """Return how many hints each lane holds, by priority; lanes carry their suffixes (`~`, `!`, `@fingerprint`)."""
+    """Return how many hints each lane holds, by priority; lanes carry their suffixes (`~`, `!`, `?`, `+`, `@fingerprint`)."""
     stem = store.keys.queues
     lengths: dict[str, dict[int, int]] = {}
     with translated():

@@ -74,7 +74,7 @@ class Program:
     """One plan node, ready to be called."""
 
     __slots__ = (
-        "arguments", "came", "choices", "config", "context", "dump", "fields", "fn", "gated", "guard", "is_async", "key", "node", "parents", "positional",
+        "arguments", "came", "choices", "config", "context", "dump", "fields", "fn", "guard", "is_async", "key", "node", "parents", "positional",
         "resources", "variadic", "variadic_name", "variadic_reader", "workflow",
     )  # fmt: skip
 
@@ -111,8 +111,6 @@ class Program:
         self.choices = Choices(node)
         self.config = msgspec.json.decode(node.config)
         self.key = _key(node)
-        #: Whether Redis has to be asked before it may be called.
-        self.gated = self.key is not None or self.guard is not None
 
 
 def _key(node: PlanNode) -> tuple[Evaluate, str] | None:

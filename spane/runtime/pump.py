@@ -19,7 +19,7 @@ from typing import Any
 
 from spane.errors import StoreError, StoreUnavailable
 from spane.model.ids import new_session_id
-from spane.model.outcome import Failed, NodeError, Outcome, Parked, Succeeded
+from spane.model.outcome import Failed, NodeError, Outcome, Succeeded
 from spane.runtime import scripts
 from spane.runtime.claim import Claim
 from spane.runtime.commands import Commands
@@ -38,6 +38,8 @@ IDLE_S = 1.0
 ALONE_S = 0.25
 #: How often to commit again what needs a plan that is not in the store.
 PLANLESS_S = 1.0
+#: At most so many nodes are held besides those that there is room for, to work out the keys of their limits.
+UNSORTED = 100
 #: What refused fetches are counted under; claims have their tokens.
 _FETCH = "fetch"
 #: Lanes of wake lists.
@@ -59,16 +61,21 @@ class Pump:
         self.draining = False
         self.heard = True
         self.start_on_loop: Callable[[Claim], None] | None = None
+        #: Works out the key of a claim's limit, and finishes the claim with it: at once, or from another thread.
+        self.sort: Callable[[Claim], None] = lambda claim: None
         self._wire = wire
         self._bell = bell
         self._outbox: deque[tuple[Claim, Outcome]] = deque()
         self._commands = Commands(store, self.session)
         self._hot = True
         self._loop_hot = True
+        self._unsorted_left = False
         self._next_due_s = IDLE_S
         self._looked_at = 0.0
         self._handed = 0
         self._asleep = False
+        self._exchanging = False
+        self._exchanged = 0
         self._broken = False
         self._strays = 0
         self._unloaded = False
@@ -82,7 +89,7 @@ class Pump:
 
     # Called by worker threads and the event loop. None of these waits for Redis, none raises.
 
-    def finish(self, claim: Claim, outcome: Outcome | Parked | None) -> None:
+    def finish(self, claim: Claim, outcome: Outcome | None) -> None:
         """Take a claim's outcome, unless something settled it before."""
         if not self.holdings.end(claim):
             return
@@ -90,10 +97,6 @@ class Pump:
         if claim.alone:
             self._alone_at = 0.0
             self._hot = self._loop_hot = True
-        if isinstance(outcome, Parked):
-            self.holdings.forget(claim.token)
-            self.wake()
-            return
         self._outbox.append((claim, outcome or _rejected(claim)))
         if self._asleep:
             self._asleep = False
@@ -120,6 +123,11 @@ class Pump:
         self._strays = self._strays + 1 if held > len(self.holdings.tokens) else 0
         if self._strays > 1:
             self._bell.ring()
+
+    @property
+    def exchanges(self) -> int | None:
+        """How many times this process has talked to Redis about nodes; None while it does."""
+        return None if self._exchanging else self._exchanged
 
     @property
     def in_flight(self) -> int:
@@ -171,18 +179,30 @@ class Pump:
                 self._load_scripts()
             self.give_back(self.holdings.stale)
             room, loop_room = self._room()
-            # Last of all: what was taken out of the outbox is lost if anything raises before it is sent.
-            batch = self._drain_outbox()
-            due = time.monotonic() >= self._looked_at + self._next_due_s
-            wants = (room > 0 and (self._hot or due)) or (loop_room > 0 and (self._loop_hot or due))
-            if batch or wants:
-                self._exchange(batch, max(0, room) if wants else 0, max(0, loop_room) if wants else 0)
-            elif not self.ready:
+            if not self._exchange_if_due(room, loop_room) and not self.ready:
                 self._sleep(timeout_s, room, loop_room)
         except StoreUnavailable as error:
             self._lose_redis(error)
             self._bell.drop()
             self._pause()
+
+    def _exchange_if_due(self, room: int, loop_room: int) -> bool:
+        """Send what finished, and fetch where there is room for more and may be more; returns whether there was any of that."""
+        due = time.monotonic() >= self._looked_at + self._next_due_s
+        wants = (room > 0 and (self._hot or due)) or (loop_room > 0 and (self._loop_hot or due))
+        unsorted = self._sortable()
+        wants = wants or (self._unsorted_left and unsorted > 0)
+        self._exchanging = True
+        try:
+            # Last of all: what was taken out of the outbox is lost if anything raises before it is sent.
+            batch = self._drain_outbox()
+            if not (batch or wants):
+                return False
+            self._exchanged += 1
+            self._exchange(batch, *((max(0, room), max(0, loop_room), unsorted) if wants else (0, 0, 0)))
+            return True
+        finally:
+            self._exchanging = False
 
     def _lose_redis(self, error: Exception) -> None:
         """Say once that Redis does not answer, and ask it what this session holds before anything else is done."""
@@ -229,6 +249,10 @@ class Pump:
     def _room(self) -> tuple[int, int]:
         return (0, 0) if self.draining else self.holdings.room()
 
+    def _sortable(self) -> int:
+        """Return of how many nodes more the keys can be worked out."""
+        return 0 if self.draining else UNSORTED - self.holdings.unsorted
+
     def _drain_outbox(self) -> list[tuple[Claim, Outcome]]:
         batch = self._postponed.due()
         while self._outbox:
@@ -237,16 +261,16 @@ class Pump:
 
     # Talking to Redis.
 
-    def _exchange(self, batch: list[tuple[Claim, Outcome]], room: int, loop_room: int) -> None:
+    def _exchange(self, batch: list[tuple[Claim, Outcome]], room: int, loop_room: int, unsorted: int) -> None:
         commands: list[tuple[Any, ...]] = []
         commit_at: list[int] = []
         hand = "" if self.draining or self._handed >= HAND_OVERS else ",".join(self._lanes(room, loop_room, len(batch)))
         for claim, outcome in batch:
             commands += self._commands.commit(claim, outcome, hand)
             commit_at.append(len(commands) - 1)
-        fetches = room > 0 or loop_room > 0
+        fetches = room > 0 or loop_room > 0 or unsorted > 0
         if fetches:
-            commands.append(self._fetch(room, loop_room))
+            commands.append(self._fetch(room, loop_room, unsorted))
         try:
             replies = self._wire.call(commands)
         except BaseException:
@@ -255,7 +279,7 @@ class Pump:
             raise
         self._read_commits(batch, [replies[at] for at in commit_at])
         if fetches:
-            self._read_fetch(replies[-1], room, loop_room)
+            self._read_fetch(replies[-1], room, loop_room, unsorted)
 
     def _lanes(self, room: int, loop_room: int, finished: int) -> list[str]:
         """Return the queues whose nodes may be handed over: those with room, counting what just finished."""
@@ -264,13 +288,15 @@ class Pump:
             names += [f"{queue}~" for queue in self.queues]
         return names
 
-    def _fetch(self, room: int, loop_room: int) -> tuple[Any, ...]:
+    def _fetch(self, room: int, loop_room: int, unsorted: int) -> tuple[Any, ...]:
         now = self._looked_at = time.monotonic()
         alone = self.holdings.alone <= 0 and self.holdings.free_thread and now >= self._alone_at + ALONE_S
         if alone:
             self._alone_at = now
         suspects = now >= self._suspects_from
-        return self._commands.fetch(self.queues, self.fitting, room, loop_room, suspects=suspects, alone=alone)
+        return self._commands.fetch(
+            self.queues, self.fitting, room, loop_room, suspects=suspects, alone=alone, unsorted=unsorted
+        )
 
     def _read_commits(self, batch: list[tuple[Claim, Outcome]], replies: list[Any]) -> None:
         handed = 0
@@ -319,7 +345,7 @@ class Pump:
         if self._refusals.to_be_told(claim.token):
             _logger.error("Redis refused the commit of %r: %s. It is sent again until Redis takes it.", claim, reply)
 
-    def _read_fetch(self, reply: Any, room: int, loop_room: int) -> None:
+    def _read_fetch(self, reply: Any, room: int, loop_room: int, unsorted: int) -> None:
         if isinstance(reply, Exception):
             if scripts.is_missing(reply):
                 self._unloaded = True
@@ -329,7 +355,9 @@ class Pump:
             self._hot = True
             return
         self._refusals.forget(_FETCH)
-        next_due, left, left_on_loop, *rows = reply
+        next_due, left, left_on_loop, left_to_sort, *rows = reply
+        if unsorted > 0:
+            self._unsorted_left = bool(left_to_sort)
         on_loop = sum(self._accept(row) for row in rows)
         if room > 0:
             self._hot = bool(left) or len(rows) > on_loop
@@ -338,7 +366,7 @@ class Pump:
         self._next_due_s = IDLE_S if next_due < 0 else min(IDLE_S, max(next_due, 0) / 1000 + 0.0005)
 
     def _fetch_refused(self, reply: Exception) -> None:
-        self._hot = self._loop_hot = False
+        self._hot = self._loop_hot = self._unsorted_left = False
         self._next_due_s = self._refusals.pause_s(_FETCH)
         if self._refusals.to_be_told(_FETCH):
             _logger.error("Redis refused a fetch: %s. Trying again until it takes one.", reply)
@@ -354,7 +382,10 @@ class Pump:
         """Take a claim in; returns whether it is one for the event loop. `before` is the outcome it follows from."""
         claim = Claim(row, before.raw if isinstance(before, Succeeded) else None)
         self.holdings.add(claim)
-        self.ready.append(claim)
+        if claim.is_unsorted:
+            self.sort(claim)
+        else:
+            self.ready.append(claim)
         return claim.on_loop
 
     def _recover(self) -> None:

@@ -243,10 +243,6 @@ class Store:
         """Write a suspect's start mark; False when the attempt has lost the node."""
         return bool(self.call("mark", execution, node, token))
 
-    def admit(self, execution: str, node: str, token: str, key: str) -> bool:
-        """Take a slot under a key for an attempt; False when its node was parked until one is free, or is lost."""
-        return bool(self.call("admit", self.clock.injected, execution, node, token, key, *self.kept_ms))
-
     def put_items(self, execution: str, node: str, token: str, first: int, values: Sequence[bytes]) -> bool:
         """Keep a part of what a map goes over, from item number `first` on; False when the attempt has lost the map."""
         return bool(self.call("put_items", execution, node, token, first, *values))

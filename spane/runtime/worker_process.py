@@ -14,7 +14,7 @@ from dramatiq.message import Message
 from spane.authoring.registry import Registry
 from spane.authoring.resources import Resources
 from spane.errors import SpaneError, StoreError, StoreUnavailable
-from spane.model.outcome import Failed, Outcome, Parked, Unfit
+from spane.model.outcome import Failed, Outcome, Unfit
 from spane.ops.services import Services
 from spane.runtime.claim import Claim
 from spane.runtime.executor import Executor
@@ -85,6 +85,7 @@ class WorkerProcess:
             wire=LocalWire(store.client) if local else Wire(store.client),
             bell=LocalBell() if local else Bell(store.client),
         )
+        self.pump.sort = lambda claim: self.executor.sort_soon(claim, self._finish)
         self.lane = AsyncLane(broker, self.executor, self.message_of)
         self.pump.start_on_loop = lambda claim: self.lane.start(claim, self.pump.begin_on_loop, self._finish)
         #: In process only: the last exceptions of nodes that failed for good, so that a plain call can raise its own again.
@@ -260,7 +261,7 @@ class WorkerProcess:
     def _finish(self, claim: Claim) -> None:
         self._settle(claim, claim.outcome)
 
-    def _settle(self, claim: Claim, outcome: Outcome | Parked | None) -> None:
+    def _settle(self, claim: Claim, outcome: Outcome | None) -> None:
         if self.options.in_process and isinstance(outcome, Failed) and outcome.exception is not None:
             self.exceptions[claim.execution, claim.node] = outcome.exception
             if len(self.exceptions) > _EXCEPTIONS_KEPT:

@@ -22,7 +22,6 @@ from spane.control.options import StartOptions
 from spane.control.starting import Starter
 from spane.errors import ExecutionStalled
 from spane.model.ids import new_session_id
-from spane.model.outcome import Parked
 from spane.model.state import ExecutionState
 from spane.runtime import endings, pending
 from spane.runtime.claim import Claim
@@ -157,8 +156,14 @@ class _Session:
             self.loop.close()
 
     def _fetch(self) -> Claim | None:
-        for room, loop_room, alone in ((1, 0, False), (0, 1, False), (0, 0, True)):
-            rows = self._send(self.commands.fetch(self.run.queues, (), room, loop_room, alone=alone))[3:]
+        fetch, queues = self.commands.fetch, self.run.queues
+        for command in (
+            fetch(queues, (), 0, 0, unsorted=1),
+            fetch(queues, (), 1, 0),
+            fetch(queues, (), 0, 1),
+            fetch(queues, (), 0, 0, alone=True),
+        ):
+            _, _, _, _, *rows = self._send(command)
             if rows:
                 return Claim(rows[0])
         return None
@@ -167,6 +172,9 @@ class _Session:
         return self.run.store.client.execute_command(*command)
 
     def _execute(self, claim: Claim) -> None:
+        if claim.is_unsorted:
+            self.executor.sort(claim)
+            return
         self.run.ran.append(claim.node)
         # What a node raises stands in its claim as an outcome.
         with contextlib.suppress(BaseException):
@@ -178,8 +186,6 @@ class _Session:
     def _commit(self, claim: Claim) -> None:
         assert claim.outcome is not None
         run = self.run
-        if isinstance(claim.outcome, Parked):
-            return
         dies = run.crashed is None and run.commits == run.crash_at
         run.commits += 1
         if dies:

@@ -10,6 +10,8 @@ spread    sleepers that come due evenly, 10,000 a second: how late each is queue
 map       one map over a long list: how long it takes, its longest call with Redis on a core of its own, and what it costs
           the workers
 slot      nodes that wait for the one slot of their type: how long from the end of one to the beginning of the next
+key       a node whose limit goes by a key, right behind a backlog of another key that no worker has looked at: how long
+          until it runs
 """
 
 from __future__ import annotations
@@ -114,6 +116,21 @@ class Parked:
             f"{gaps[len(gaps) // 2]:.1f} ms, p99 {gaps[len(gaps) * 99 // 100]:.1f} ms"
         )
 
+    def key(self) -> None:
+        """Queue a backlog of one key, and right behind it one node of another, while the workers stand still."""
+        count = self._count(20_000)
+        with processes.stopped(self._workers):
+            self.engine.start_many(self.flows.served, [{"customer": "ada"}] * count)
+            other = self.engine.start(self.flows.served, {"customer": "bob"})
+            unseen = self._queued("default?") + self._queued("default")
+        at = time.time()
+        late = other.result(timeout_s=120) - at
+        self._until("all were looked at", lambda: not self._queued("default?"))
+        self._print(
+            f"key: {unseen:,} nodes that nobody had looked at, the last of another key than all before it; that ran "
+            f"{late * 1000:,.0f} ms after the workers went on"
+        )
+
     def map(self) -> None:
         """Map a node over a long list.
 
@@ -204,7 +221,7 @@ class Parked:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.parked", description=__doc__)
-    kinds = ("start", "idle", "instant", "spread", "slot", "map")
+    kinds = ("start", "idle", "instant", "spread", "slot", "key", "map")
     parser.add_argument("kinds", nargs="*", default=kinds, help=f"which to measure, of {', '.join(kinds)}")
     parser.add_argument("--scale", type=float, default=1.0, help="makes all counts larger or smaller")
     given = parser.parse_args()

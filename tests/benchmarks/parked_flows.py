@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from spane import node, sleep, wait_for_event, workflow
+from spane import Limit, node, sleep, wait_for_event, workflow
 
 
 @node
@@ -29,6 +29,14 @@ def pass_through() -> tuple[float, float]:
     """Tell when this ran, one after the other."""
     began = time.time()
     return began, time.time()
+
+
+@node(limit=Limit(concurrency=1, key="customer"))
+def serve(customer: str) -> float:
+    """Tell when this ran; those of one customer run one after the other."""
+    began = time.time()
+    time.sleep(0.01)
+    return began
 
 
 @node
@@ -59,6 +67,11 @@ def limited(seconds: float) -> None:
 @workflow
 def handed_on() -> tuple[float, float]:
     return pass_through()
+
+
+@workflow
+def served(customer: str) -> float:
+    return serve(customer)
 
 
 @workflow

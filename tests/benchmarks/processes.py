@@ -63,6 +63,16 @@ def workers(*arguments: str, environment: Mapping[str, str]) -> Iterator[subproc
             end(process)
 
 
+@contextmanager
+def stopped(pid: int) -> Iterator[None]:
+    """Keep a process that `workers` started, and all of its own, from running meanwhile."""
+    os.killpg(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.killpg(pid, signal.SIGCONT)
+
+
 def end(process: subprocess.Popen[bytes], timeout_s: float = 20) -> None:
     """End a process, and what it started, gently first."""
     if process.poll() is not None:

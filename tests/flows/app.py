@@ -845,6 +845,17 @@ def ordering(order: dict[str, Any], gate: str = "") -> Any:
     return relay(one_per_customer(order, gate))
 
 
+@node(limit=Limit(concurrency=1, key="order.customer"))
+async def one_per_customer_async(order: dict[str, Any], gate: str = "", context: Context = current()) -> Any:
+    await asyncio.to_thread(overlap, context, gate)
+    return order["customer"]
+
+
+@workflow
+def ordering_async(order: dict[str, Any], gate: str = "") -> Any:
+    return relay(one_per_customer_async.named("one_per_customer")(order, gate))
+
+
 @node(limit=1, queue="doomed")
 def kill_while_limited(gate: str, context: Context = current()) -> str:
     saw(context, value="begin")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from spane import Engine, ExecutionFailed
+from spane.runtime import admission
 from tests.flows import app
 from tests.flows.conftest import await_boot, until, workers
 from tests.invariants import assert_holds
@@ -93,21 +95,55 @@ def test_65_a_dead_holders_slot_is_freed(flows_folder, real):
     assert_holds(real.engine.store, [victim.id, second.id])
 
 
-def test_a_key_has_slots_of_its_own(place):
-    gate = place.gate()
-    held = [place.start(app.ordering, {"order": {"customer": "ada"}, "gate": gate}) for _ in range(3)]
+@pytest.mark.parametrize("flow", ["ordering", "ordering_async"])
+def test_a_key_has_slots_of_its_own(place, flow):
+    gate, ordering = place.gate(), getattr(app, flow)
+    held = [place.start(ordering, {"order": {"customer": "ada"}, "gate": gate}) for _ in range(3)]
     until("one of ada's runs", lambda: 1 == sum(bool(place.saw(one, "one_per_customer")) for one in held))
     until("the others wait", lambda: 2 == sum(one.nodes()["one_per_customer"].state == "parked" for one in held))
-    limits = {cause.limit for one in held for cause in one.explain().nodes.values() if cause.kind == "limit"}
-    assert {"one_per_customer/ada"} == limits
+    [limit] = {cause.limit for one in held for cause in one.explain().nodes.values() if cause.kind == "limit"}
+    assert limit.partition("/")[2] == "ada"
     for customer in ("bob", None, 7, "x|y/z", "x" * 500):
-        assert customer == place.run(app.ordering, order={"customer": customer})[1]
+        assert customer == place.run(ordering, order={"customer": customer})[1]
     assert 1 == sum(bool(place.saw(one, "one_per_customer")) for one in held)
     place.open(gate)
     assert ["ada"] * 3 == [one.result(timeout_s=20) for one in held]
     lines = sorted((line["at"], line["value"]) for one in held for line in place.saw(one, "one_per_customer"))
     assert ["begin", "end"] * 3 == [what for _, what in lines]
+    assert {1} == {len(place.events(one, "node_claimed", node="one_per_customer")) for one in held}
     assert_holds(place.engine.store, [one.id for one in held])
+
+
+def test_a_backlog_of_one_key_holds_up_no_other(place):
+    gate = place.gate()
+    held = place.engine.start_many(app.ordering, [{"order": {"customer": "ada"}, "gate": gate}] * 300)
+    assert "bob" == place.run(app.ordering, order={"customer": "bob"})[1]
+    limit = place.engine.limits()["one_per_customer/ada"]
+    assert (1, 299) == (limit.held, limit.waiting)
+    assert 1 == sum(bool(place.saw(one, "one_per_customer")) for one in held)
+    for one in held[1:]:
+        one.cancel()
+    place.open(gate)
+    assert "ada" == held[0].result(timeout_s=20)
+    assert_holds(place.engine.store, [one.id for one in held])
+
+
+def test_a_key_stands_in_inputs_of_any_size(place):
+    large = {"customer": "ada", "text": "x" * 300_000}
+    assert ["ada"] * 3 == [
+        one.result(timeout_s=20) for one in [place.start(app.ordering, {"order": large}) for _ in range(3)]
+    ]
+
+
+def test_a_key_that_cannot_be_worked_out_fails_its_node(monkeypatch):
+    def broken(claim, program):
+        raise ZeroDivisionError(claim.node, program.node.id)
+
+    monkeypatch.setattr(admission, "sort", broken)
+    with Engine.in_memory(virtual_time=True) as engine:
+        execution = engine.start(app.ordering, {"order": {"customer": "ada"}})
+        with pytest.raises(ExecutionFailed, match="ZeroDivisionError"):
+            execution.result(timeout_s=20)
 
 
 def test_a_node_that_is_told_to_come_back_lets_its_type_rest(place):

@@ -130,15 +130,16 @@ def _work(world: World, hands: Hands, rng: random.Random) -> Actor:
 
 
 def _fetch(world: World, hands: Hands, room: int, rng: random.Random) -> Actor:
-    fitting = ("!", "", f"@{NEWER}") if hands.newer or world.calm else ("!", "")
+    fitting = ("!", *rng.choice((("+", ""), ("", "+"))), *((f"@{NEWER}",) if hands.newer or world.calm else ()))
     lanes, loops = (",".join(f"{queue}{lane}{fit}" for queue in QUEUES for fit in fitting) for lane in ("", "~"))
-    lone = ",".join(f"{queue}{lane}!!" for queue in QUEUES for lane in ("", "~"))
+    lone, keyless = (",".join(f"{queue}{lane}{mark}" for queue in QUEUES for lane in ("", "~")) for mark in ("!!", "?"))
     idle = not any(claim.alone for claim in (*hands.unstarted, *hands.running))
     reply = yield (
         "fetch", world.clock.injected, hands.session, LEASE_MS, f"{hands.token()}.", lanes, rng.randint(1, room),
-        loops, rng.randint(0, 2), lone, int(idle), 100, *_KEPT,
+        loops, rng.randint(0, 2), lone, int(idle), 100, *_KEPT, 0,
+        keyless, rng.randint(0, 3),
     )  # fmt: skip
-    rows = reply[3:]
+    rows = reply[4:]
     hands.accept(rows)
     if not rows:
         yield Pause(rng.choice((5, 50, 300)))
@@ -146,6 +147,9 @@ def _fetch(world: World, hands: Hands, room: int, rng: random.Random) -> Actor:
 
 def _begin(world: World, hands: Hands) -> Actor:
     claim = hands.unstarted.pop(0)
+    if claim.is_unsorted:
+        hands.finished.append((claim, _sorted(world, hands, claim)))
+        return
     if claim.alone:
         # A mark whose reply is lost may stand; the attempt is not run, and comes to its end as one that is put off.
         hands.finished.append((claim, ("r", error_of(claim.node, claim.attempt), 10, 0)))
@@ -153,20 +157,6 @@ def _begin(world: World, hands: Hands) -> Actor:
         held = yield ("mark", claim.execution, claim.node, claim.token)
         hands.finished.remove(next(entry for entry in hands.finished if entry[0] is claim))
         if not held:
-            return
-    if claim.type == "keyed":
-        hands.finished.append((claim, ("r", error_of(claim.node, claim.attempt), 10, 0)))
-        admitted = yield (
-            "admit",
-            world.clock.injected,
-            claim.execution,
-            claim.node,
-            claim.token,
-            key_of(claim.node),
-            *_KEPT,
-        )
-        hands.finished.remove(next(entry for entry in hands.finished if entry[0] is claim))
-        if not admitted:
             return
     rule = _node(world, claim).breaker
     if rule is not None and (_node(world, claim).each is None or items.map_of(claim.node)):
@@ -182,6 +172,15 @@ def _begin(world: World, hands: Hands) -> Actor:
         yield Death()
     hands.running.append(claim)
     yield Pause(10)
+
+
+def _sorted(world: World, hands: Hands, claim: Claim) -> tuple[Any, ...]:
+    """Return what becomes of a claim whose key is to be worked out; at times the worker cannot do that."""
+    if _behaviour(world, claim)["newer"] and not hands.newer and not world.calm:
+        return "u", NEWER.encode(), "it needs newer code", 0
+    if claim.token[-1] in "05" and not world.calm:
+        return "r", error_of(claim.node, claim.attempt), 10, 0
+    return "sort", key_of(claim.node)
 
 
 def _told_to_rest(world: World, claim: Claim, rng: random.Random) -> tuple[Any, ...] | None:
@@ -303,8 +302,9 @@ def _commit(world: World, hands: Hands, rng: random.Random) -> Actor:
         if reply == [b"ok", 1] and child not in world.started:
             world.started.append(child)
         return
-    if kind == "undo":
-        call = ("undo", world.clock.injected, hands.session, claim.execution, claim.node, claim.token, *_KEPT)
+    if kind in ("undo", "sort"):
+        key = (payload,) if kind == "sort" else ()
+        call = (kind, world.clock.injected, hands.session, claim.execution, claim.node, claim.token, *key, *_KEPT)
         yield call
         if rng.random() < 0.3:
             yield call

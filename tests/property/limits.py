@@ -27,9 +27,9 @@ _AT_ONCE = {"one": 1, "two": 2, "keyed/even": 1, "keyed/odd": 1, POOL: 1}
 OF_CHILDREN = LimitRule(concurrency=1, key="half")
 
 
-def strewn(plan: Plan, rng: random.Random) -> Plan:
-    """Return a plan in which some nodes have a limit, and perhaps its executions."""
-    share = rng.choice((0, 0, 0.2, 0.5))
+def strewn(plan: Plan, rng: random.Random, *, share: float | None = None) -> Plan:
+    """Return a plan in which a share of the nodes have a limit, and perhaps its executions."""
+    share = rng.choice((0, 0, 0.2, 0.5)) if share is None else share
     nodes = tuple(_limited(node, rng) if not node.waits and rng.random() < share else node for node in plan.nodes)
     limit = LimitRule(concurrency=1) if rng.random() < 0.2 else None
     return msgspec.structs.replace(plan, nodes=nodes, limit=limit)
@@ -56,10 +56,11 @@ def key_of(node: str) -> str:
     return "odd" if node[-1] in "13579" else "even"
 
 
-#: A child that runs under the limit of its workflow and holds no slot of it (not so others: their rule may come later); then for each pool how many hold a slot, were
-#: offered one, and wait, and whether its type rests or its timer is set.
+#: A child that runs under the limit of its workflow and holds no slot of it (not so others: their rule may come later), and
+#: a node that was put aside and has one offered; then for each pool how many hold a slot, were offered one, and wait, and
+#: whether its type rests or its timer is set.
 _LOOK = """
-local found = {''}
+local found = {'', ''}
 for _, execution in ipairs(redis.call('ZRANGE', KEYS[1] .. 'active', 0, -1)) do
   local h = redis.call('HMGET', KEYS[1] .. 'x:' .. execution, '@st', '@lim')
   local keyed = h[1] == 'running' and h[2] and string.find(h[2], '/', 1, true)
@@ -67,6 +68,11 @@ for _, execution in ipairs(redis.call('ZRANGE', KEYS[1] .. 'active', 0, -1)) do
 end
 for _, pool in ipairs(ARGV) do
   local stem = KEYS[1] .. 'lim:' .. pool
+  for _, hint in ipairs(redis.call('SMEMBERS', stem .. ':o')) do
+    local execution, node = string.match(hint, '^([^|]+)|(.+)$')
+    local state = execution and redis.call('HGET', KEYS[1] .. 'x:' .. execution, node)
+    if state and string.sub(state, 1, 1) == 'P' then found[2] = hint end
+  end
   for _, count in ipairs({
     redis.call('HLEN', stem), redis.call('SCARD', stem .. ':o'), redis.call('ZCARD', stem .. ':w'),
     redis.call('HEXISTS', KEYS[1] .. 'rests', pool), redis.call('ZSCORE', KEYS[1] .. 't', 'l|' .. pool) and 1 or 0
@@ -81,7 +87,9 @@ def wrong(store: Store, pools: Mapping[str, int], *, healed: bool) -> str | None
     found: Any = store.client.eval(_LOOK, 1, store.keys.prefix, *pools)
     if found[0]:
         return f"{found[0].decode()} runs without a slot of its workflow's limit"
-    for (pool, most), at in zip(pools.items(), range(1, len(found), 5), strict=True):
+    if found[1]:
+        return f"{found[1].decode()} was put aside, and a slot is kept for it"
+    for (pool, most), at in zip(pools.items(), range(2, len(found), 5), strict=True):
         held, offered, waits, rests, timed = found[at : at + 5]
         if held + offered > most and not (pool.startswith("@") and healed):
             return f"{held} hold a slot of {pool} and {offered} were offered one, but there are {most}"

@@ -38,6 +38,7 @@ _LEASE_CLEARED = "redis.call('HDEL', P .. 'w:' .. session, execution .. '|' .. n
 UNDONE = "undone chain"
 ITEMS_UNDONE = "undone maps"
 CHILDREN_UNDONE = "undone nested"
+CROWDED = "crowded"
 
 MUTANTS = (
     Mutant("no fence", "if holder ~= token then", "if false then", "commit"),
@@ -261,15 +262,42 @@ MUTANTS = (
         "  redis.call('SREM', held .. ':o', member)\nend",
     ),
     Mutant(
-        "a slot that was offered in vain is lost", "    if pool then free_slot(pool, hint, '', now) end\n", "", "fetch"
+        "a slot that was offered in vain is lost",
+        "    if pool then free_slot(pool, hint, '', now) end\n",
+        "",
+        "fetch",
+        CROWDED,
     ),
     Mutant("a rate has no timer", "  if at then set_timer('l|' .. pool, math.ceil(at), rule.queue) end\n", ""),
     Mutant(
         "who waits for a limit is not known to it",
-        "if wait_in(pool, execution .. '|' .. node, tonumber(priority), now) then",
-        "if true then",
+        "local is_new = wait_in(pool, hint, tonumber(priority), now)",
+        "local is_new = true",
     ),
     Mutant("a lost holder keeps its slot", "  end_slot(execution, node, token, h.plan, now)\nend", "end", "rescue"),
+    Mutant("a key is taken from whoever comes", "if letter ~= 'R' or holder ~= token then", "if false then", "sort"),
+    Mutant(
+        "what is sorted is not let go",
+        "redis.call('HDEL', P .. 'w:' .. session, hint)\nlocal aside",
+        "local aside",
+        "sort",
+    ),
+    Mutant(
+        "what is sorted starts in any case", "local aside = not may_start(r[2], node)", "local aside = false", "sort"
+    ),
+    Mutant(
+        "what is sorted has no pool",
+        "tonumber(r[5])}, now, ARGV[7], ARGV[8], {node, field, '@l:' .. node, pool})",
+        "tonumber(r[5])}, now, ARGV[7], ARGV[8], {node, field})",
+        "sort",
+    ),
+    Mutant("what needs a key is in no lane of its own", "if flag == UNSORTED then return token end", "", "fetch"),
+    Mutant(
+        "what needs a key is charged with the loss of its worker",
+        "if flag ~= UNSORTED then\n    if flag == 'm'",
+        "if true then\n    if flag == 'm'",
+        "rescue",
+    ),
     Mutant("a limited child is handed over", "      if limited(hand.profile) then return nil end\n", ""),
     Mutant("an execution that ends keeps its slot", "  if h[3] then leave_pool(h[3], execution, now) end\n", ""),
     Mutant(

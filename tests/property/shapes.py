@@ -272,6 +272,11 @@ def _made(edges_of: Callable[[random.Random], Edges]) -> Callable[[random.Random
     return lambda rng, workflow: _plan(edges_of(rng), rng, workflow)
 
 
+def _crowded(rng: random.Random, workflow: str) -> Plan:
+    """Return a plan of nodes that come at once and are limited, most of them."""
+    return strewn(_plan({f"r{i}": () for i in range(rng.randrange(4, 9))}, rng, workflow), rng, share=0.9)
+
+
 #: `shape(rng, workflow) -> Plan`. A node's config says how it behaves.
 SHAPES: dict[str, Callable[[random.Random, str], Plan]] = {
     "chain": _made(_chain),
@@ -280,6 +285,7 @@ SHAPES: dict[str, Callable[[random.Random, str], Plan]] = {
     "layered": _made(_layered),
     "tangle": _made(_tangle),
     "roots": _made(_roots),
+    "crowded": _crowded,
     "maps": _maps,
     "nested": _nested,
     "undone chain": _undone(_chain),

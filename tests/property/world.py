@@ -330,11 +330,13 @@ class World:
             self.call(
                 "sweep", self.clock.injected, 0, 100, 100_000, LIMITS.dead_letter_retention_ms, LIMITS.retention_ms
             )
-            lanes = [f"{queue}{lane}{mark}" for queue in QUEUES for lane in ("", "~") for mark in ("!", "")]
-            lone = ",".join(f"{queue}{lane}!!" for queue in QUEUES for lane in ("", "~"))
+            lanes = [f"{queue}{lane}{mark}" for queue in QUEUES for lane in ("", "~") for mark in ("!", "+", "")]
+            lone, keyless = (
+                ",".join(f"{queue}{lane}{mark}" for queue in QUEUES for lane in ("", "~")) for mark in ("!!", "?")
+            )
             self.call(
                 "fetch", self.clock.injected, "cleaner", LEASE_MS, "cleaner.0.", ",".join(lanes), 50, "", 0,
-                lone, 1, 100, LIMITS.retention_ms, LIMITS.dead_letter_retention_ms,
+                lone, 1, 100, LIMITS.retention_ms, LIMITS.dead_letter_retention_ms, 0, keyless, 50,
             )  # fmt: skip
         return self.store
 
@@ -365,7 +367,7 @@ _TIMED = frozenset(
         "undo",
         "await",
         "signal",
-        "admit",
+        "sort",
     }
 )
 _DISTURBANCES = ("duplicate hint", "delete queue", "forget session", "clock back", "clock forward", "script flush")

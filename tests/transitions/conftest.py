@@ -104,8 +104,11 @@ class Stage:
         loop: int = 10,
         alone: int = 1,
         timers: int = 100,
+        unsorted: int = 10,
+        first: str = "+",
     ) -> list[Claimed]:
-        return [Claimed.of(row) for row in self.fetch_reply(session, queues, threads, loop, alone, timers)[3:]]
+        reply = self.fetch_reply(session, queues, threads, loop, alone, timers, unsorted=unsorted, first=first)
+        return [Claimed.of(row) for row in reply[4:]]
 
     def fetch_reply(
         self,
@@ -116,14 +119,20 @@ class Stage:
         alone: int = 1,
         timers: int = 100,
         ageing_ms: int = 0,
+        unsorted: int = 10,
+        first: str = "+",
     ) -> Any:
         self._sequence += 1
         names = queues.split(",")
-        lanes, loops = (",".join(f"{name}{lane}{mark}" for name in names for mark in ("!", "")) for lane in ("", "~"))
-        lone = ",".join(f"{name}{lane}!!" for name in names for lane in ("", "~"))
+        marks = ("!", "+", "") if first == "+" else ("!", "", "+")
+        lanes, loops = (",".join(f"{name}{lane}{mark}" for name in names for mark in marks) for lane in ("", "~"))
+        lone, keyless = (
+            ",".join(f"{name}{lane}{mark}" for name in names for lane in ("", "~")) for mark in ("!!", "?")
+        )
         return self.store.call(
             "fetch", self.now_ms, session, LIMITS.lease_ms, f"{session}.{self._sequence:x}.", lanes, threads, loops,
             loop, lone, alone, timers, LIMITS.retention_ms, LIMITS.dead_letter_retention_ms, ageing_ms,
+            keyless, unsorted,
         )  # fmt: skip
 
     def commit(
@@ -143,6 +152,11 @@ class Stage:
 
     def retry(self, claim: Claimed, delay_ms: int = 1000, **options: Any) -> Any:
         return self.fail(claim, kind="r", extra=delay_ms, **options)
+
+    def sort(self, claim: Claimed, key: str, *, session: str = "w1") -> Any:
+        return self.store.call(
+            "sort", self.now_ms, session, claim.execution, claim.node, claim.token, key, *self.store.kept_ms
+        )
 
     def cancel(self, execution: str = "x1", reason: str = "") -> Reply | StoreError:
         [reply] = Steering(self.store).cancel([execution], reason)

@@ -133,7 +133,7 @@ def test_hints_of_executions_that_have_ended_are_dropped_in_parts(stage):
         stage.cancel(execution)
     reply = stage.fetch_reply(threads=8)
     assert [1] == reply[1:2]
-    assert [] == reply[3:]
+    assert [] == reply[4:]
     assert 300 == len(stage.queue())
     assert [0] == stage.fetch_reply(threads=8)[1:2]
     assert [] == stage.queue()

@@ -35,7 +35,7 @@ def test_a_claim_is_leased_and_not_charged(stage):
 def test_a_fetch_that_finds_nothing_appends_nothing_and_takes_the_wake_token(stage):
     stage.client.rpush(stage.keys.wake("default"), "1")
     for _ in range(2):
-        assert [-1, 0, 0] == stage.fetch_reply()
+        assert [-1, 0, 0, 0] == stage.fetch_reply()
     assert not stage.client.exists(stage.keys.wake("default"))
     assert "" == stage.letters()
 
@@ -69,7 +69,7 @@ def test_where_nodes_age_ten_steps_lift_the_lowest_over_the_highest(stage):
 def aged(stage, session):
     """Fetch where a node gains a priority each minute."""
     reply = stage.fetch_reply(session, ageing_ms=60_000)
-    return [Claimed.of(row) for row in reply[3:]]
+    return [Claimed.of(row) for row in reply[4:]]
 
 
 def test_the_priority_of_a_node_beats_that_of_its_execution(stage):
@@ -80,7 +80,7 @@ def test_the_priority_of_a_node_beats_that_of_its_execution(stage):
 def test_no_more_is_taken_than_asked_for_and_the_rest_is_said(stage):
     stage.start(PAIR)
     reply = stage.fetch_reply(threads=1)
-    assert (1, 4) == (reply[1], len(reply))
+    assert (1, 5) == (reply[1], len(reply))
     assert ["x1|two"] == stage.queue()
     assert 1 == stage.client.llen(stage.keys.wake("default"))
 
@@ -172,13 +172,13 @@ def test_a_node_of_a_failing_execution_is_parked(stage):
 
 def test_due_timers_become_hints_and_the_next_one_is_told(stage):
     stage.start(plan(node("soon", delay_ms=1000), node("later", delay_ms=4000)))
-    assert [1000, 0, 0] == stage.fetch_reply()
+    assert [1000, 0, 0, 0] == stage.fetch_reply()
     assert "TT" == f"{stage.state('soon')}{stage.state('later')}"
     stage.clock.advance(999)
-    assert [1, 0, 0] == stage.fetch_reply()
+    assert [1, 0, 0, 0] == stage.fetch_reply()
     stage.clock.advance(1)
     reply = stage.fetch_reply()
-    assert (3000, 4) == (reply[0], len(reply))
+    assert (3000, 5) == (reply[0], len(reply))
     assert ("R", "T") == (stage.state("soon"), stage.state("later"))
 
 
@@ -199,7 +199,7 @@ def test_a_timer_of_nobody_is_dropped(stage, timer):
 
 def test_a_scheduled_execution_begins_when_it_is_due(stage):
     stage.start(DIAMOND, delay_ms=500)
-    assert [500, 0, 0] == stage.fetch_reply()
+    assert [500, 0, 0, 0] == stage.fetch_reply()
     stage.clock.advance(500)
     assert ["top"] == [claim.node for claim in stage.fetch()]
     assert ("running", "1") == (stage.status(), stage.field("@open"))

@@ -208,7 +208,7 @@ def test_a_clock_that_is_set_back_does_not_stop_a_rate(stage, burst):
     stage.fetch()
     earlier = stage.now_ms - 3_600_000
     stage.call("sweep", earlier, LIMITS.patience_ms, 100, 1000, LIMITS.retention_ms, LIMITS.retention_ms)
-    assert ["x1|n1"] == stage.queue()
+    assert ["x1|n1"] == stage.queue("default+")
 
 
 def test_the_newest_start_says_what_the_limit_is(stage):

@@ -36,7 +36,6 @@ def test_scripts_that_end_work_run_when_memory_is_full_and_those_that_begin_it_d
     known = {
         "ask_breaker",
         "await",
-        "admit",
         "cancel",
         "commit",
         "discard",
@@ -51,6 +50,7 @@ def test_scripts_that_end_work_run_when_memory_is_full_and_those_that_begin_it_d
         "rescue",
         "reset_breaker",
         "resync",
+        "sort",
         "sweep",
         "tell_breaker",
         "undo",

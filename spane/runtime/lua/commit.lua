@@ -66,6 +66,18 @@ if kind ~= 's' and kind ~= 'k' then
 end
 -- Writes from here on.
 redis.call('HDEL', P .. 'w:' .. session, execution .. '|' .. node)
+if flag == UNSORTED then
+  -- The key of its limit could not be worked out. That was an attempt of which nobody has heard yet; where nothing may start
+  -- now, nobody will.
+  if may_start(h.status, node) then
+    event('c', session .. '|' .. execution .. '|' .. node .. '|' .. token .. '|' .. attempt)
+  else
+    put_aside(execution, 'node|' .. node, h.status)
+    local fields = {node, state('P', token, failures, crashes, now, flag)}
+    run_no_more(execution, h, now, ARGV[14], ARGV[15], fields)
+    return {'ok', 0}
+  end
+end
 if kind == 'r' or kind == 'u' or kind == 'x' then
   -- The node comes back: later by a timer, or to a worker that fits; or it was cancelled. An execution that is ending keeps it
   -- parked; a pause stops no timer.

@@ -1,17 +1,18 @@
 #!lua flags=allow-oom
 -- Fetch and claim: due timers become hints, one cursor moves on, and up to so many queued nodes are leased to a
--- session, highest priority first, with their merged inputs. A claim is not a start: no attempt is counted here.
+-- session, highest priority first, with their merged inputs. A claim is not a start: no attempt is counted here. Besides
+-- these, so many are leased whose limit goes by a key that the session is to work out (sort.lua), whether it has room or not.
 -- KEYS  1 prefix
 -- ARGV  1 now or ''   2 session   3 lease in ms   4 token base (each token is the base and a number)
 --       5 queues of the threads, comma-separated   6 how many nodes for the threads
 --       7 queues of the event loop   8 how many nodes for the event loop
 --       9 queues of suspects that run alone   10 how many of those (0 or 1)   11 how many timers at most
 --       12 retention in ms   13 the same where a dead letter is left   14 how long a node waits, in ms, for each
---       priority that it gains; 0 or none where nodes do not age
--- Returns {milliseconds to the next timer or -1, 1 if work was left for threads else 0, the same for the event loop,
---         row, row, ...}
--- Events  c, one for the batch; v, k, h; what comes due: D, G, H, L; children that follow: Y, p, u, n; U, C, F, X. Bound: the
---         nodes asked for or 500 hints, their parents up to 500 each, the timers, 500 children.
+--       priority that it gains; 0 where nodes do not age   15 queues of what needs a key   16 how many of those at most
+-- Returns {milliseconds to the next timer or -1, 1 if work was left for threads else 0, the same for the event loop, and
+--         for what needs a key, row, row, ...}
+-- Events  c, one for the batch, but for what needs its key; v, k, h; what comes due: D, G, H, L; children that follow: Y, p, u,
+--         n; U, C, F, X. Bound: the nodes asked for or 500 hints, their parents up to 500 each, the timers, 500 children.
 --@include clock
 --@include event
 --@include queue
@@ -35,7 +36,7 @@ local moved = spread(now, ARGV[12], ARGV[13])
 local next_due = promote(now, ARGV[11], ARGV[12], ARGV[13])
 local rows, claimed, number = {}, {}, 0
 local MOST_HINTS = 500
-local ageing_ms = tonumber(ARGV[14] or 0)
+local ageing_ms = tonumber(ARGV[14])
 
 local function claim(hint, alone)
   local execution, node = string.match(hint, '^([^|]+)|(.+)$')
@@ -49,6 +50,7 @@ local function claim(hint, alone)
   if not h[1] then return false end
   local letter, _, failures, crashes, _, flag = read_state(h[1])
   if letter ~= 'Q' then return false end
+  if flag == HANDED then flag = '' end
   local profile = redis.call('HGET', P .. 'p:' .. h[3], profile_field(node))
   if not may_start(h[2], node) then
     park(execution, node, h[2], failures, crashes, flag, now)
@@ -68,7 +70,9 @@ local function claim(hint, alone)
   redis.call('HSET', X, node, state('R', token, failures, crashes, now, flag), '@run', int(h[5] + 1))
   lease(session, execution, node, token)
   rows[#rows + 1] = row(execution, node, token, h[3], profile, failures, crashes, flag, h[4])
-  claimed[#claimed + 1] = execution .. '|' .. node .. '|' .. token .. '|' .. int(failures + 1)
+  if flag ~= UNSORTED then
+    claimed[#claimed + 1] = execution .. '|' .. node .. '|' .. token .. '|' .. int(failures + 1)
+  end
   return true
 end
 
@@ -107,6 +111,7 @@ end
 local left = take(ARGV[5], tonumber(ARGV[6]), false)
 local left_on_loop = take(ARGV[7], tonumber(ARGV[8]), false)
 take(ARGV[9], tonumber(ARGV[10]), true)
+local left_to_sort = take(ARGV[15], tonumber(ARGV[16]), false)
 if #claimed > 0 then event('c', session .. '|' .. table.concat(claimed, ';')) end
 if moved then left, left_on_loop = 1, 1 end
-return {next_due, left, left_on_loop, unpack(rows)}
+return {next_due, left, left_on_loop, left_to_sort, unpack(rows)}

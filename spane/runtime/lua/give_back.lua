@@ -4,7 +4,7 @@
 -- KEYS  1 prefix
 -- ARGV  1 now or ''   2 session   3 retention in ms   4 the same where a dead letter is left
 --       5.. execution, node, token for each (at most 500)
--- Returns how many went back. Events  b; U, C, F, X. Bound: the nodes given.
+-- Returns how many went back. Events  b, but for what was held for the key of its limit; U, C, F, X. Bound: the nodes given.
 --@include clock
 --@include event
 --@include queue
@@ -22,7 +22,7 @@ for i = #ARGV - 2, 5, -3 do
     local h = {status = r[2], run = tonumber(r[5])}
     redis.call('HDEL', P .. 'w:' .. session, execution .. '|' .. node)
     if flag == 'm' then flag = 'a' end
-    event('b', execution .. '|' .. node .. '|' .. token)
+    if flag ~= UNSORTED then event('b', execution .. '|' .. node .. '|' .. token) end
     local aside = not may_start(h.status, node)
     if aside then
       put_aside(execution, 'node|' .. node, h.status)

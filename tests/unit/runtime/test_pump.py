@@ -9,10 +9,11 @@ import pytest
 import redis
 
 from spane.model.expressions import Input, Output
-from spane.model.outcome import Succeeded
+from spane.model.outcome import Sorts, Succeeded
 from spane.model.plan import Plan, PlanInput, PlanNode
+from spane.model.rules import LimitRule
 from spane.runtime.keys import Keys
-from spane.runtime.pump import Pump
+from spane.runtime.pump import UNSORTED, Pump
 from spane.runtime.store import Start, Store
 from spane.runtime.wire import Bell, Wire
 
@@ -27,13 +28,14 @@ CHAIN = Plan(
     ),
     (PlanInput("n"),),
 )
+KEYED = Plan("keyed", (PlanNode("only", "work", limit=LimitRule(concurrency=1, key="n")),))
 
 
 @pytest.fixture
 def store(redis_client: redis.Redis) -> Store:
     store = Store(redis_client, Keys())
     store.load_scripts()
-    for plan in (ONE, CHAIN):
+    for plan in (ONE, CHAIN, KEYED):
         store.put_plan(plan)
     return store
 
@@ -189,3 +191,59 @@ def test_what_redis_does_not_take_back_is_not_lost_to_the_process_that_holds_it(
     store.client.execute_command("ACL", "SETUSER", "default", "+@all")
     assert "Trying again until Redis answers" in caplog.text
     assert claim.token == claimed(pump).token
+
+
+def start_keyed(store: Store, *executions: str) -> None:
+    for execution in executions:
+        store.start(Start(execution, KEYED.hash, "keyed", b"{}"))
+
+
+def unsorted(store: Store) -> int:
+    return int(store.client.llen(store.keys.queue("default?", 5)))
+
+
+def test_keys_are_worked_out_without_any_room(store, pump):
+    start_keyed(store, *(f"a{number}" for number in range(450)))
+    pump.sort = lambda claim: pump.finish(claim, Sorts(claim.execution[0]))
+    first = claimed(pump)
+    assert pump.holdings.begin(first)
+    assert unsorted(store) > 100
+    for _ in range(4):
+        assert pump.next(0.01) is None
+    assert (0, 1) == (unsorted(store), pump.in_flight)
+    # Whoever comes behind them with another key has its turn with each next node, or not: it is tossed for.
+    start_keyed(store, "b0")
+    ran = [first.execution]
+    pump.finish(first, Succeeded(b"1"))
+    while "b0" not in ran:
+        claim = claimed(pump)
+        ran.append(claim.execution)
+        assert pump.holdings.begin(claim)
+        pump.finish(claim, Succeeded(b"1"))
+    assert len(ran) < 60, ran
+
+
+def test_no_more_are_held_for_their_keys_than_may_be(store, pump):
+    start_keyed(store, *(f"a{number}" for number in range(UNSORTED + 50)))
+    held = []
+    pump.sort = held.append
+    for _ in range(4):
+        assert pump.next(0.01) is None
+    assert (UNSORTED, 50, UNSORTED) == (len(held), unsorted(store), pump.in_flight)
+    for claim in held[:UNSORTED]:
+        pump.finish(claim, Sorts("a"))
+    assert "a0" == claimed(pump).execution
+    for _ in range(4):
+        pump.next(0.01)
+    assert (UNSORTED + 50, 0) == (len(held), unsorted(store))
+
+
+def test_what_is_held_for_its_key_goes_back_when_the_process_stops(store, pump):
+    start_keyed(store, "a0")
+    held = []
+    pump.sort = held.append
+    assert pump.next(0.01) is None
+    pump.close()
+    assert (1, 1) == (len(held), unsorted(store))
+    pump.finish(held[0], Sorts("a"))
+    assert 0 == pump.in_flight

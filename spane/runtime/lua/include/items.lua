@@ -21,7 +21,8 @@ end
 
 -- Add up to `most` items that may be queued now to `out.ready`, and a cursor to `out.cursors` where others may as well.
 local function add_items(execution, map, m, plan_hash, most, out)
-  local _, _, queue, own = read_profile(redis.call('HGET', P .. 'p:' .. plan_hash, profile_field(map .. '#')))
+  local _, _, queue, own, flags = read_profile(redis.call('HGET', P .. 'p:' .. plan_hash, profile_field(map .. '#')))
+  if string.find(flags, 'y', 1, true) then queue = lane_of(queue, UNSORTED) end
   local may = math.min(m.total, m.done + m.most)
   local last = math.min(may, m.next + most)
   for index = m.next, last - 1 do out.ready[#out.ready + 1] = {map .. '#' .. int(index), queue, own, 0} end

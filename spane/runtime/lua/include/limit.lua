@@ -5,7 +5,8 @@
 --   lim:<pool>:w  who waits, by priority and time            :r  starts (include/rate.lua)
 --   pools         pools in use, by when the sweep looked them over
 --   rests         types that rest, because a node said so -> until when
--- A node that waits is in state L. `l|<pool>` is the one timer of a pool: when the next may start.
+-- A node that waits is in state L. `l|<pool>` is the one timer of a pool: when the next may start. One whose limit goes by a
+-- key has that pool in `@l:<node>` of its execution, as soon as a worker has worked out the key (sort.lua).
 --@include clock
 --@include event
 --@include queue
@@ -52,6 +53,17 @@ local function grant(pool, rule, member, token, now)
   spend(pool, rule, now)
 end
 
+-- Whether a slot is free that nobody waits for.
+local function is_free(pool, rule, now)
+  return redis.call('EXISTS', P .. 'lim:' .. pool .. ':w') == 0 and room(pool, rule, now) >= 1
+end
+
+-- Keep a free slot for a member that is queued.
+local function keep_free(pool, rule, member, now)
+  redis.call('ZADD', P .. 'pools', 'NX', int(now), pool)
+  if rule.most or rule.rate then redis.call('SADD', P .. 'lim:' .. pool .. ':o', member) end
+end
+
 -- An execution that is handed a slot begins by its timer, which is due at once.
 local function offer_execution(pool, rule, execution, now)
   local h = redis.call('HMGET', P .. 'x:' .. execution, '@st', '@pl')
@@ -77,9 +89,10 @@ local function offer_slot(pool, rule, member, now)
     return false
   end
   local _, _, queue, own = read_profile(redis.call('HGET', P .. 'p:' .. h[3], profile_field(node)))
-  if rule.most or rule.rate then redis.call('SADD', P .. 'lim:' .. pool .. ':o', member) end
+  keep_free(pool, rule, member, now)
+  flag = flag == '' and HANDED or flag
   redis.call('HSET', X, node, state('Q', '', failures, crashes, now, flag))
-  push_front(lane_of(queue, flag), own ~= '' and own or h[4], member)
+  push(lane_of(queue, flag), own ~= '' and own or h[4], member)
   return true
 end
 
@@ -93,18 +106,18 @@ local function hand_on(pool, now)
   while free >= 1 and looked < MOST_HANDED do
     local popped = redis.call('ZPOPMIN', waiting, math.min(free, MOST_HANDED - looked))
     if #popped == 0 then return looked end
-    for i = #popped - 1, 1, -2 do
+    for i = 1, #popped, 2 do
       looked = looked + 1
       if offer_slot(pool, rule, popped[i], now) then free = free - 1 end
     end
   end
   if redis.call('EXISTS', waiting) == 0 then return looked end
-  if free >= 1 then at = now elseif not at then at = select(2, room(pool, rule, now)) end
+  if free >= 1 then at = now elseif looked > 0 then at = select(2, room(pool, rule, now)) end
   if at then set_timer('l|' .. pool, math.ceil(at), rule.queue) end
   return looked
 end
 
--- What limits a node of this profile: its type, and l where a claim takes the slot, y where the worker asks for it by key.
+-- What limits a node of this profile: its type, and l where all of the type share slots, y where those of a key do.
 local function limited(profile)
   return string.match(profile, '^%d+;([^;]*);[^;]*;[^;]*;[^;]-([ly])')
 end
@@ -117,10 +130,8 @@ end
 
 -- Take a slot for a member that runs from now on. False where none is free, or others wait for one.
 local function take_slot(pool, rule, member, token, now)
-  local stem = P .. 'lim:' .. pool
-  local offered = redis.call('SREM', stem .. ':o', member) == 1
-  if not offered and redis.call('EXISTS', stem .. ':w') == 1 then return false end
-  if room(pool, rule, now) < 1 then return false end
+  local offered = redis.call('SREM', P .. 'lim:' .. pool .. ':o', member) == 1
+  if offered and room(pool, rule, now) < 1 or not offered and not is_free(pool, rule, now) then return false end
   grant(pool, rule, member, token, now)
   if rule.rate then hand_on(pool, now) end
   return true
@@ -155,13 +166,21 @@ local function keep_slot(execution, node, token, plan_hash)
   redis.call('SADD', held .. ':o', hint)
 end
 
--- Park a node for its pool; it keeps its failures and crashes. Whoever waits already goes on if a slot is free after all.
+-- Let a node in state L wait in its pool. Whoever waits already goes on if a slot is free after all; that may be the node
+-- itself, which has not waited then. Returns whether it waits.
+local function wait_for_slot(pool, execution, node, priority, now)
+  local hint = execution .. '|' .. node
+  local is_new = wait_in(pool, hint, tonumber(priority), now)
+  hand_on(pool, now)
+  local waits = redis.call('ZSCORE', P .. 'lim:' .. pool .. ':w', hint)
+  if is_new and waits then event('k', hint .. '|limit of ' .. pool) end
+  return waits
+end
+
+-- Park a node for its pool; it keeps its failures and crashes.
 local function park_for(pool, execution, node, priority, failures, crashes, flag, now)
   redis.call('HSET', P .. 'x:' .. execution, node, state('L', '', failures, crashes, now, flag))
-  if wait_in(pool, execution .. '|' .. node, tonumber(priority), now) then
-    event('k', execution .. '|' .. node .. '|limit of ' .. pool)
-  end
-  hand_on(pool, now)
+  wait_for_slot(pool, execution, node, priority, now)
 end
 
 -- Tell whether an execution may begin now that is limited by its workflow; if not, it waits as `scheduled`.
@@ -206,25 +225,28 @@ local function end_rest(pool, now)
   return hand_on(pool, now)
 end
 
--- The token that a node is leased with, or nil where it has to wait for its limit and was parked.
+-- The token that a node is leased with, or nil where it has to wait: for its limit, and was parked, or for a worker that
+-- works out the key of its limit, and was queued for that. One that is leased for that alone holds no slot.
 local function token_for(execution, node, h, profile, token, failures, crashes, flag, now)
-  local name, kind = limited(profile)
-  if not kind and not rests(string.match(profile, '^%d+;([^;]*)'), now) then return token end
-  name = name or string.match(profile, '^%d+;([^;]*)')
-  local waits = rests(name, now)
-  if kind and not waits then token = token .. 'l' end
-  if kind == 'l' and not waits then
-    waits = not take_slot(name, rule_for(name, h[3], node), execution .. '|' .. node, token, now)
-  end
-  if not waits then return token end
-  local _, _, _, own = read_profile(profile)
+  local _, name, queue, own = read_profile(profile)
+  local _, kind = limited(profile)
+  local rest, pool = rests(name, now), name
+  if not kind and not rest then return token end
+  local priority = own ~= '' and own or h[4]
   if kind == 'y' then
-    -- It waits with its type, and has no use for what it was offered under its key.
-    local keyed = pool_of(execution, node, profile)
-    redis.call('HDEL', P .. 'x:' .. execution, '@l:' .. node)
-    if keyed ~= name then free_slot(keyed, execution .. '|' .. node, '', now) end
+    pool = redis.call('HGET', P .. 'x:' .. execution, '@l:' .. node)
+    if flag == UNSORTED then return token end
+    if not pool then
+      redis.call('HSET', P .. 'x:' .. execution, node, state('Q', '', failures, crashes, now, UNSORTED))
+      push(lane_of(queue, UNSORTED), priority, execution .. '|' .. node)
+      return nil
+    end
   end
-  park_for(name, execution, node, own ~= '' and own or h[4], failures, crashes, flag, now)
+  token = token .. 'l'
+  if not rest and take_slot(pool, rule_for(pool, h[3], node), execution .. '|' .. node, token, now) then return token end
+  park_for(rest and name or pool, execution, node, priority, failures, crashes, flag, now)
+  -- What waits with its type has no use for what it was offered under its key.
+  if rest and pool ~= name then free_slot(pool, execution .. '|' .. node, '', now) end
 end
 
 -- Take over what a start says about limits: `name=rule|name=rule`.

@@ -1,7 +1,8 @@
 -- Take a node back from a worker that is gone. The first loss makes it a suspect; suspects run again together, since
 -- a worker that dies holds many innocent ones. A second loss, or one of a node that was all its worker held, makes it
 -- run alone and write a mark first: only a marked one is charged with a crash, and the third of those makes it a dead
--- letter. Its token is cleared, so a commit that comes later is fenced.
+-- letter. Its token is cleared, so a commit that comes later is fenced. What was held for the key of its limit did not run,
+-- so it comes back as it was.
 --@include event
 --@include settle
 --@include plan
@@ -21,9 +22,11 @@ local function lose(execution, node, token, now, kept_ms, dead_kept_ms, lone)
   if letter ~= 'R' or holder ~= token then return end
   local h = {status = r[2], plan = r[3], priority = r[4], open = tonumber(r[5]), run = tonumber(r[6]), skips = r[7]}
   local _, _, queue, own, flags = read_profile(redis.call('HGET', P .. 'p:' .. h.plan, profile_field(node)))
-  if flag == 'm' then crashes = crashes + 1 end
-  flag = (flag == '' and not lone) and 's' or 'a'
-  event('l', execution .. '|' .. node .. '|' .. token .. '|' .. int(crashes))
+  if flag ~= UNSORTED then
+    if flag == 'm' then crashes = crashes + 1 end
+    flag = (flag == '' and not lone) and 's' or 'a'
+    event('l', execution .. '|' .. node .. '|' .. token .. '|' .. int(crashes))
+  end
   if tonumber(crashes) >= MOST_CRASHES then
     local policy, came = policy_of(flags)
     local payload = crash_error(node, crashes)

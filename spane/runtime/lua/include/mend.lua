@@ -37,7 +37,7 @@ end
 local function mend_waiter(execution, node, h, now)
   local profile = redis.call('HGET', P .. 'p:' .. h[2], profile_field(node))
   local _, type_name, _, own = read_profile(profile or nil)
-  local pool = pool_of(execution, node, profile) or type_name
+  local pool = not rests(type_name, now) and pool_of(execution, node, profile) or type_name
   if wait_in(pool, execution .. '|' .. node, tonumber(own ~= '' and own or h[3]), now) then
     call.mended = call.mended + 1
     hand_on(pool, now)

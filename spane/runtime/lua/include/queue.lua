@@ -1,18 +1,23 @@
 -- A queue is ten lists, one per priority. Its name may carry suffixes: '~' for nodes that run on the event
--- loop, '@fingerprint' for nodes that wait for fitting code, '!' for suspects (nodes whose worker died), and '!!' for
--- those that a second worker died with: they run alone, one in a process.
+-- loop, '@fingerprint' for nodes that wait for fitting code, '!' for suspects (nodes whose worker died), '!!' for those that
+-- a second worker died with: they run alone, one in a process; '?' for nodes whose limit goes by a key that nobody has
+-- worked out yet (sort.lua), and '+' for those that waited for a limit and have its slot now. A process
+-- takes these first, or what waits for nothing but a worker, as chance has it, so that neither holds up the other.
+local UNSORTED, HANDED = 'y', 'h'
+local SUFFIXES = {[''] = '', s = '!', y = '?', h = '+'}
+
 local function queue_key(queue, priority)
   return P .. 'q:' .. queue .. ':' .. priority
 end
 
 local function lane_of(queue, flag)
-  return flag == '' and queue or queue .. (flag == 's' and '!' or '!!')
+  return queue .. (SUFFIXES[flag] or '!!')
 end
 
 -- One token in wake:<queue> tells one idle worker to fetch: threads listen to `queue`, event loops to `queue~`.
 -- It is a hint: a worker looks each second anyway.
 local function wake_key(queue)
-  return P .. 'wake:' .. string.match(queue, '^[^@!]+')
+  return P .. 'wake:' .. string.match(queue, '^[^@!?+]+')
 end
 
 local function wake(queue)

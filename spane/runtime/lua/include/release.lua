@@ -105,17 +105,18 @@ local function tell_skipped(execution, out)
 end
 
 -- Queue what is ready: due ones as hints (one RPUSH a list), delayed ones as timers; and write the cursors. Adds the
--- nodes' states to `fields`.
+-- nodes' states to `fields`; what comes in a lane `queue?` is a node whose limit goes by a key (include/queue.lua).
 local function enqueue(execution, out, priority, now, fields)
   local lists, order = {}, {}
   for _, target in ipairs(out.ready) do
     local node, queue, own, delay = target[1], target[2], target[3], target[4]
+    local flag = string.byte(queue, -1) == 63 and UNSORTED or ''
     fields[#fields + 1] = node
     if delay > 0 then
-      fields[#fields + 1] = state('T', '', 0, 0, now + delay, '')
+      fields[#fields + 1] = state('T', '', 0, 0, now + delay, flag)
       redis.call('ZADD', P .. 't', int(now + delay), 'n|' .. execution .. '|' .. node)
     else
-      fields[#fields + 1] = state('Q', '', 0, 0, now, '')
+      fields[#fields + 1] = state('Q', '', 0, 0, now, flag)
       local key = queue_key(queue, own ~= '' and own or priority)
       if not lists[key] then lists[key] = {}; order[#order + 1] = {key, queue} end
       local list = lists[key]

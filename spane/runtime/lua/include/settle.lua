@@ -17,8 +17,10 @@
 -- While some type rests, children go by their queues, where that is seen.
 local function higher_waits(queue, priority)
   local keys, n = {P .. 'rests'}, 1
-  local stem = P .. 'q:' .. queue .. ':'
-  for p = 10, priority + 1, -1 do n = n + 1; keys[n] = stem .. p end
+  for p = 10, priority + 1, -1 do
+    keys[n + 1], keys[n + 2] = queue_key(queue, p), queue_key(lane_of(queue, HANDED), p)
+    n = n + 2
+  end
   return redis.call('EXISTS', unpack(keys)) > 0
 end
 

@@ -1,6 +1,8 @@
 -- A node's field in x:<execution> is `letter|token|failures|crashes|since|flag` (letters: spane/model/state.py).
 -- The flag is '' at first, 's' once a worker died holding the node (a suspect), 'a' once a second one did (it runs
--- alone from then on), and 'm' while it runs alone and has written its mark.
+-- alone from then on), and 'm' while it runs alone and has written its mark. It is 'y' before all that while nobody has
+-- worked out the key of its limit: what a worker holds for that does not run. It is 'h' from when a slot is handed to a node
+-- that waited for its limit until that is claimed.
 -- One that awaits something (A) has 't' while a timer will rouse it, 'b' where it waits at a breaker, 'c' where it waits for
 -- a child; and behind that what it keeps of being a suspect.
 -- `since` is when it came into the state; for a node with a timer (T, or A with 't'), when that is due.
