@@ -19,6 +19,7 @@ from spane.model.plan import UNDO, PlanNode, is_step
 from spane.model.state import ExecutionState
 from spane.model.waits import event_of
 from spane.runtime import aftermath, pools
+from spane.runtime.layout import HANDED, SUSPECT, UNSORTED
 from spane.runtime.store import ERROR_MARK, Store
 
 
@@ -151,8 +152,8 @@ def _queued(look: Standing, node: PlanNode, state: NodeField) -> Cause:
         workers = tuple(worker for worker in look.workers.values() if lane in worker.fitting)
         return causes.Unfit(queue, priority, *at, workers, lane.partition("@")[2], look.lanes[lane])
     workers = tuple(worker for worker in look.workers.values() if queue in worker.queues)
-    if state.flag not in ("", "h", "y"):
-        return causes.Suspect(queue, priority, *at, workers, state.flag != "s")
+    if state.flag not in ("", HANDED, UNSORTED):
+        return causes.Suspect(queue, priority, *at, workers, state.flag != SUSPECT)
     return causes.Queued(queue, priority, *at, workers)
 
 

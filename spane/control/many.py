@@ -18,6 +18,7 @@ from spane.control.listing import Filter, find
 from spane.errors import InputError
 from spane.model.state import ExecutionState
 from spane.runtime import overview, pools
+from spane.runtime.layout import ASYNC_SUFFIX, SUFFIXES
 from spane.runtime.pools import LimitView
 from spane.runtime.store import Store
 
@@ -32,7 +33,7 @@ class Stats:
     """How much there is of what.
 
     `queues` has the nodes that are ready by queue and priority, `unfit` those that no worker has fitted yet by queue and
-    fingerprint, `limits` those that have a rule or are in use. `running` counts attempts that workers hold, `timers` all delays, retries and starts to come.
+    fingerprint, `limits` those that have a rule or are in use. `running` counts nodes that workers hold, to run them or to work out the keys of their limits, `timers` all delays, retries and starts to come.
     """
 
     queues: dict[str, dict[int, int]]
@@ -72,7 +73,7 @@ def stats(store: Store) -> Stats:
             unfit[lane] = sum(lengths.values())
         else:
             # One that runs on the event loop, lost its worker or has a limit waits for the same workers.
-            queues.setdefault(lane.rstrip("~!?+"), Counter()).update(lengths)
+            queues.setdefault(lane.rstrip(ASYNC_SUFFIX + "".join(SUFFIXES.values())), Counter()).update(lengths)
     return Stats(
         {name: dict(lengths) for name, lengths in queues.items()},
         unfit,

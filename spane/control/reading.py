@@ -16,7 +16,7 @@ from spane.model.outcome import NodeError, decode_error
 from spane.model.plan import PlanNode, is_step
 from spane.model.state import NODE_STATE_OF, ExecutionState, NodeState
 from spane.runtime import aftermath, stream
-from spane.runtime.layout import parts
+from spane.runtime.layout import UNSORTED, parts
 from spane.runtime.store import ERROR_MARK, Store
 
 _FIELDS_A_CALL = 500
@@ -95,7 +95,7 @@ def entry(text: str) -> tuple[str, str, str, str, str, str]:
     One that a worker holds only to work out the key of its limit has not begun: it is queued.
     """
     letter, token, failures, crashes, since, flag = text.split("|")
-    if letter == "R" and flag == "y":
+    if letter == "R" and flag == UNSORTED:
         letter, token = "Q", ""
     return letter, token, failures, crashes, since, flag
 

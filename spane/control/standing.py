@@ -17,7 +17,7 @@ from spane.model.plan import PlanNode, is_step
 from spane.model.state import ExecutionState, NodeState
 from spane.ops.breakers import BreakerView, view
 from spane.runtime import aftermath, breakers, letters, looking, pools
-from spane.runtime.layout import parts, queue_of
+from spane.runtime.layout import ALONE_SUFFIX, SUFFIXES, parts, queue_of
 from spane.runtime.looking import Place, Worker
 from spane.runtime.pools import LimitView
 from spane.runtime.store import Store
@@ -198,4 +198,4 @@ class Standing:
         queue = queue_of(node)
         if state.token:
             return [lane for lane in self.lanes if lane.partition("@")[0] == queue]
-        return [queue + {"": "", "h": "+", "y": "?", "s": "!"}.get(state.flag, "!!")]
+        return [queue + SUFFIXES.get(state.flag, ALONE_SUFFIX)]

@@ -194,7 +194,7 @@ class Undoes:
 
 @dataclass(slots=True)
 class Sorts:
-    """The node did not start: it was held to find out under which `key` its limit counts it, and waits for a slot there."""
+    """The node did not start: it was held to find out under which `key` its limit counts it, and is queued or parked there."""
 
     key: str
 

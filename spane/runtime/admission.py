@@ -36,7 +36,8 @@ def admit(store: Store, claim: Claim) -> bool:
 
 def sort(claim: Claim, program: Program) -> Sorts:
     """Work out the key of the claim's limit from its values, which are all there."""
-    evaluate, path = program.key or (lambda *_: None, "")
+    assert program.key is not None  # else its plan would not have it sorted
+    evaluate, path = program.key
     raw = evaluate(*inputs.merged(claim, program))
     return Sorts(key_of(None if raw is None else msgspec.json.decode(raw), path))
 

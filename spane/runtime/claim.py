@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from spane.model.outcome import Outcome
 from spane.model.plan import is_step
+from spane.runtime.layout import UNSORTED
+
+_UNSORTED = UNSORTED.encode()
 
 if TYPE_CHECKING:
     from spane.runtime.guard import Passed
@@ -69,7 +72,7 @@ class Claim:
     @property
     def is_unsorted(self) -> bool:
         """Whether it is held only to work out the key of its node's limit (`Sorts`), and must not run."""
-        return self.flag == b"y"
+        return self.flag == _UNSORTED
 
     @property
     def is_step(self) -> bool:

@@ -21,22 +21,26 @@ from spane.model.outcome import (
     encode_error,
 )
 from spane.runtime.claim import Claim
-from spane.runtime.layout import ASYNC_SUFFIX, HANDED_SUFFIX, UNSORTED_SUFFIX
+from spane.runtime.layout import ALONE_SUFFIX, ASYNC_SUFFIX, HANDED, SUFFIXES, SUSPECT, UNSORTED
 from spane.runtime.store import BLOB_MARK, Store
 
 Command = tuple[Any, ...]
 
 #: Few enough that a fetch stays below some 5 ms, enough that 100,000 timers of one instant are queued within a second.
 _TIMERS_A_FETCH = 500
-_TURNS = ((HANDED_SUFFIX, ""), ("", HANDED_SUFFIX))
+_TURNS = ((SUFFIXES[HANDED], ""), ("", SUFFIXES[HANDED]))
 
 
 class Commands:
-    """Builds one session's commands. Every token it gives out is new: the session and a running number."""
+    """Builds one session's commands. Every token it gives out is new: the session and a running number.
 
-    def __init__(self, store: Store, session: str) -> None:
+    `tossed` decides which of two lanes a fetch names first.
+    """
+
+    def __init__(self, store: Store, session: str, tossed: random.Random | None = None) -> None:
         self._store = store
         self._session = session
+        self._tossed = tossed or random.Random()
         self._number = 0
 
     def _token(self) -> str:
@@ -150,15 +154,15 @@ class Commands:
         a key that this process is to work out. What waited for a limit, or what did not, goes first as chance has it, so that
         neither holds up the other.
         """
-        turns = random.choice(_TURNS)
-        suffixes = ("!", *turns) if suspects else turns
+        turns = self._tossed.choice(_TURNS)
+        suffixes = (SUFFIXES[SUSPECT], *turns) if suspects else turns
         threads = [queue + suffix for queue in queues for suffix in suffixes]
         loop = [queue + ASYNC_SUFFIX + suffix for queue in queues for suffix in suffixes]
         for lane in fitting:
             (loop if ASYNC_SUFFIX + "@" in lane else threads).append(lane)
         lanes = [queue + lane for queue in queues for lane in ("", ASYNC_SUFFIX)]
-        lone = [f"{lane}!!" for lane in lanes] if alone else []
-        keyless = [lane + UNSORTED_SUFFIX for lane in lanes]
+        lone = [lane + ALONE_SUFFIX for lane in lanes] if alone else []
+        keyless = [lane + SUFFIXES[UNSORTED] for lane in lanes]
         store = self._store
         return store.command(
             "fetch", store.clock.injected, self._session, store.limits.lease_ms, self._token() + ".",

@@ -20,7 +20,8 @@ import msgspec
 from spane.authoring.context import CURRENT
 from spane.authoring.resources import Resources
 from spane.errors import ResultNotSerialisable, Skip, StoreError, StoreUnavailable, ValueTooLarge
-from spane.model.outcome import Awaits, Descends, RetryAt, Succeeded, Undoes, Unfit
+from spane.model.outcome import Awaits, Descends, Failed, RetryAt, Succeeded, Undoes, Unfit
+from spane.model.rules import RetryPolicy
 from spane.runtime import admission, inputs
 from spane.runtime.attempt import AttemptBackend, LoopBackend, context_of
 from spane.runtime.choices import skipped
@@ -39,6 +40,8 @@ _logger = logging.getLogger("spane.node")
 #: Values of so many bytes are read beside the event loop; and how many threads there are for all that may block it.
 _LARGE_BYTES = 65_536
 _THREADS_BESIDE = 8
+#: How many threads work out keys of limits where the store has to be asked, or much be read.
+_SORTERS = 2
 #: What an attempt is stopped with: on the event loop, and on a thread.
 _STOPS = (asyncio.CancelledError, AttemptInterrupted)
 
@@ -55,21 +58,23 @@ class Executor:
         self._watchdog = watchdog
         self._unfit: set[str] = set()
         self._threads = ThreadPoolExecutor(_THREADS_BESIDE, "spane-beside-loop")
+        self._sorters = ThreadPoolExecutor(_SORTERS, "spane-sorter")
         self.why_cancelled: Callable[[str], str | None] = lambda execution: None
         #: In process, a failure reaches the caller itself, so Dramatiq need not log it as well.
         self.quiet = False
 
     def close(self) -> None:
-        """Let go of the threads beside the event loop."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        """Let go of the threads of its own."""
+        for threads in (self._threads, self._sorters):
+            threads.shutdown(wait=False, cancel_futures=True)
 
     def sort_soon(self, claim: Claim, finish: Callable[[Claim], None]) -> None:
-        """Work out the key of a claim's limit, and call `finish` then: on a thread of our own where that may block."""
+        """Work out the key of a claim's limit, and call `finish` then: on a thread of our own where that may take a while."""
         program = self._programs.known(claim.plan, claim.node)
-        if program is not None and inputs.carried(claim, program):
+        if program is not None and inputs.carried(claim, program) and _size(claim) <= _LARGE_BYTES:
             self._sort_and(finish, claim)
         else:
-            self._threads.submit(self._sort_and, finish, claim)
+            self._sorters.submit(self._sort_and, finish, claim)
 
     def _sort_and(self, finish: Callable[[Claim], None], claim: Claim) -> None:
         self.sort(claim)
@@ -77,14 +82,15 @@ class Executor:
 
     def sort(self, claim: Claim) -> None:
         """Work out the key of a claim's limit and leave it in the claim as its outcome, or what is wrong; never raises."""
-        program = self._prepare(claim)
-        if not isinstance(program, Program):
-            return
         try:
-            claim.outcome = admission.sort(claim, program)
+            program = self._prepare(claim)
+            if program is not None:
+                claim.outcome = admission.sort(claim, cast("Program", program))
         except Exception as error:
-            claim.outcome = classify(program.node.retry, error, node=claim.node, attempt=claim.attempt)
-            if not self.quiet:
+            program = claim.program
+            policy = RetryPolicy() if program is None else program.node.retry
+            claim.outcome = classify(policy, error, node=claim.node, attempt=claim.attempt)
+            if isinstance(claim.outcome, Failed) and not self.quiet:
                 _logger.exception("The key of the limit of %r cannot be worked out.", claim)
 
     def run(self, claim: Claim) -> None:
@@ -186,7 +192,7 @@ class Executor:
 
     async def _bound(self, claim: Claim, program: Program) -> tuple[list[Any], dict[str, Any]]:
         """Bind a claim's values, beside the loop where they are large."""
-        if sum(len(value) for value in claim.values or () if value is not None) <= _LARGE_BYTES:
+        if _size(claim) <= _LARGE_BYTES:
             return inputs.bind(claim, program)
         return await self._beside(inputs.bind, claim, program)
 
@@ -299,3 +305,8 @@ class Executor:
         if self.quiet:
             raise AttemptFailed(str(error)) from error
         raise error
+
+
+def _size(claim: Claim) -> int:
+    """Return how many bytes the claim carries."""
+    return sum(len(value) for value in claim.values or () if value is not None)

@@ -33,7 +33,7 @@ All keys of one partition share a hash tag, so that a partition fits one slot of
     quiet:<workflow>:<key>  string  the start that is debounced, its id              its delay + 24 h
     lims                    hash    rule of every limit, by type or @workflow        -
     lim:<pool>              hash    who holds a slot of a limit, and its token       while held
-    lim:<pool>:o, :w        set, zset  who was offered one; who waits for one        until claimed
+    lim:<pool>:o, :w        zset  whom one is kept for; who waits for one        until claimed
     lim:<pool>:r            list    starts of the last period (with a burst: string) the period
     pools                   zset    limits in use by when they were last swept       while used
     ageing                  string  ms of waiting that a priority is worth           while nodes age
@@ -152,7 +152,7 @@ class Keys:
         return f"{self.prefix}lims"
 
     def pool(self, name: str) -> str:
-        """Return the key of who holds a slot of a limit; whom one was offered stands at `:o`, who waits at `:w`."""
+        """Return the key of who holds a slot of a limit; whom one is kept for stands at `:o`, who waits at `:w`."""
         return f"{self.prefix}lim:{name}"
 
     @property

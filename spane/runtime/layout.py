@@ -42,10 +42,12 @@ PAGE = 64
 #: A claim carries the outputs of at most this many parents; above that the worker reads them itself.
 CARRIED_PARENTS = 500
 ASYNC_SUFFIX = "~"
-#: Behind the queue of a node whose limit goes by a key that nobody has worked out yet.
-UNSORTED_SUFFIX = "?"
-#: Behind the queue of a node that waited for its limit, and has a slot now.
-HANDED_SUFFIX = "+"
+#: Flags of a node's state (lua/include/state.lua): nobody has worked out the key of its limit yet; it waited for its limit,
+#: and has a slot now; a worker died with it.
+UNSORTED, HANDED, SUSPECT = "y", "h", "s"
+#: What stands behind the queue of a node by its flag (lua/include/queue.lua); of any other flag, `ALONE_SUFFIX`.
+SUFFIXES = {"": "", UNSORTED: "?", HANDED: "+", SUSPECT: "!"}
+ALONE_SUFFIX = "!!"
 
 T = TypeVar("T")
 
@@ -174,7 +176,7 @@ def _rule(limit: LimitRule, queue: str) -> str:
 def _target(node: PlanNode, how: str = "d") -> str:
     lane = queue_of(node)
     if node.each is None and node.limit is not None and node.limit.key is not None:
-        lane += UNSORTED_SUFFIX
+        lane += SUFFIXES[UNSORTED]
     return f"{node.id},{lane},{node.priority or ''},{node.delay_ms},{how};"
 
 

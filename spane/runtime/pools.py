@@ -18,7 +18,7 @@ class LimitView:
     """A limit, or one key of it: its rule, and how it stands now.
 
     `name` is the node type or `@workflow`, with `/key` behind it where it goes by key. `held` counts slots that are in use
-    or offered to who has waited longest, `holders` names up to 100 who have one (`execution|node`, or an execution), and
+    or kept for a node that is queued, `holders` names up to 100 who have one (`execution|node`, or an execution), and
     `waiting` counts who has none. `rests_until_ms` is set while a node has let its type rest.
     """
 
@@ -50,15 +50,16 @@ def limits(store: Store, names: Iterable[str] | None = None) -> dict[str, LimitV
                 pool = keys.pool(name)
                 pipe.hlen(pool)
                 pipe.hscan(pool, 0, count=_HOLDERS_SHOWN)
-                pipe.scard(f"{pool}:o")
+                pipe.zcard(f"{pool}:o")
+                pipe.zrange(f"{pool}:o", 0, _HOLDERS_SHOWN - 1)
                 pipe.zcard(f"{pool}:w")
             replies = pipe.execute()
             for at, name in enumerate(part):
-                held, (_, some), offered, waiting = replies[4 * at : 4 * at + 4]
-                holders = tuple(sorted(member.decode() for member in some))[:_HOLDERS_SHOWN]
+                held, (_, some), kept, queued, waiting = replies[5 * at : 5 * at + 5]
+                holders = tuple(sorted(member.decode() for member in (*some, *queued)))[:_HOLDERS_SHOWN]
                 rule = _rule(name, rules.get(name.partition("/")[0]))
                 found[name] = LimitView(
-                    name, *rule, held=held + offered, holders=holders, waiting=waiting, rests_until_ms=rests.get(name)
+                    name, *rule, held=held + kept, holders=holders, waiting=waiting, rests_until_ms=rests.get(name)
                 )
     return found
 

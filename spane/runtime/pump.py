@@ -38,7 +38,7 @@ IDLE_S = 1.0
 ALONE_S = 0.25
 #: How often to commit again what needs a plan that is not in the store.
 PLANLESS_S = 1.0
-#: At most so many nodes are held besides those that there is room for, to work out the keys of their limits.
+#: So many nodes are fetched and held besides those that there is room for, to work out the keys of their limits.
 UNSORTED = 100
 #: What refused fetches are counted under; claims have their tokens.
 _FETCH = "fetch"
@@ -47,10 +47,20 @@ THREADS, LOOP = "threads", "loop"
 
 
 class Pump:
-    """Outbox, holdings and driver of the batches; shared by all consumers of the process."""
+    """Outbox, holdings and driver of the batches; shared by all consumers of the process.
+
+    `sort` works out the key of a claim's limit and finishes the claim with it: at once, or from another thread.
+    """
 
     def __init__(
-        self, store: Store, *, threads: int, on_loop: int, wire: Wire | LocalWire, bell: Bell | LocalBell
+        self,
+        store: Store,
+        *,
+        threads: int,
+        on_loop: int,
+        wire: Wire | LocalWire,
+        bell: Bell | LocalBell,
+        sort: Callable[[Claim], None],
     ) -> None:
         self.store = store
         self.holdings = Holdings(threads=threads, on_loop=on_loop)
@@ -61,8 +71,7 @@ class Pump:
         self.draining = False
         self.heard = True
         self.start_on_loop: Callable[[Claim], None] | None = None
-        #: Works out the key of a claim's limit, and finishes the claim with it: at once, or from another thread.
-        self.sort: Callable[[Claim], None] = lambda claim: None
+        self._sort = sort
         self._wire = wire
         self._bell = bell
         self._outbox: deque[tuple[Claim, Outcome]] = deque()
@@ -76,6 +85,7 @@ class Pump:
         self._asleep = False
         self._exchanging = False
         self._exchanged = 0
+        self._returning: list[object] = []
         self._broken = False
         self._strays = 0
         self._unloaded = False
@@ -131,8 +141,8 @@ class Pump:
 
     @property
     def in_flight(self) -> int:
-        """How many claims this process holds, started or not, or still has to commit."""
-        return len(self.holdings) + len(self._outbox) + len(self._postponed)
+        """How many claims this process holds, started or not, or still has to commit; more while some go back."""
+        return len(self.holdings) + len(self._outbox) + len(self._postponed) + len(self._returning)
 
     # Called by consumer threads.
 
@@ -191,7 +201,7 @@ class Pump:
         due = time.monotonic() >= self._looked_at + self._next_due_s
         wants = (room > 0 and (self._hot or due)) or (loop_room > 0 and (self._loop_hot or due))
         unsorted = self._sortable()
-        wants = wants or (self._unsorted_left and unsorted > 0)
+        wants = wants or (unsorted > 0 and (self._unsorted_left or due))
         self._exchanging = True
         try:
             # Last of all: what was taken out of the outbox is lost if anything raises before it is sent.
@@ -220,7 +230,7 @@ class Pump:
         if self._outbox or (self._hot and room > 0) or (self._loop_hot and loop_room > 0):
             self._asleep = False
             return
-        left = self._looked_at + self._next_due_s - time.monotonic()
+        left = IDLE_S if self.draining else self._looked_at + self._next_due_s - time.monotonic()
         wait_s = max(
             0.001, min(timeout_s, left, self._postponed.next_s, UNSTARTED_S if self.holdings.unstarted else IDLE_S)
         )
@@ -251,7 +261,7 @@ class Pump:
 
     def _sortable(self) -> int:
         """Return of how many nodes more the keys can be worked out."""
-        return 0 if self.draining else UNSORTED - self.holdings.unsorted
+        return 0 if self.draining else max(0, UNSORTED - self.holdings.unsorted)
 
     def _drain_outbox(self) -> list[tuple[Claim, Outcome]]:
         batch = self._postponed.due()
@@ -264,7 +274,7 @@ class Pump:
     def _exchange(self, batch: list[tuple[Claim, Outcome]], room: int, loop_room: int, unsorted: int) -> None:
         commands: list[tuple[Any, ...]] = []
         commit_at: list[int] = []
-        hand = "" if self.draining or self._handed >= HAND_OVERS else ",".join(self._lanes(room, loop_room, len(batch)))
+        hand = "" if self.draining or self._handed >= HAND_OVERS else ",".join(self._lanes(room, loop_room, batch))
         for claim, outcome in batch:
             commands += self._commands.commit(claim, outcome, hand)
             commit_at.append(len(commands) - 1)
@@ -281,8 +291,9 @@ class Pump:
         if fetches:
             self._read_fetch(replies[-1], room, loop_room, unsorted)
 
-    def _lanes(self, room: int, loop_room: int, finished: int) -> list[str]:
+    def _lanes(self, room: int, loop_room: int, batch: list[tuple[Claim, Outcome]]) -> list[str]:
         """Return the queues whose nodes may be handed over: those with room, counting what just finished."""
+        finished = sum(not claim.is_unsorted for claim, _ in batch)
         names = list(self.queues) if room + finished > 0 else []
         if loop_room > 0:
             names += [f"{queue}~" for queue in self.queues]
@@ -383,7 +394,7 @@ class Pump:
         claim = Claim(row, before.raw if isinstance(before, Succeeded) else None)
         self.holdings.add(claim)
         if claim.is_unsorted:
-            self.sort(claim)
+            self._sort(claim)
         else:
             self.ready.append(claim)
         return claim.on_loop
@@ -405,7 +416,17 @@ class Pump:
 
     def give_back(self, claims: Iterable[Claim]) -> None:
         """Return claims that have not started to the front of their queues, with nothing charged to them."""
-        mine = self.holdings.withdraw(claims)
+        claims = list(claims)
+        if not claims:
+            return
+        this = object()
+        self._returning.append(this)
+        try:
+            self._return(self.holdings.withdraw(claims))
+        finally:
+            self._returning.remove(this)
+
+    def _return(self, mine: list[Claim]) -> None:
         if not mine:
             return
         try:

@@ -84,8 +84,8 @@ class WorkerProcess:
             on_loop=options.async_concurrency,
             wire=LocalWire(store.client) if local else Wire(store.client),
             bell=LocalBell() if local else Bell(store.client),
+            sort=lambda claim: self.executor.sort_soon(claim, self._finish),
         )
-        self.pump.sort = lambda claim: self.executor.sort_soon(claim, self._finish)
         self.lane = AsyncLane(broker, self.executor, self.message_of)
         self.pump.start_on_loop = lambda claim: self.lane.start(claim, self.pump.begin_on_loop, self._finish)
         #: In process only: the last exceptions of nodes that failed for good, so that a plain call can raise its own again.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -137,7 +138,7 @@ class _Session:
         self.watchdog = Watchdog()
         self.executor = Executor(run.store, Programs(run.store, run.known), self.resources, self.watchdog)
         self.executor.quiet = True
-        self.commands = Commands(run.store, new_session_id())
+        self.commands = Commands(run.store, new_session_id(), random.Random(0))
 
     def work(self, execution: str) -> None:
         """Work until the execution has ended."""

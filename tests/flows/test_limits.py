@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from spane import Engine, ExecutionFailed
-from spane.runtime import admission
 from tests.flows import app
 from tests.flows.conftest import await_boot, until, workers
 from tests.invariants import assert_holds
@@ -133,17 +131,6 @@ def test_a_key_stands_in_inputs_of_any_size(place):
     assert ["ada"] * 3 == [
         one.result(timeout_s=20) for one in [place.start(app.ordering, {"order": large}) for _ in range(3)]
     ]
-
-
-def test_a_key_that_cannot_be_worked_out_fails_its_node(monkeypatch):
-    def broken(claim, program):
-        raise ZeroDivisionError(claim.node, program.node.id)
-
-    monkeypatch.setattr(admission, "sort", broken)
-    with Engine.in_memory(virtual_time=True) as engine:
-        execution = engine.start(app.ordering, {"order": {"customer": "ada"}})
-        with pytest.raises(ExecutionFailed, match="ZeroDivisionError"):
-            execution.result(timeout_s=20)
 
 
 def test_a_node_that_is_told_to_come_back_lets_its_type_rest(place):

@@ -130,14 +130,15 @@ def _work(world: World, hands: Hands, rng: random.Random) -> Actor:
 
 
 def _fetch(world: World, hands: Hands, room: int, rng: random.Random) -> Actor:
-    fitting = ("!", *rng.choice((("+", ""), ("", "+"))), *((f"@{NEWER}",) if hands.newer or world.calm else ()))
+    tossed = random.Random(f"{world.schedule.seed}/{hands.session}/{hands.sequence}")
+    fitting = ("!", *tossed.choice((("+", ""), ("", "+"))), *((f"@{NEWER}",) if hands.newer or world.calm else ()))
     lanes, loops = (",".join(f"{queue}{lane}{fit}" for queue in QUEUES for fit in fitting) for lane in ("", "~"))
     lone, keyless = (",".join(f"{queue}{lane}{mark}" for queue in QUEUES for lane in ("", "~")) for mark in ("!!", "?"))
     idle = not any(claim.alone for claim in (*hands.unstarted, *hands.running))
     reply = yield (
         "fetch", world.clock.injected, hands.session, LEASE_MS, f"{hands.token()}.", lanes, rng.randint(1, room),
         loops, rng.randint(0, 2), lone, int(idle), 100, *_KEPT, 0,
-        keyless, rng.randint(0, 3),
+        keyless, tossed.randint(0, 3),
     )  # fmt: skip
     rows = reply[4:]
     hands.accept(rows)

@@ -57,10 +57,10 @@ def key_of(node: str) -> str:
 
 
 #: A child that runs under the limit of its workflow and holds no slot of it (not so others: their rule may come later), and
-#: a node that was put aside and has one offered; then for each pool how many hold a slot, were offered one, and wait, and
+#: a node that was put aside and has one kept for it; one that waits where another of a lower priority has that; then for each pool how many hold a slot, were offered one, and wait, and
 #: whether its type rests or its timer is set.
 _LOOK = """
-local found = {'', ''}
+local found = {'', '', ''}
 for _, execution in ipairs(redis.call('ZRANGE', KEYS[1] .. 'active', 0, -1)) do
   local h = redis.call('HMGET', KEYS[1] .. 'x:' .. execution, '@st', '@lim')
   local keyed = h[1] == 'running' and h[2] and string.find(h[2], '/', 1, true)
@@ -68,13 +68,17 @@ for _, execution in ipairs(redis.call('ZRANGE', KEYS[1] .. 'active', 0, -1)) do
 end
 for _, pool in ipairs(ARGV) do
   local stem = KEYS[1] .. 'lim:' .. pool
-  for _, hint in ipairs(redis.call('SMEMBERS', stem .. ':o')) do
+  for _, hint in ipairs(redis.call('ZRANGE', stem .. ':o', 0, -1)) do
     local execution, node = string.match(hint, '^([^|]+)|(.+)$')
     local state = execution and redis.call('HGET', KEYS[1] .. 'x:' .. execution, node)
     if state and string.sub(state, 1, 1) == 'P' then found[2] = hint end
   end
+  local last, first = redis.call('ZRANGE', stem .. ':o', -1, -1, 'WITHSCORES'), redis.call('ZRANGE', stem .. ':w', 0, 0, 'WITHSCORES')
+  if last[2] and first[2] and last[2] - first[2] > 5e12 and redis.call('HEXISTS', KEYS[1] .. 'rests', pool) == 0 then
+    found[3] = first[1]
+  end
   for _, count in ipairs({
-    redis.call('HLEN', stem), redis.call('SCARD', stem .. ':o'), redis.call('ZCARD', stem .. ':w'),
+    redis.call('HLEN', stem), redis.call('ZCARD', stem .. ':o'), redis.call('ZCARD', stem .. ':w'),
     redis.call('HEXISTS', KEYS[1] .. 'rests', pool), redis.call('ZSCORE', KEYS[1] .. 't', 'l|' .. pool) and 1 or 0
   }) do found[#found + 1] = count end
 end
@@ -89,7 +93,9 @@ def wrong(store: Store, pools: Mapping[str, int], *, healed: bool) -> str | None
         return f"{found[0].decode()} runs without a slot of its workflow's limit"
     if found[1]:
         return f"{found[1].decode()} was put aside, and a slot is kept for it"
-    for (pool, most), at in zip(pools.items(), range(2, len(found), 5), strict=True):
+    if found[2]:
+        return f"{found[2].decode()} waits, and a slot is kept for one of a lower priority"
+    for (pool, most), at in zip(pools.items(), range(3, len(found), 5), strict=True):
         held, offered, waits, rests, timed = found[at : at + 5]
         if held + offered > most and not (pool.startswith("@") and healed):
             return f"{held} hold a slot of {pool} and {offered} were offered one, but there are {most}"

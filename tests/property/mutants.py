@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from tests.property.shapes import CROWDED
+
 
 @dataclass(frozen=True)
 class Mutant:
@@ -33,12 +35,11 @@ class Mutant:
         return mutate
 
 
-_LEASE_CLEARED = "redis.call('HDEL', P .. 'w:' .. session, execution .. '|' .. node)\nif kind"
+_LEASE_CLEARED = "redis.call('HDEL', P .. 'w:' .. session, execution .. '|' .. node)\nif flag"
 
 UNDONE = "undone chain"
 ITEMS_UNDONE = "undone maps"
 CHILDREN_UNDONE = "undone nested"
-CROWDED = "crowded"
 
 MUTANTS = (
     Mutant("no fence", "if holder ~= token then", "if false then", "commit"),
@@ -250,7 +251,24 @@ MUTANTS = (
         "  line(lane_of(queue, flag), own ~= '' and own or h[4], execution .. '|' .. node)\n  return true",
         "  return true",
     ),
-    Mutant("a slot is taken by everybody", "  if room(pool, rule, now) < 1 then return false end\n", ""),
+    Mutant("a slot is taken by everybody", "and room(pool, rule, now) >= 1\nend", "\nend"),
+    Mutant(
+        "a slot that is kept is nobody's",
+        "  local offered = redis.call('ZCARD', stem .. ':o')\n",
+        "  local offered = 0\n",
+    ),
+    Mutant(
+        "a lower priority keeps its slot",
+        "      if not take_back(pool, now) then break end\n      free = free + 1\n",
+        "      break\n",
+        shape=CROWDED,
+    ),
+    Mutant(
+        "whose slot is taken back waits for none",
+        "  redis.call('ZADD', stem .. ':w', last[2], last[1])\n",
+        "",
+        shape=CROWDED,
+    ),
     Mutant(
         "a slot comes never back",
         "if redis.call('HGET', held, member) == token then redis.call('HDEL', held, member) end",
@@ -258,8 +276,8 @@ MUTANTS = (
     ),
     Mutant(
         "a free slot is handed to nobody",
-        "  redis.call('SREM', held .. ':o', member)\n  hand_on(pool, now)\nend",
-        "  redis.call('SREM', held .. ':o', member)\nend",
+        "  redis.call('ZREM', held .. ':o', member)\n  hand_on(pool, now)\nend",
+        "  redis.call('ZREM', held .. ':o', member)\nend",
     ),
     Mutant(
         "a slot that was offered in vain is lost",
@@ -278,19 +296,12 @@ MUTANTS = (
     Mutant("a key is taken from whoever comes", "if letter ~= 'R' or holder ~= token then", "if false then", "sort"),
     Mutant(
         "what is sorted is not let go",
-        "redis.call('HDEL', P .. 'w:' .. session, hint)\nlocal aside",
-        "local aside",
+        "redis.call('HDEL', P .. 'w:' .. session, hint)\n\nlocal function becomes",
+        "local function becomes",
         "sort",
     ),
-    Mutant(
-        "what is sorted starts in any case", "local aside = not may_start(r[2], node)", "local aside = false", "sort"
-    ),
-    Mutant(
-        "what is sorted has no pool",
-        "tonumber(r[5])}, now, ARGV[7], ARGV[8], {node, field, '@l:' .. node, pool})",
-        "tonumber(r[5])}, now, ARGV[7], ARGV[8], {node, field})",
-        "sort",
-    ),
+    Mutant("what is sorted has no pool", ", '@l:' .. node, pool}", "}", "sort"),
+    Mutant("what is sorted is not queued", "push(queue, priority, hint)\nreturn {'ok', 1}", "return {'ok', 1}", "sort"),
     Mutant("what needs a key is in no lane of its own", "if flag == UNSORTED then return token end", "", "fetch"),
     Mutant(
         "what needs a key is charged with the loss of its worker",

@@ -277,6 +277,8 @@ def _crowded(rng: random.Random, workflow: str) -> Plan:
     return strewn(_plan({f"r{i}": () for i in range(rng.randrange(4, 9))}, rng, workflow), rng, share=0.9)
 
 
+#: The shape of plans whose nodes have limits, most of them.
+CROWDED = "crowded"
 #: `shape(rng, workflow) -> Plan`. A node's config says how it behaves.
 SHAPES: dict[str, Callable[[random.Random, str], Plan]] = {
     "chain": _made(_chain),
@@ -285,7 +287,7 @@ SHAPES: dict[str, Callable[[random.Random, str], Plan]] = {
     "layered": _made(_layered),
     "tangle": _made(_tangle),
     "roots": _made(_roots),
-    "crowded": _crowded,
+    CROWDED: _crowded,
     "maps": _maps,
     "nested": _nested,
     "undone chain": _undone(_chain),

@@ -288,7 +288,7 @@ def test_the_sweep_brings_back_slots_whose_holders_are_gone(stage):
     stage.start(limited(2, concurrency=1))
     stage.fetch()
     stage.client.hset(stage.keys.pool("work"), "gone|n0", "w9.1l")
-    stage.client.sadd(stage.keys.pool("work") + ":o", "gone|n1")
+    stage.client.zadd(stage.keys.pool("work") + ":o", {"gone|n1": 0})
     stage.client.delete(stage.keys.pool("work") + ":w")
     stage.clock.advance(6000)
     stage.client.zadd(stage.keys.sessions, {"w1": stage.now_ms + 5000})

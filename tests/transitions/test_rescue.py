@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from spane.model.rules import LimitRule
 from tests.transitions.conftest import CHAIN, PAIR, node, plan
 
 
@@ -97,6 +98,14 @@ def test_neighbours_are_charged_with_nothing_and_what_was_alone_is_known_at_once
     stage.fetch("w3")
     lose(stage)
     assert {"x1|one", "x1|two", "x2|only"} == set(stage.queue("default!!"))
+
+
+def test_what_was_held_for_its_key_ran_beside_nobody(stage):
+    stage.start(plan(node("only"), node("keyed", limit=LimitRule(concurrency=1, key="n"))))
+    assert 2 == len(stage.fetch())
+    lose(stage)
+    assert ["x1|only"] == stage.queue("default!!")
+    assert ["x1|keyed"] == stage.queue("default?")
 
 
 def test_a_dead_letter_that_is_gone_on_from_releases_the_children(stage):

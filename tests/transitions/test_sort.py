@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from spane.control import reading
 from spane.model.rules import LimitRule
+from spane.runtime import pools
 from tests.transitions.conftest import node, plan
 from tests.transitions.test_expand import expand, mapping
 
@@ -109,6 +110,38 @@ def test_a_slot_that_was_offered_is_nobody_elses(stage):
     assert ("n1", "L") == (claim.node, stage.state("n2"))
 
 
+def test_who_waits_with_a_higher_priority_takes_the_slot_that_is_kept_for_a_lower_one(stage):
+    stage.start(LONE, "low", priority=1)
+    stage.sort(stage.fetch(threads=0)[0], "a")
+    assert ["low|only"] == stage.queue("default", 1)
+    stage.start(LONE, "high", priority=10)
+    assert [b"ok", 1] == stage.sort(stage.fetch(threads=0)[0], "a")
+    assert ("L", "Q") == (stage.state("only", "low"), stage.state("only", "high"))
+    (claim,) = stage.fetch()
+    assert "high" == claim.execution
+    stage.commit(claim)
+    (claim,) = stage.fetch()
+    assert "low" == claim.execution
+    assert 2 == sum(letter == "c" for letter in stage.letters())
+
+
+def test_who_waits_with_the_same_priority_does_not(stage):
+    stage.start(LONE, "x1")
+    stage.sort(stage.fetch(threads=0)[0], "a")
+    stage.start(LONE, "x2")
+    assert [b"ok", 0] == stage.sort(stage.fetch(threads=0)[0], "a")
+    assert ("Q", "L") == (stage.state("only", "x1"), stage.state("only", "x2"))
+
+
+def test_many_large_inputs_are_not_carried_along(stage):
+    large = plan(node("only", takes_input=True, limit=ONE_EACH))
+    for number in range(40):
+        stage.start(large, f"x{number:02}", inputs=b'"%s"' % (b"x" * 20_000))
+    rows = stage.fetch_reply(threads=0, unsorted=40)[4:]
+    carried = [row[9] is not None for row in rows]
+    assert [True] * 14 + [False] * 26 == carried
+
+
 def test_a_key_is_worked_out_once(stage):
     stage.start(LONE)
     stage.sort(stage.fetch()[0], "a")
@@ -116,6 +149,13 @@ def test_a_key_is_worked_out_once(stage):
     stage.clock.advance(1000)
     (claim,) = stage.fetch()
     assert ("", {"x1|only": claim.token}) == (claim.flag, held(stage, "work/a"))
+
+
+def test_whom_a_slot_is_kept_for_has_it(stage):
+    stage.start(LONE)
+    stage.sort(stage.fetch(threads=0)[0], "a")
+    view = pools.limits(stage.store, ["work/a"])["work/a"]
+    assert (1, ("x1|only",), 0) == (view.held, view.holders, view.waiting)
 
 
 def held(stage, pool):

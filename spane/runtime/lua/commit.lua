@@ -136,7 +136,7 @@ if given then
   lease(session, execution, given, ARGV[12])
   local child = hand.profile
   -- A child that takes this output and nothing else gets 1 for it: the worker still has what it sent.
-  local merged = string.sub(child, -#node - 1) == ';' .. node and 1
+  local merged = string.sub(child, -#node - 1) == ';' .. node and 1 or nil
   return {'ok', queued, row(execution, given, ARGV[12], h.plan, child, 0, 0, '', h.priority, merged)}
 end
 return {'ok', queued}

@@ -35,8 +35,14 @@ redis.call('ZADD', P .. 'ses', int(now + lease_ms), session)
 local moved = spread(now, ARGV[12], ARGV[13])
 local next_due = promote(now, ARGV[11], ARGV[12], ARGV[13])
 local rows, claimed, number = {}, {}, 0
-local MOST_HINTS = 500
+local MOST_HINTS, MOST_CARRIED = 500, 262144
+local carried = 0
 local ageing_ms = tonumber(ARGV[14])
+
+-- What needs its key carries its values as long as all of those together are small; the worker reads the others itself.
+local function carry(flag)
+  if flag == UNSORTED and carried > MOST_CARRIED then return false end
+end
 
 local function claim(hint, alone)
   local execution, node = string.match(hint, '^([^|]+)|(.+)$')
@@ -69,8 +75,11 @@ local function claim(hint, alone)
   if not token then return false end
   redis.call('HSET', X, node, state('R', token, failures, crashes, now, flag), '@run', int(h[5] + 1))
   lease(session, execution, node, token)
-  rows[#rows + 1] = row(execution, node, token, h[3], profile, failures, crashes, flag, h[4])
-  if flag ~= UNSORTED then
+  local found = row(execution, node, token, h[3], profile, failures, crashes, flag, h[4], carry(flag))
+  rows[#rows + 1] = found
+  if flag == UNSORTED then
+    for _, value in ipairs(found[10] or {}) do carried = carried + (value and #value or 0) end
+  else
     claimed[#claimed + 1] = execution .. '|' .. node .. '|' .. token .. '|' .. int(failures + 1)
   end
   return true
@@ -78,7 +87,7 @@ end
 
 -- Returns 1 if it stopped because it had enough, so that more may be waiting; else the queues ran empty, and a token
 -- that says otherwise is old.
-local function take(queues, most, alone)
+local function take(queues, most, alone, ageing_ms)
   if most <= 0 or queues == '' then return 0 end
   local from = take_from(queues)
   local command, names, n = from.command, from.names, from.lists
@@ -108,10 +117,10 @@ local function take(queues, most, alone)
   return 1
 end
 
-local left = take(ARGV[5], tonumber(ARGV[6]), false)
-local left_on_loop = take(ARGV[7], tonumber(ARGV[8]), false)
-take(ARGV[9], tonumber(ARGV[10]), true)
-local left_to_sort = take(ARGV[15], tonumber(ARGV[16]), false)
+local left = take(ARGV[5], tonumber(ARGV[6]), false, ageing_ms)
+local left_on_loop = take(ARGV[7], tonumber(ARGV[8]), false, ageing_ms)
+take(ARGV[9], tonumber(ARGV[10]), true, ageing_ms)
+local left_to_sort = take(ARGV[15], tonumber(ARGV[16]), false, 0)
 if #claimed > 0 then event('c', session .. '|' .. table.concat(claimed, ';')) end
 if moved then left, left_on_loop = 1, 1 end
 return {next_due, left, left_on_loop, left_to_sort, unpack(rows)}

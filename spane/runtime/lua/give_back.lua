@@ -24,14 +24,15 @@ for i = #ARGV - 2, 5, -3 do
     if flag == 'm' then flag = 'a' end
     if flag ~= UNSORTED then event('b', execution .. '|' .. node .. '|' .. token) end
     local aside = not may_start(h.status, node)
+    local _, _, queue, own = read_profile(redis.call('HGET', P .. 'p:' .. r[3], profile_field(node)))
+    local priority = own ~= '' and own or r[4]
     if aside then
       put_aside(execution, 'node|' .. node, h.status)
     else
-      local _, _, queue, own = read_profile(redis.call('HGET', P .. 'p:' .. r[3], profile_field(node)))
-      push_front(lane_of(queue, flag), own ~= '' and own or r[4], execution .. '|' .. node)
+      push_front(lane_of(queue, flag), priority, execution .. '|' .. node)
     end
     run_no_more(execution, h, now, ARGV[3], ARGV[4], {node, state(aside and 'P' or 'Q', '', failures, crashes, now, flag)})
-    if aside then end_slot(execution, node, token, r[3], now) else keep_slot(execution, node, token, r[3]) end
+    if aside then end_slot(execution, node, token, r[3], now) else keep_slot(execution, node, token, r[3], priority, now) end
     returned = returned + 1
   end
 end

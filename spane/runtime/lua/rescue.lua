@@ -27,7 +27,19 @@ end
 local dead = redis.call('ZRANGEBYSCORE', P .. 'ses', '-inf', int(now), 'LIMIT', 0, 1)
 if #dead == 0 then return 0 end
 local held = P .. 'w:' .. dead[1]
-local lone = redis.call('HLEN', held) == 1
+-- Whether one node was all that it may have run; what it held for the key of a limit did not run.
+local function held_one()
+  local ran = 0
+  for _, hint in ipairs(redis.call('HLEN', held) <= 200 and redis.call('HKEYS', held) or {}) do
+    local execution, node = string.match(hint, '^([^|]+)|(.+)$')
+    local _, _, _, _, _, flag = read_state(redis.call('HGET', P .. 'x:' .. execution, node) or '')
+    if flag ~= UNSORTED then ran = ran + 1 end
+    if ran > 1 then return false end
+  end
+  return ran == 1
+end
+
+local lone = held_one()
 -- The first buckets of a large hash may be empty already; go on until there is something, or nothing is left.
 local cursor, attempts, looked = '0', {}, 0
 repeat

@@ -1,6 +1,7 @@
 #!lua flags=allow-oom
 -- Put a node under the key of its limit, which only a worker knows, once it has read the inputs: from now on it has a place
--- in the queue of that key, and never comes here again. Where a slot is free it is offered one at once, and is queued.
+-- in the queue of that key, and never comes here again. Where a slot is free that nobody waits for, that is kept for it, and
+-- the node is queued behind what came before.
 -- KEYS  1 prefix
 -- ARGV  1 now or ''   2 session   3 execution   4 node   5 token   6 key   7 retention in ms   8 the same where a dead letter
 --       is left
@@ -33,14 +34,24 @@ end
 local now = clock(ARGV[1])
 local _, type_name, queue, own = read_profile(profile)
 local priority, pool = own ~= '' and own or r[4], type_name .. '/' .. ARGV[6]
-local rule = rule_for(pool, r[3], node)
 redis.call('HDEL', P .. 'w:' .. session, hint)
-local into = not may_start(r[2], node) and 'P' or is_free(pool, rule, now) and 'Q' or 'L'
-if into == 'P' then put_aside(execution, 'node|' .. node, r[2]) end
-local fields = {node, state(into, '', failures, crashes, now, ''), '@l:' .. node, pool}
-run_no_more(execution, {status = r[2], run = tonumber(r[5])}, now, ARGV[7], ARGV[8], fields)
-if into == 'L' then return {'ok', wait_for_slot(pool, execution, node, priority, now) and 0 or 1} end
-if into == 'P' then return {'ok', 0} end
-keep_free(pool, rule, hint, now)
+
+local function becomes(letter)
+  local fields = {node, state(letter, '', failures, crashes, now, ''), '@l:' .. node, pool}
+  run_no_more(execution, {status = r[2], run = tonumber(r[5])}, now, ARGV[7], ARGV[8], fields)
+end
+
+if not may_start(r[2], node) then
+  put_aside(execution, 'node|' .. node, r[2])
+  becomes('P')
+  return {'ok', 0}
+end
+local rule = rule_for(pool, r[3], node)
+if not is_free(pool, rule, now) then
+  becomes('L')
+  return {'ok', wait_for_slot(pool, execution, node, priority, now) and 0 or 1}
+end
+becomes('Q')
+keep_free(pool, rule, hint, place(tonumber(priority), now), now)
 push(queue, priority, hint)
 return {'ok', 1}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 import redis
@@ -12,6 +12,7 @@ from spane.model.expressions import Input, Output
 from spane.model.outcome import Sorts, Succeeded
 from spane.model.plan import Plan, PlanInput, PlanNode
 from spane.model.rules import LimitRule
+from spane.runtime.claim import Claim
 from spane.runtime.keys import Keys
 from spane.runtime.pump import UNSORTED, Pump
 from spane.runtime.store import Start, Store
@@ -40,9 +41,15 @@ def store(redis_client: redis.Redis) -> Store:
     return store
 
 
+def make_pump(store: Store, sort: Callable[[Claim], None]) -> Pump:
+    pump = Pump(store, threads=1, on_loop=0, wire=Wire(store.client), bell=Bell(store.client), sort=sort)
+    pump.queues = ("default",)
+    return pump
+
+
 @pytest.fixture
 def pump(store: Store) -> Iterator[Pump]:
-    pump = Pump(store, threads=1, on_loop=0, wire=Wire(store.client), bell=Bell(store.client))
+    pump = make_pump(store, lambda claim: pump.finish(claim, Sorts(claim.execution[0])))
     pump.queues = ("default",)
     yield pump
     pump.close()
@@ -204,7 +211,6 @@ def unsorted(store: Store) -> int:
 
 def test_keys_are_worked_out_without_any_room(store, pump):
     start_keyed(store, *(f"a{number}" for number in range(450)))
-    pump.sort = lambda claim: pump.finish(claim, Sorts(claim.execution[0]))
     first = claimed(pump)
     assert pump.holdings.begin(first)
     assert unsorted(store) > 100
@@ -223,10 +229,23 @@ def test_keys_are_worked_out_without_any_room(store, pump):
     assert len(ran) < 60, ran
 
 
-def test_no_more_are_held_for_their_keys_than_may_be(store, pump):
+def test_keys_of_what_comes_while_there_is_no_room_are_worked_out_within_a_second(store, pump):
+    store.start(Start("x1", ONE.hash, "one", b"{}"))
+    assert pump.holdings.begin(claimed(pump))
+    assert pump.next(0.01) is None
+    start_keyed(store, "a0")
+    since = time.monotonic()
+    while unsorted(store):
+        assert pump.next(0.05) is None
+        assert time.monotonic() < since + 5
+    assert pump.next(0.05) is None
+    assert "a" == store.fields("a0", "@l:only")[0].partition("/")[2]
+
+
+def test_no_more_are_held_for_their_keys_than_may_be(store):
     start_keyed(store, *(f"a{number}" for number in range(UNSORTED + 50)))
-    held = []
-    pump.sort = held.append
+    held: list[Claim] = []
+    pump = make_pump(store, held.append)
     for _ in range(4):
         assert pump.next(0.01) is None
     assert (UNSORTED, 50, UNSORTED) == (len(held), unsorted(store), pump.in_flight)
@@ -236,12 +255,13 @@ def test_no_more_are_held_for_their_keys_than_may_be(store, pump):
     for _ in range(4):
         pump.next(0.01)
     assert (UNSORTED + 50, 0) == (len(held), unsorted(store))
+    pump.close()
 
 
-def test_what_is_held_for_its_key_goes_back_when_the_process_stops(store, pump):
+def test_what_is_held_for_its_key_goes_back_when_the_process_stops(store):
     start_keyed(store, "a0")
-    held = []
-    pump.sort = held.append
+    held: list[Claim] = []
+    pump = make_pump(store, held.append)
     assert pump.next(0.01) is None
     pump.close()
     assert (1, 1) == (len(held), unsorted(store))

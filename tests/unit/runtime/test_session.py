@@ -32,7 +32,7 @@ def store(redis_client: redis.Redis) -> Store:
 
 @pytest.fixture
 def session(store: Store) -> Iterator[Session]:
-    pump = Pump(store, threads=2, on_loop=0, wire=Wire(store.client), bell=Bell(store.client))
+    pump = Pump(store, threads=2, on_loop=0, wire=Wire(store.client), bell=Bell(store.client), sort=lambda claim: None)
     pump.queues = ("default",)
     session = Session(store, pump, Registry(), Pace())
     session.open()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 
-from spane import Context, ExecutionFailed, Retry, current, node, workflow
+from spane import Context, ExecutionFailed, Limit, Retry, current, node, workflow
 
 
 @pytest.fixture
@@ -128,3 +130,24 @@ def test_a_map_bears_a_crash_at_each_of_its_commits(spane):
     crashes = list(spane.crash_everywhere(mapped, {"count": 2}))
     assert {"doubled", "doubled#0", "doubled#1", "upto", None} == {crash.node for crash in crashes}
     assert [[0, 2]] * len(crashes) == [crash.result for crash in crashes]
+
+
+def test_nodes_whose_limit_goes_by_a_key_crash_where_they_commit_and_where_they_are_sorted(spane):
+    @node(limit=Limit(concurrency=1, key="order"))
+    def pack(order: int) -> int:
+        return order
+
+    @node
+    def count(packed: list[int]) -> int:
+        return len(packed)
+
+    @workflow
+    def packing(order: int) -> int:
+        return count([pack.named("one")(order), pack.named("two")(order)])
+
+    crashes = list(spane.crash_everywhere(packing, {"order": 7}))
+    assert {2} == {crash.result for crash in crashes}
+    # Both are sorted and then run, whichever is first.
+    assert {("one", 4), ("two", 4), ("count", 2), (None, 1)} == set(Counter(crash.node for crash in crashes).items())
+    twice = [crash.node for crash in crashes if crash.ran_twice]
+    assert sorted(twice) == ["count", "one", "two"]

@@ -15,7 +15,7 @@ local function own_fields(node, fields)
 end
 
 local function row(execution, node, token, plan, profile, failures, crashes, flag, priority, merged)
-  if not merged then
+  if merged == nil then
     local _, _, _, _, flags, fields = read_profile(profile)
     merged = merge(execution, flags, string.find(fields, '#', 1, true) and own_fields(node, fields) or fields)
   end

@@ -1,8 +1,9 @@
 -- Limits. A pool is whatever shares one: the nodes of a type (`type`), those of one key (`type/key`), the executions of a
--- workflow (`@workflow`, `@workflow/key`). A slot is taken at the claim, or handed on by the transition that frees it.
+-- workflow (`@workflow`, `@workflow/key`). A slot is taken at the claim; before that it may be kept for who is queued: who
+-- waited for it, or whose key has been worked out. Whoever waits with a higher priority takes it from there.
 --   lims          type or @workflow -> `most;rate;period;burst;keyed;queue`: what the newest start said
---   lim:<pool>    who holds a slot: `execution|node` -> token, or an execution -> ''      :o  whom a slot was offered to
---   lim:<pool>:w  who waits, by priority and time            :r  starts (include/rate.lua)
+--   lim:<pool>    who holds a slot: `execution|node` -> token, or an execution -> ''      :o  whom one is kept for
+--   lim:<pool>:w  who waits, like :o by priority and time            :r  starts (include/rate.lua)
 --   pools         pools in use, by when the sweep looked them over
 --   rests         types that rest, because a node said so -> until when
 -- A node that waits is in state L. `l|<pool>` is the one timer of a pool: when the next may start. One whose limit goes by a
@@ -24,27 +25,34 @@ local function rule_of(pool)
   return {most = tonumber(most), rate = tonumber(rate), period = tonumber(period), burst = tonumber(burst), queue = queue}
 end
 
--- Returns how many slots are free, and when one will be where only time frees it.
+-- Returns how many slots are free, when one will be where only time frees it, and how many are kept for who is queued.
 local function room(pool, rule, now)
   local till = tonumber(redis.call('HGET', P .. 'rests', pool) or now)
-  if till > now then return 0, till end
+  if till > now then return 0, till, 0 end
   local stem, free, at = P .. 'lim:' .. pool, math.huge, nil
-  local offered = redis.call('SCARD', stem .. ':o')
+  local offered = redis.call('ZCARD', stem .. ':o')
   if rule.most then free = rule.most - redis.call('HLEN', stem) - offered end
   if rule.rate and free >= 1 then
     local left, when = by_rate(pool, rule, now)
     if left < 1 then at = when end
     free = math.min(free, left - offered)
   end
-  return free, at
+  return free, at, offered
+end
+
+-- Scores of who waits, and of whom a slot is kept for: a lower one goes first, and one priority is worth a step.
+local function step_of_priority()
+  return tonumber(redis.call('GET', P .. 'ageing') or 1e13)
+end
+
+local function place(priority, now)
+  call.waited = math.min((call.waited or 0) + 1, 63)
+  return string.format('%.6f', (10 - priority) * step_of_priority() + now + call.waited / 64)
 end
 
 local function wait_in(pool, member, priority, now)
-  call.waited = math.min((call.waited or 0) + 1, 63)
-  local step = tonumber(redis.call('GET', P .. 'ageing') or 1e13)
-  local score = (10 - priority) * step + now + call.waited / 64
   redis.call('ZADD', P .. 'pools', 'NX', int(now), pool)
-  return redis.call('ZADD', P .. 'lim:' .. pool .. ':w', 'NX', string.format('%.6f', score), member) == 1
+  return redis.call('ZADD', P .. 'lim:' .. pool .. ':w', 'NX', place(priority, now), member) == 1
 end
 
 local function grant(pool, rule, member, token, now)
@@ -59,9 +67,25 @@ local function is_free(pool, rule, now)
 end
 
 -- Keep a free slot for a member that is queued.
-local function keep_free(pool, rule, member, now)
+local function keep_free(pool, rule, member, at, now)
   redis.call('ZADD', P .. 'pools', 'NX', int(now), pool)
-  if rule.most or rule.rate then redis.call('SADD', P .. 'lim:' .. pool .. ':o', member) end
+  if rule.most or rule.rate then redis.call('ZADD', P .. 'lim:' .. pool .. ':o', at, member) end
+end
+
+-- Take a slot from whom it is kept for, where that has a lower priority than the first who waits: it waits again, in its old
+-- place, and its hint leads to nothing now. Returns whether there was one.
+local function take_back(pool, now)
+  local stem = P .. 'lim:' .. pool
+  local last, first = redis.call('ZRANGE', stem .. ':o', -1, -1, 'WITHSCORES'), redis.call('ZRANGE', stem .. ':w', 0, 0, 'WITHSCORES')
+  if not last[1] or not first[1] or last[2] - first[2] < step_of_priority() / 2 then return false end
+  redis.call('ZREM', stem .. ':o', last[1])
+  local execution, node = string.match(last[1], '^([^|]+)|(.+)$')
+  local X = P .. 'x:' .. execution
+  local letter, _, failures, crashes, _, flag = read_state(redis.call('HGET', X, node) or '')
+  if letter ~= 'Q' then return true end
+  redis.call('HSET', X, node, state('L', '', failures, crashes, now, flag == HANDED and '' or flag))
+  redis.call('ZADD', stem .. ':w', last[2], last[1])
+  return true
 end
 
 -- An execution that is handed a slot begins by its timer, which is due at once.
@@ -73,7 +97,7 @@ local function offer_execution(pool, rule, execution, now)
   return true
 end
 
-local function offer_slot(pool, rule, member, now)
+local function offer_slot(pool, rule, member, at, now)
   local execution, node = string.match(member, '^([^|]+)|(.+)$')
   if not execution then return offer_execution(pool, rule, member, now) end
   local X = P .. 'x:' .. execution
@@ -89,7 +113,7 @@ local function offer_slot(pool, rule, member, now)
     return false
   end
   local _, _, queue, own = read_profile(redis.call('HGET', P .. 'p:' .. h[3], profile_field(node)))
-  keep_free(pool, rule, member, now)
+  keep_free(pool, rule, member, at, now)
   flag = flag == '' and HANDED or flag
   redis.call('HSET', X, node, state('Q', '', failures, crashes, now, flag))
   push(lane_of(queue, flag), own ~= '' and own or h[4], member)
@@ -102,13 +126,17 @@ local function hand_on(pool, now)
   local waiting, looked = P .. 'lim:' .. pool .. ':w', 0
   if redis.call('EXISTS', waiting) == 0 then return looked end
   local rule = rule_of(pool) or {queue = 'default'}
-  local free, at = room(pool, rule, now)
-  while free >= 1 and looked < MOST_HANDED do
+  local free, at, kept = room(pool, rule, now)
+  while looked < MOST_HANDED and (free >= 1 or kept > 0) do
+    if free < 1 then
+      if not take_back(pool, now) then break end
+      free = free + 1
+    end
     local popped = redis.call('ZPOPMIN', waiting, math.min(free, MOST_HANDED - looked))
     if #popped == 0 then return looked end
     for i = 1, #popped, 2 do
       looked = looked + 1
-      if offer_slot(pool, rule, popped[i], now) then free = free - 1 end
+      if offer_slot(pool, rule, popped[i], popped[i + 1], now) then free, kept = free - 1, kept + 1 end
     end
   end
   if redis.call('EXISTS', waiting) == 0 then return looked end
@@ -130,7 +158,7 @@ end
 
 -- Take a slot for a member that runs from now on. False where none is free, or others wait for one.
 local function take_slot(pool, rule, member, token, now)
-  local offered = redis.call('SREM', P .. 'lim:' .. pool .. ':o', member) == 1
+  local offered = redis.call('ZREM', P .. 'lim:' .. pool .. ':o', member) == 1
   if offered and room(pool, rule, now) < 1 or not offered and not is_free(pool, rule, now) then return false end
   grant(pool, rule, member, token, now)
   if rule.rate then hand_on(pool, now) end
@@ -141,7 +169,7 @@ end
 local function free_slot(pool, member, token, now)
   local held = P .. 'lim:' .. pool
   if redis.call('HGET', held, member) == token then redis.call('HDEL', held, member) end
-  redis.call('SREM', held .. ':o', member)
+  redis.call('ZREM', held .. ':o', member)
   hand_on(pool, now)
 end
 
@@ -156,14 +184,14 @@ local function end_slot(execution, node, token, plan_hash, now)
   if pool then free_slot(pool, execution .. '|' .. node, token, now) end
 end
 
--- A slot whose holder goes back to its queue is offered to it, and to nobody else.
-local function keep_slot(execution, node, token, plan_hash)
+-- A slot whose holder goes back to its queue is kept for it.
+local function keep_slot(execution, node, token, plan_hash, priority, now)
   if not holds_slot(token) then return end
   local pool = pool_of(execution, node, redis.call('HGET', P .. 'p:' .. plan_hash, profile_field(node)))
   local held, hint = P .. 'lim:' .. (pool or ''), execution .. '|' .. node
   if not pool or redis.call('HGET', held, hint) ~= token then return end
   redis.call('HDEL', held, hint)
-  redis.call('SADD', held .. ':o', hint)
+  redis.call('ZADD', held .. ':o', place(tonumber(priority), now), hint)
 end
 
 -- Let a node in state L wait in its pool. Whoever waits already goes on if a slot is free after all; that may be the node

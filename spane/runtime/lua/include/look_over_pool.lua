@@ -25,11 +25,11 @@ local function look_over_pool(pool, now)
       call.mended = call.mended + 1
     end
   end
-  for _, member in ipairs(redis.call('SRANDMEMBER', held .. ':o', 100) or {}) do
+  for _, member in ipairs(redis.call('ZRANDMEMBER', held .. ':o', 100) or {}) do
     local wanted, queued = is_held(member)
     if not wanted then
       -- One that is queued in an execution that stands still gives its slot to others, but lost nothing.
-      redis.call('SREM', held .. ':o', member)
+      redis.call('ZREM', held .. ':o', member)
       if not queued then call.mended = call.mended + 1 end
     end
   end

@@ -37,8 +37,8 @@ local function push_front(queue, priority, hint)
 end
 
 -- Take from the lists of some queues, all of priority 10 before any of 9: the LMPOP that does, up to its count, the names
--- of the queues, and how many lists there are. They are the same at every fetch of a worker, so they are kept.
-local TAKES, MOST_TAKES, takes = {}, 100, 0
+-- of the queues, and how many lists there are. They are few, and the same from fetch to fetch, so they are kept.
+local TAKES, MOST_TAKES, takes = {}, 400, 0
 local function take_from(queues)
   local at = P .. queues
   local found = TAKES[at]
