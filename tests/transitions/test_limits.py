@@ -333,3 +333,29 @@ def test_where_nodes_age_the_lowest_priority_that_waits_gets_its_turn(stage):
         (held,) = stage.fetch()
         turns.append(held.execution)
     assert ["young0", "young1", "old", "young2"] == turns
+
+
+def test_a_slot_that_is_given_back_goes_to_a_higher_priority(stage):
+    made = limited(1, concurrency=1)
+    stage.start(made, "low", priority=1)
+    (claim,) = stage.fetch()
+    stage.start(made, "high", priority=10)
+    assert [] == stage.fetch()
+    stage.store.give_back("w1", [(claim.execution, claim.node, claim.token)])
+    assert ("L", "Q") == (stage.state("n0", "low"), stage.state("n0", "high"))
+    assert ["high"] == [claim.execution for claim in stage.fetch()]
+
+
+def test_a_higher_priority_takes_a_slot_that_was_handed_on_and_told_of_once(stage):
+    made = limited(1, concurrency=1)
+    for number, priority in enumerate((5, 1, 10)):
+        stage.start(made, f"x{number}", priority=priority)
+        if number < 2:
+            claims = stage.fetch()
+        if number == 0:
+            first = claims[0]
+    stage.commit(first)
+    assert ("Q", "Q") == (stage.state("n0", "x1"), stage.state("n0", "x2"))
+    assert [] == stage.fetch(loop=0, threads=0)
+    (claim,) = stage.fetch()
+    assert "x2" == claim.execution

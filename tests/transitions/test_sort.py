@@ -122,6 +122,7 @@ def test_who_waits_with_a_higher_priority_takes_the_slot_that_is_kept_for_a_lowe
     stage.commit(claim)
     (claim,) = stage.fetch()
     assert "low" == claim.execution
+    assert [("k", "low|only|limit of work/a")] == [fact for fact in stage.facts() if fact[0] == "k"]
     assert 2 == sum(letter == "c" for letter in stage.letters())
 
 

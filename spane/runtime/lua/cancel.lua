@@ -4,7 +4,7 @@
 -- KEYS  1 prefix
 -- ARGV  1 now or ''   2 execution   3 reason   4 retention in ms   5 the same where a dead letter is left
 -- Returns {'ok', how many attempts and children are running} | {'unknown'} | {'illegal', status}
--- Events  Y; U, C, F, X. Bound: a fixed number of keys, and 200 timers.
+-- Events  Y; k, U, C, F, X. Bound: a fixed number of keys, and 200 timers.
 --@include clock
 --@include event
 --@include cancel

@@ -4,7 +4,7 @@
 -- KEYS  1 prefix
 -- ARGV  1 now or ''   2 session   3 retention in ms   4 the same where a dead letter is left
 --       5.. execution, node, token for each (at most 500)
--- Returns how many went back. Events  b, but for what was held for the key of its limit; U, C, F, X. Bound: the nodes given.
+-- Returns how many went back. Events  b, but for what was held for the key of its limit; k, U, C, F, X. Bound: the nodes given.
 --@include clock
 --@include event
 --@include queue

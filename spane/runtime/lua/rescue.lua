@@ -4,7 +4,7 @@
 -- ARGV  1 now or ''   2 attempts at most   3 retention in ms   4 retention where a dead letter is left, in ms
 --       5 the caller's own lease in ms
 -- Returns how many attempts were taken back; call again at once while it is not 0.
--- Events  l, f, v, g, G; U, C, F, X. Bound: the attempts asked for.
+-- Events  l, f, v, g, G; k, U, C, F, X. Bound: the attempts asked for.
 --@include clock
 --@include event
 --@include queue

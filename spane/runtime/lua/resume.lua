@@ -5,7 +5,7 @@
 -- KEYS  1 prefix
 -- ARGV  1 now or ''   2 execution   3 retention in ms   4 the same where a dead letter is left
 -- Returns {'ok', the status it has now} | {'unknown'} | {'illegal', status}
--- Events  u, n, G; U, C, F, X. Bound: 500 nodes and cursors that were put aside.
+-- Events  u, n, G; k, U, C, F, X. Bound: 500 nodes and cursors that were put aside.
 --@include clock
 --@include event
 --@include resume

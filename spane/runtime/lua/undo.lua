@@ -7,7 +7,7 @@
 -- ARGV  1 now or ''   2 session   3 execution   4 step   5 token   6 retention in ms   7 the same where a dead letter is left
 -- Returns {'ok', 1} | {'again'} this attempt's commit is already in | {'fenced'} another attempt has the step
 --         | {'gone'} no such execution here
--- Events  a, z; U, C, F, X. Bound: a fixed number of keys.
+-- Events  a, z; k, U, C, F, X. Bound: a fixed number of keys.
 --@include clock
 --@include event
 --@include fence

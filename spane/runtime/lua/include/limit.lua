@@ -85,6 +85,8 @@ local function take_back(pool, now)
   if letter ~= 'Q' then return true end
   redis.call('HSET', X, node, state('L', '', failures, crashes, now, flag == HANDED and '' or flag))
   redis.call('ZADD', stem .. ':w', last[2], last[1])
+  -- One that was handed it has been told of when it began to wait.
+  if flag ~= HANDED then event('k', last[1] .. '|limit of ' .. pool) end
   return true
 end
 
@@ -184,7 +186,7 @@ local function end_slot(execution, node, token, plan_hash, now)
   if pool then free_slot(pool, execution .. '|' .. node, token, now) end
 end
 
--- A slot whose holder goes back to its queue is kept for it.
+-- A slot whose holder goes back to its queue is kept for it, unless a higher priority waits.
 local function keep_slot(execution, node, token, plan_hash, priority, now)
   if not holds_slot(token) then return end
   local pool = pool_of(execution, node, redis.call('HGET', P .. 'p:' .. plan_hash, profile_field(node)))
@@ -192,6 +194,7 @@ local function keep_slot(execution, node, token, plan_hash, priority, now)
   if not pool or redis.call('HGET', held, hint) ~= token then return end
   redis.call('HDEL', held, hint)
   redis.call('ZADD', held .. ':o', place(tonumber(priority), now), hint)
+  hand_on(pool, now)
 end
 
 -- Let a node in state L wait in its pool. Whoever waits already goes on if a slot is free after all; that may be the node
