@@ -126,6 +126,16 @@ def test_who_waits_with_a_higher_priority_takes_the_slot_that_is_kept_for_a_lowe
     assert 2 == sum(letter == "c" for letter in stage.letters())
 
 
+def test_a_slot_that_is_kept_for_what_was_cancelled_is_taken_without_a_word(stage):
+    stage.start(LONE, "low", priority=1)
+    stage.sort(stage.fetch(threads=0)[0], "a")
+    stage.cancel("low", "why")
+    stage.start(LONE, "high", priority=10)
+    assert [b"ok", 1] == stage.sort(stage.fetch(threads=0)[0], "a")
+    assert ("Q", "Q") == (stage.state("only", "low"), stage.state("only", "high"))
+    assert "k" not in stage.letters()
+
+
 def test_who_waits_with_the_same_priority_does_not(stage):
     stage.start(LONE, "x1")
     stage.sort(stage.fetch(threads=0)[0], "a")

@@ -73,16 +73,18 @@ local function keep_free(pool, rule, member, at, now)
 end
 
 -- Take a slot from whom it is kept for, where that has a lower priority than the first who waits: it waits again, in its old
--- place, and its hint leads to nothing now. Returns whether there was one.
+-- place, and its hint leads to nothing now. One of an execution that stands still has no use for it. Returns whether there was one.
 local function take_back(pool, now)
   local stem = P .. 'lim:' .. pool
-  local last, first = redis.call('ZRANGE', stem .. ':o', -1, -1, 'WITHSCORES'), redis.call('ZRANGE', stem .. ':w', 0, 0, 'WITHSCORES')
+  local last = redis.call('ZRANGE', stem .. ':o', -1, -1, 'WITHSCORES')
+  local first = redis.call('ZRANGE', stem .. ':w', 0, 0, 'WITHSCORES')
   if not last[1] or not first[1] or last[2] - first[2] < step_of_priority() / 2 then return false end
   redis.call('ZREM', stem .. ':o', last[1])
   local execution, node = string.match(last[1], '^([^|]+)|(.+)$')
   local X = P .. 'x:' .. execution
-  local letter, _, failures, crashes, _, flag = read_state(redis.call('HGET', X, node) or '')
-  if letter ~= 'Q' then return true end
+  local h = redis.call('HMGET', X, node, '@st')
+  local letter, _, failures, crashes, _, flag = read_state(h[1] or '')
+  if letter ~= 'Q' or not may_start(h[2], node) then return true end
   redis.call('HSET', X, node, state('L', '', failures, crashes, now, flag == HANDED and '' or flag))
   redis.call('ZADD', stem .. ':w', last[2], last[1])
   -- One that was handed it has been told of when it began to wait.
