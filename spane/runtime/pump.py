@@ -230,7 +230,8 @@ class Pump:
         if self._outbox or (self._hot and room > 0) or (self._loop_hot and loop_room > 0):
             self._asleep = False
             return
-        left = IDLE_S if self.draining else self._looked_at + self._next_due_s - time.monotonic()
+        looks = room > 0 or loop_room > 0 or self._sortable() > 0
+        left = self._looked_at + self._next_due_s - time.monotonic() if looks else IDLE_S
         wait_s = max(
             0.001, min(timeout_s, left, self._postponed.next_s, UNSTARTED_S if self.holdings.unstarted else IDLE_S)
         )

@@ -359,3 +359,35 @@ def test_a_higher_priority_takes_a_slot_that_was_handed_on_and_told_of_once(stag
     assert [] == stage.fetch(loop=0, threads=0)
     (claim,) = stage.fetch()
     assert "x2" == claim.execution
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_where_a_rate_has_nothing_left_a_higher_priority_goes_first_all_the_same(stage, count):
+    made = limited(count, rate=count, period_ms=1000)
+    stage.start(made, "low", priority=1)
+    claims = stage.fetch()
+    stage.store.give_back("w1", [(claim.execution, claim.node, claim.token) for claim in claims])
+    stage.start(limited(1, rate=count, period_ms=1000, workflow="other"), "high", priority=10)
+    assert [] == stage.fetch()
+    stage.clock.advance(1000)
+    assert "high" == stage.fetch(threads=1)[0].execution
+    for _ in range(count):
+        stage.clock.advance(1000)
+        stage.fetch()
+    assert "R" * count == states(stage, made, "low")
+
+
+def test_a_limit_that_is_lowered_while_slots_are_kept_hands_on_what_is_left(stage):
+    made = limited(4, concurrency=4)
+    stage.start(made, "low", priority=1)
+    claims = stage.fetch()
+    stage.store.give_back("w1", [(claim.execution, claim.node, claim.token) for claim in claims])
+    stage.start(limited(1, concurrency=1, workflow="other"), "high", priority=10)
+    (claim,) = stage.fetch()
+    assert ("high", {"high|n0"}) == (claim.execution, holders(stage))
+    stage.commit(claim)
+    ran = []
+    while claims := stage.fetch():
+        ran += [claim.node for claim in claims]
+        stage.commit(claims[0])
+    assert ["n0", "n1", "n2", "n3"] == ran

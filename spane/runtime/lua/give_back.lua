@@ -12,7 +12,7 @@
 --@include finish
 local now = clock(ARGV[1])
 stamp(ARGV[1])
-local session, returned = ARGV[2], 0
+local session, returned, kept = ARGV[2], 0, {}
 for i = #ARGV - 2, 5, -3 do
   local execution, node, token = ARGV[i], ARGV[i + 1], ARGV[i + 2]
   local r = redis.call('HMGET', P .. 'x:' .. execution, node, '@st', '@pl', '@pr', '@run')
@@ -32,8 +32,10 @@ for i = #ARGV - 2, 5, -3 do
       push_front(lane_of(queue, flag), priority, execution .. '|' .. node)
     end
     run_no_more(execution, h, now, ARGV[3], ARGV[4], {node, state(aside and 'P' or 'Q', '', failures, crashes, now, flag)})
-    if aside then end_slot(execution, node, token, r[3], now) else keep_slot(execution, node, token, r[3], priority, now) end
+    if aside then end_slot(execution, node, token, r[3], now)
+    else kept[#kept + 1] = {execution, node, token, r[3], priority, now} end
     returned = returned + 1
   end
 end
+for i = #kept, 1, -1 do keep_slot(unpack(kept[i])) end
 return returned

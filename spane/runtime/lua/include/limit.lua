@@ -131,16 +131,18 @@ local function hand_on(pool, now)
   if redis.call('EXISTS', waiting) == 0 then return looked end
   local rule = rule_of(pool) or {queue = 'default'}
   local free, at, kept = room(pool, rule, now)
-  while looked < MOST_HANDED and (free >= 1 or kept > 0) do
+  while looked < MOST_HANDED do
     if free < 1 then
-      if not take_back(pool, now) then break end
-      free = free + 1
-    end
-    local popped = redis.call('ZPOPMIN', waiting, math.min(free, MOST_HANDED - looked))
-    if #popped == 0 then return looked end
-    for i = 1, #popped, 2 do
-      looked = looked + 1
-      if offer_slot(pool, rule, popped[i], popped[i + 1], now) then free, kept = free - 1, kept + 1 end
+      -- There may be fewer slots than are held and kept, where a limit was lowered or what was given back had begun by a rate.
+      if kept < 1 or not take_back(pool, now) then break end
+      free, kept, looked = free + 1, kept - 1, looked + 1
+    else
+      local popped = redis.call('ZPOPMIN', waiting, math.min(free, MOST_HANDED - looked))
+      if #popped == 0 then return looked end
+      for i = 1, #popped, 2 do
+        looked = looked + 1
+        if offer_slot(pool, rule, popped[i], popped[i + 1], now) then free, kept = free - 1, kept + 1 end
+      end
     end
   end
   if redis.call('EXISTS', waiting) == 0 then return looked end
