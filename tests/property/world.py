@@ -304,9 +304,12 @@ class World:
             self.lost_by_hand = True
 
     def _settle(self) -> None:
-        """Go on without faults until every execution has ended, or for so long that it never will."""
+        """Go on without faults until every execution has ended, or for so long that it never will.
+
+        Undos that kill their workers in two generations of one execution need some 8,000 steps.
+        """
         quiet = 0
-        for extra in range(6_000):
+        for extra in range(10_000):
             self._step(1_000_000 + extra)
             if extra % 50 == 0:
                 self.clock.ms += 3_000
