@@ -259,8 +259,8 @@ MUTANTS = (
     ),
     Mutant(
         "a lower priority keeps its slot",
-        "      if not take_back(pool, now) then break end\n      free = free + 1\n",
-        "      break\n",
+        "      if kept < 1 or not take_back(pool, now) then break end\n",
+        "      do break end\n",
         shape=CROWDED,
     ),
     Mutant(
