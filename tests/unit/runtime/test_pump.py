@@ -267,3 +267,19 @@ def test_what_is_held_for_its_key_goes_back_when_the_process_stops(store):
     assert (1, 1) == (len(held), unsorted(store))
     pump.finish(held[0], Sorts("a"))
     assert 0 == pump.in_flight
+
+
+def test_what_was_handed_a_slot_is_held_up_by_nothing_that_waits_for_a_worker_alone(store, pump):
+    start_keyed(store, "a0", "a1")
+    first = claimed(pump)
+    assert pump.holdings.begin(first)
+    for number in range(200):
+        store.start(Start(f"x{number}", ONE.hash, "one", b"{}"))
+    pump.finish(first, Succeeded(b"1"))
+    ran = [first.execution]
+    while "a1" not in ran:
+        claim = claimed(pump)
+        ran.append(claim.execution)
+        assert pump.holdings.begin(claim)
+        pump.finish(claim, Succeeded(b"1"))
+    assert len(ran) < 60, ran
