@@ -210,7 +210,7 @@ def unsorted(store: Store) -> int:
 
 
 def test_keys_are_worked_out_without_any_room(store, pump):
-    start_keyed(store, *(f"a{number}" for number in range(450)))
+    start_keyed(store, *(f"{key}{number}" for number in range(56) for key in "acdefghi"))
     first = claimed(pump)
     assert pump.holdings.begin(first)
     assert unsorted(store) > 100
